@@ -1,0 +1,97 @@
+package api
+
+import "time"
+
+// LendState is whether a node takes work.
+type LendState string
+
+// The lending states. Draining takes no more and lets what runs end.
+const (
+	LendOpen     LendState = "open"
+	LendPaused   LendState = "paused"
+	LendDraining LendState = "draining"
+	LendOff      LendState = "off"
+)
+
+// Limits is what the owner lends at most. A zero cap means the default that
+// docs/lending.md names, not "unlimited".
+type Limits struct {
+	Total    Resources     `json:"total" doc:"for all guests together; cores-1 (at least 1) and half of memory by default"`
+	PerPeer  Resources     `json:"per_peer,omitzero" doc:"for all sandboxes of one peer; 0 in a dimension: total"`
+	PerGuest Resources     `json:"per_guest,omitzero" doc:"for one sandbox; 0 in a dimension: per_peer"`
+	MaxWall  Duration      `json:"max_wall" doc:"longest a task may run; 24h by default"`
+	MaxOut   int64         `json:"max_output" doc:"most bytes one task may print; 64 MiB by default"`
+	MaxProcs int           `json:"max_processes" doc:"most processes in a sandbox; 256 by default"`
+	Runtimes []RuntimeName `json:"runtimes" doc:"those lent; wasm by default"`
+}
+
+// Rule is one row of the policy table: may Subject do Action on Resource?
+// The first row that matches decides; no row, no.
+type Rule struct {
+	Subject  string `json:"subject" doc:"a peer id, role:member, role:admin, ..., or *" maxLength:"100"`
+	Action   string `json:"action" doc:"run, ..., or *" maxLength:"40"`
+	Resource string `json:"resource" doc:"runtime:wasm, runtime:process, ..., or *" maxLength:"100"`
+	Allow    bool   `json:"allow"`
+}
+
+// Sandbox is one sandbox as its lending owner sees it.
+type Sandbox struct {
+	ID       SandboxID   `json:"id"`
+	Runtime  RuntimeName `json:"runtime"`
+	Borrower PeerID      `json:"borrower"`
+	Name     string      `json:"borrower_name"`
+	Job      JobID       `json:"job"`
+	JobName  string      `json:"job_name,omitempty"`
+	Lease    LeaseID     `json:"lease"`
+	State    string      `json:"state" enum:"starting,idle,running,paused,closing"`
+	Task     TaskID      `json:"task" doc:"the one it runs now, -1 if none"`
+	Since    time.Time   `json:"since"`
+	CPU      float64     `json:"cpu" doc:"cores in use over the last second or so"`
+	Memory   int64       `json:"memory" doc:"bytes in use now"`
+	CPUTime  Duration    `json:"cpu_time" doc:"used since it was opened"`
+	Tasks    int64       `json:"tasks" doc:"finished in it"`
+	Cap      Resources   `json:"cap"`
+}
+
+// LendStatus is the lending side at a glance.
+type LendStatus struct {
+	State     LendState     `json:"state"`
+	Reason    string        `json:"reason,omitempty"`
+	Total     Resources     `json:"total"`
+	Free      Resources     `json:"free"`
+	Leases    int           `json:"leases"`
+	Sandboxes int           `json:"sandboxes"`
+	Held      int64         `json:"held" doc:"finished results that borrowers have not acknowledged yet"`
+	Runtimes  []RuntimeInfo `json:"runtimes"`
+	Refused   int64         `json:"refused" doc:"requests refused since start"`
+}
+
+// LeaseView is a lease as its borrower may see it on the lender's door.
+type LeaseView struct {
+	ID      LeaseID     `json:"id"`
+	Job     JobID       `json:"job"`
+	Runtime RuntimeName `json:"runtime"`
+	Slots   int         `json:"slots"`
+	Running int         `json:"running"`
+	Held    int         `json:"held"`
+	Since   time.Time   `json:"since"`
+}
+
+// UsageRow is one line of the ledger, summed by what was asked for.
+type UsageRow struct {
+	Day           string  `json:"day,omitempty" doc:"YYYY-MM-DD, UTC"`
+	Peer          PeerID  `json:"peer,omitempty"`
+	Name          string  `json:"peer_name,omitempty"`
+	Job           JobID   `json:"job,omitempty"`
+	Tasks         int64   `json:"tasks"`
+	CPUSeconds    float64 `json:"cpu_seconds"`
+	MemorySeconds float64 `json:"memory_byte_seconds" doc:"bytes resident times seconds"`
+	GPUSeconds    float64 `json:"gpu_seconds"`
+	BytesIn       int64   `json:"bytes_in"`
+	BytesOut      int64   `json:"bytes_out"`
+}
+
+// ReasonRequest carries an optional reason to show to borrowers.
+type ReasonRequest struct {
+	Reason string `json:"reason,omitempty" maxLength:"200"`
+}
