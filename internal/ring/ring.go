@@ -30,3 +30,14 @@ func Need(t testing.TB, name, why string) {
 func Required(name string) bool {
 	return slices.Contains(strings.Split(os.Getenv(RequireEnv), ","), name)
 }
+
+// FullEnv, when set, asks for the full sizes that `make test-all` runs.
+const FullEnv = "P2PRC_FULL"
+
+// Size is small in everyday runs and in CI, and full where FullEnv is set.
+func Size(small, full int) int {
+	if os.Getenv(FullEnv) != "" {
+		return full
+	}
+	return small
+}

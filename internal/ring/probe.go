@@ -1,0 +1,41 @@
+package ring
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+// Names lists the rings in the order in which they are reported.
+func Names() []string { return []string{"unit", "stories", "simulation", "multi", "race", "isolation"} }
+
+// Probe says for each ring why it cannot run here; empty means it can.
+func Probe() map[string]string {
+	return map[string]string{
+		"unit":       "",
+		"stories":    "",
+		"simulation": "",
+		"multi":      multi(),
+		"race":       race(),
+		"isolation":  Isolation(),
+	}
+}
+
+func multi() string {
+	if runtime.GOOS == "windows" {
+		return "needs unix sockets and signals"
+	}
+	return ""
+}
+
+func race() string {
+	cc := os.Getenv("CC")
+	if cc == "" {
+		cc = "gcc"
+	}
+	if _, err := exec.LookPath(strings.Fields(cc)[0]); err != nil {
+		return "the race detector needs a C compiler and there is no " + cc
+	}
+	return ""
+}

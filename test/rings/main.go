@@ -1,0 +1,148 @@
+// Rings runs the tests this machine can run and says which those are: a ring
+// that cannot run is named with its reason, and is a failure when
+// P2PRC_REQUIRE lists it. It is what `make test` calls:
+//
+//	go run ./test/rings [-full] [-no-race] [packages]
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
+)
+
+func main() {
+	full := flag.Bool("full", false, "full sizes (what `make test-all` runs)")
+	noRace := flag.Bool("no-race", false, "leave the race detector out")
+	timeout := flag.String("timeout", "20m", "for one package")
+	flag.Parse()
+	pkgs := flag.Args()
+	if len(pkgs) == 0 {
+		pkgs = []string{"./..."}
+	}
+	code, err := run(os.Stdout, pkgs, *full, *noRace, *timeout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, error) {
+	rings := ring.Probe()
+	if noRace {
+		rings["race"] = "left out by -no-race"
+	}
+	missing := false
+	fmt.Fprintln(out, "rings of tests on this machine:")
+	for _, name := range ring.Names() {
+		why, state := rings[name], "runs"
+		if why != "" {
+			state = "CANNOT RUN: " + why
+			missing = missing || ring.Required(name)
+		}
+		fmt.Fprintf(out, "  %-12s %s\n", name, state)
+	}
+	if missing {
+		return 1, fmt.Errorf("a ring that %s=%s names cannot run here", ring.RequireEnv, os.Getenv(ring.RequireEnv))
+	}
+	args := []string{"test", "-json", "-timeout", timeout}
+	if rings["race"] == "" {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, pkgs...)...)
+	cmd.Env = os.Environ()
+	if full {
+		cmd.Env = append(cmd.Env, ring.FullEnv+"=1")
+	}
+	if rings["race"] == "" {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=1")
+	}
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return 1, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 1, err
+	}
+	passed, failed := report(out, stdout)
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 1, err
+	}
+	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
+	if err != nil || failed > 0 {
+		return 1, nil
+	}
+	return 0, nil
+}
+
+// event is a line of `go test -json`.
+type event struct {
+	Action, Package, Test, Output string
+	ImportPath                    string
+	Elapsed                       float64
+}
+
+// report prints one line a package, the output of what failed, and every skip,
+// and counts top-level tests.
+func report(out io.Writer, r io.Reader) (passed, failed int) {
+	kept := map[string][]string{} // package/test -> output
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			fmt.Fprintln(out, lines.Text()) // not ours: a build message
+			continue
+		}
+		key := e.Package + "/" + e.Test
+		switch e.Action {
+		case "output":
+			kept[key] = append(kept[key], e.Output)
+		case "build-output":
+			fmt.Fprint(out, e.Output)
+		case "pass", "fail", "skip":
+			finish(out, e, kept[key])
+			delete(kept, key)
+			if e.Test != "" && !strings.Contains(e.Test, "/") {
+				if e.Action == "pass" {
+					passed++
+				} else if e.Action == "fail" {
+					failed++
+				}
+			} else if e.Test == "" && e.Action == "fail" && failed == 0 {
+				failed++ // a package that did not build, or died outside a test
+			}
+		}
+	}
+	return passed, failed
+}
+
+func finish(out io.Writer, e event, output []string) {
+	switch {
+	case e.Action == "fail":
+		fmt.Fprint(out, strings.Join(output, ""))
+		fmt.Fprintf(out, "FAIL  %s %s (%.1fs)\n", e.Package, e.Test, e.Elapsed)
+	case e.Action == "skip" && e.Test != "":
+		i := slices.IndexFunc(output, func(s string) bool { return strings.Contains(s, "CANNOT RUN") })
+		if i >= 0 {
+			fmt.Fprintf(out, "SKIP  %s %s: %s\n", e.Package, e.Test, strings.TrimSpace(output[i]))
+		} else {
+			fmt.Fprintf(out, "SKIP  %s %s\n", e.Package, e.Test)
+		}
+	case e.Test == "" && e.Action == "pass":
+		fmt.Fprintf(out, "ok    %s (%.1fs)\n", e.Package, e.Elapsed)
+	}
+}
