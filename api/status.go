@@ -52,6 +52,7 @@ const (
 	EventLend    EventType = "lend"    // the lending state, limits or policy changed
 	EventMember  EventType = "member"  // admitted, revoked, joined
 	EventRefused EventType = "refused" // somebody was refused: Msg says who and why
+	EventGap     EventType = "gap"     // events before this one are no longer known: read the state anew
 )
 
 // Event is one thing that happened on a node. Cursor grows by one or more.
