@@ -21,7 +21,7 @@ type RetryResult struct {
 // TaskQuery pages through a job's tasks.
 type TaskQuery struct {
 	State TaskState // empty: all
-	After TaskID    // those with a higher id; -1 from the beginning
+	From  TaskID    // those with this id or a higher one
 	Limit int       // at most; 0: 1000
 }
 
@@ -83,7 +83,7 @@ func (c *Client) RemoveJob(ctx context.Context, id JobID) error {
 
 // Tasks is a page of a job's tasks in order of id.
 func (c *Client) Tasks(ctx context.Context, id JobID, page TaskQuery) ([]Task, error) {
-	q := url.Values{"after": {page.After.String()}}
+	q := url.Values{"after": {(page.From - 1).String()}}
 	if page.State != "" {
 		q.Set("state", string(page.State))
 	}
