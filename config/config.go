@@ -1,0 +1,106 @@
+package config
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/size"
+)
+
+// PreferredPort is tried first by a node whose owner set no port.
+const PreferredPort = 4001
+
+// Config is everything an owner can set. Its zero value is not useful: start
+// from Default.
+type Config struct {
+	Name      string            `json:"name" doc:"what other nodes call this one"`
+	Listen    Listen            `json:"listen"`
+	MDNS      bool              `json:"mdns" doc:"find members on the local network by multicast"`
+	RootNodes []string          `json:"root_nodes" doc:"addresses to dial at start: host:port or a multiaddr"`
+	BlobQuota size.Bytes        `json:"blob_quota" doc:"most bytes of inputs and outputs kept in the home"`
+	LogLevel  string            `json:"log_level" doc:"debug, info, warn or error"`
+	Labels    map[string]string `json:"labels" doc:"shown to the pool; job files select by them"`
+	Meta      string            `json:"meta" doc:"custom text shown to the pool"`
+	Lend      Lend              `json:"lend"`
+}
+
+// Listen is where the node takes connections, TCP and QUIC on the same port.
+type Listen struct {
+	Hosts []string `json:"hosts" doc:"IP addresses to listen on; all if empty"`
+	Port  int      `json:"port" doc:"0: one that is free; otherwise this one and no other"`
+	Kept  int      `json:"kept_port" doc:"the free port the node took last time; written by the node"`
+}
+
+// Ports lists the ports to try in order. With fixed, the owner set the port and
+// finding it taken is an error; otherwise the last entry is 0, any free port,
+// and the one taken should be saved as Kept.
+func (l Listen) Ports() (ports []int, fixed bool) {
+	switch {
+	case l.Port != 0:
+		return []int{l.Port}, true
+	case l.Kept != 0:
+		return []int{l.Kept, 0}, false
+	}
+	return []int{PreferredPort, 0}, false
+}
+
+// Lend is what the owner gives to the pool.
+type Lend struct {
+	Enabled bool       `json:"enabled" doc:"false: this machine runs nothing for others"`
+	Limits  api.Limits `json:"limits" doc:"bytes and cores; 0 stands for the default in docs/lending.md"`
+	Policy  []api.Rule `json:"policy" doc:"who may do what; the first row that matches decides; no row, no"`
+}
+
+// Default is a fresh node's settings: named for its host, lending wasm to
+// members within the default limits.
+func Default() Config {
+	return Config{
+		Name:      defaultName(os.Hostname()),
+		Listen:    Listen{Hosts: []string{}},
+		MDNS:      true,
+		RootNodes: []string{},
+		BlobQuota: 20 << 30,
+		LogLevel:  "info",
+		Labels:    map[string]string{},
+		Lend: Lend{
+			Enabled: true,
+			Limits:  api.Limits{Runtimes: []api.RuntimeName{api.RuntimeWasm}},
+			Policy:  DefaultPolicy(),
+		},
+	}
+}
+
+// DefaultPolicy lets every member that may borrow run wasm modules, and nothing else.
+func DefaultPolicy() []api.Rule {
+	return []api.Rule{{Subject: "*", Action: "run", Resource: "runtime:wasm", Allow: true}}
+}
+
+// Level is LogLevel as slog knows it.
+func (c Config) Level() slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return slog.LevelInfo // Validate refuses it before it gets here
+	}
+	return l
+}
+
+// defaultName makes a valid name of a host's.
+func defaultName(host string, err error) string {
+	host, _, _ = strings.Cut(host, ".")
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, host)
+	name = strings.Trim(name, "-")
+	if err != nil || name == "" {
+		return "node"
+	}
+	return name[:min(len(name), maxName)]
+}

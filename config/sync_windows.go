@@ -1,0 +1,4 @@
+package config
+
+// syncDir does nothing: Windows flushes a rename with the file.
+func syncDir(string) error { return nil }

@@ -1,0 +1,158 @@
+package config
+
+import (
+	"log/slog"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
+)
+
+// Bounds of what an owner may set; the rest of the pool relies on them.
+const (
+	maxName   = 63
+	maxLabels = 64
+	maxLabel  = 200
+	maxMeta   = 4096
+	maxRules  = 1000
+	minQuota  = 16 << 20
+)
+
+var (
+	nameRE  = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
+	labelRE = regexp.MustCompile(`^[a-z]([a-z0-9_.-]*[a-z0-9])?$`)
+	peerRE  = regexp.MustCompile(`^[1-9A-HJ-NP-Za-km-z]{20,100}$`)
+)
+
+func bad(key, format string, args ...any) *api.Error {
+	return api.Errorf(api.KindInvalid, key+": "+format, args...)
+}
+
+// Validate checks every value; the error names the key.
+func (c Config) Validate() error {
+	if err := ValidateName(c.Name); err != nil {
+		return err
+	}
+	if err := c.Listen.validate(); err != nil {
+		return err
+	}
+	for _, a := range c.RootNodes {
+		if a == "" || strings.ContainsAny(a, " \t\n") || !strings.ContainsAny(a, ":/") {
+			return bad("root_nodes", "%q is not an address", a).WithHint("write host:port, like 192.0.2.7:4001")
+		}
+	}
+	if c.BlobQuota < minQuota {
+		return bad("blob_quota", "%s is too little", c.BlobQuota).WithHint("at least 16MiB")
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return bad("log_level", "%q is not a level", c.LogLevel).WithHint("use debug, info, warn or error")
+	}
+	if err := ValidateLabels(c.Labels); err != nil {
+		return err
+	}
+	if len(c.Meta) > maxMeta || !utf8.ValidString(c.Meta) {
+		return bad("meta", "want valid UTF-8 text of at most %d bytes", maxMeta)
+	}
+	if err := ValidateLimits(c.Lend.Limits); err != nil {
+		return err
+	}
+	return ValidatePolicy(c.Lend.Policy)
+}
+
+func (l Listen) validate() error {
+	for _, h := range l.Hosts {
+		if _, err := netip.ParseAddr(h); err != nil {
+			return bad("listen.hosts", "%q is not an IP address", h).WithHint("like 192.0.2.7 or ::")
+		}
+	}
+	if l.Port < 0 || l.Port > math.MaxUint16 {
+		return bad("listen.port", "%d is not a port", l.Port).WithHint("1 to 65535, or 0 for any that is free")
+	}
+	if l.Kept < 0 || l.Kept > math.MaxUint16 {
+		return bad("listen.kept_port", "%d is not a port", l.Kept)
+	}
+	return nil
+}
+
+// ValidateName checks a node's name.
+func ValidateName(name string) error {
+	if len(name) > maxName || !nameRE.MatchString(name) || name == "self" {
+		return bad("name", "%q is not a node's name", name).WithHint("letters, digits, '-', '_' and '.', at most %d, and not the word self", maxName)
+	}
+	return nil
+}
+
+// ValidateLabels checks labels as shown to the pool.
+func ValidateLabels(labels map[string]string) error {
+	if len(labels) > maxLabels {
+		return bad("labels", "%d of them are too many", len(labels)).WithHint("at most %d", maxLabels)
+	}
+	for k, v := range labels {
+		if len(k) > maxName || !labelRE.MatchString(k) {
+			return bad("labels", "%q is not a label's name", k).WithHint("a lower-case letter, then letters, digits, '_', '-' and '.', at most %d", maxName)
+		}
+		if len(v) > maxLabel || !utf8.ValidString(v) || strings.ContainsAny(v, "\n\x00") {
+			return bad("labels."+k, "want one line of at most %d bytes", maxLabel)
+		}
+	}
+	return nil
+}
+
+// ValidateLimits checks lending limits.
+func ValidateLimits(l api.Limits) error {
+	for key, r := range map[string]api.Resources{"total": l.Total, "per_peer": l.PerPeer, "per_guest": l.PerGuest} {
+		if r.CPU < 0 || math.IsNaN(r.CPU) || math.IsInf(r.CPU, 0) || r.Memory < 0 || r.Disk < 0 || r.GPU < 0 {
+			return bad("lend.limits."+key, "no amount may be negative")
+		}
+	}
+	if l.MaxWall < 0 || l.MaxOut < 0 || l.MaxProcs < 0 {
+		return bad("lend.limits", "no limit may be negative").WithHint("0 stands for the default")
+	}
+	for _, r := range l.Runtimes {
+		if !slices.Contains(runtimes, r) {
+			return bad("lend.limits.runtimes", "there is no runtime %q", r).WithHint("%s", hintFor(string(r), runtimes))
+		}
+	}
+	return nil
+}
+
+var runtimes = []api.RuntimeName{api.RuntimeDocker, api.RuntimeWasm, api.RuntimeProcess}
+
+// ValidatePolicy checks the table's rows; whether a peer id exists is not its business.
+func ValidatePolicy(rules []api.Rule) error {
+	if len(rules) > maxRules {
+		return bad("lend.policy", "%d rows are too many", len(rules)).WithHint("at most %d", maxRules)
+	}
+	for i, r := range rules {
+		role, isRole := strings.CutPrefix(r.Subject, "role:")
+		if isRole && !api.Role(role).Valid() || !isRole && r.Subject != "*" && !peerRE.MatchString(r.Subject) {
+			return bad("lend.policy", "row %d: %q is not a subject", i+1, r.Subject).WithHint("a whole peer id, role:member, role:borrower, role:admin or *")
+		}
+		if r.Action != "*" && r.Action != "run" {
+			return bad("lend.policy", "row %d: %q is not an action", i+1, r.Action).WithHint("run or *")
+		}
+		rt, isRuntime := strings.CutPrefix(r.Resource, "runtime:")
+		if r.Resource != "*" && !(isRuntime && slices.Contains(runtimes, api.RuntimeName(rt))) {
+			return bad("lend.policy", "row %d: %q is not a resource", i+1, r.Resource).WithHint("runtime:wasm, runtime:process, runtime:docker or *")
+		}
+	}
+	return nil
+}
+
+// hintFor is "did you mean" or the list.
+func hintFor[S ~string](typed string, words []S) string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = string(w)
+	}
+	if w := suggest.Closest(typed, list); w != "" {
+		return "did you mean " + w + "?"
+	}
+	return "one of " + strings.Join(list, ", ")
+}
