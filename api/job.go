@@ -13,7 +13,7 @@ type JobSpec struct {
 	Runtime   RuntimeName       `json:"runtime,omitempty" doc:"empty: wasm if Module is set, else process"`
 	Module    BlobID            `json:"module,omitempty" doc:"the wasm module to run (runtime wasm)"`
 	Image     string            `json:"image,omitempty" doc:"runtime docker"`
-	Command   []string          `json:"command" minItems:"0" maxItems:"1000" doc:"program and arguments; for wasm the module's arguments, its name first"`
+	Command   []string          `json:"command" required:"false" maxItems:"1000" doc:"program and arguments; for wasm the module's arguments, its name first"`
 	Each      []Axis            `json:"each,omitempty" maxItems:"8" doc:"the array: one task per combination, the last axis varying fastest"`
 	Env       map[string]string `json:"env,omitempty"`
 	Stdin     string            `json:"stdin,omitempty" maxLength:"1048576" doc:"text given to every task"`

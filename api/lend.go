@@ -16,13 +16,13 @@ const (
 // Limits is what the owner lends at most. A zero cap means the default that
 // docs/lending.md names, not "unlimited".
 type Limits struct {
-	Total    Resources     `json:"total" doc:"for all guests together; cores-1 (at least 1) and half of memory by default"`
-	PerPeer  Resources     `json:"per_peer,omitzero" doc:"for all sandboxes of one peer; 0 in a dimension: total"`
-	PerGuest Resources     `json:"per_guest,omitzero" doc:"for one sandbox; 0 in a dimension: per_peer"`
-	MaxWall  Duration      `json:"max_wall" doc:"longest a task may run; 24h by default"`
-	MaxOut   int64         `json:"max_output" doc:"most bytes one task may print; 64 MiB by default"`
-	MaxProcs int           `json:"max_processes" doc:"most processes in a sandbox; 256 by default"`
-	Runtimes []RuntimeName `json:"runtimes" doc:"those lent; wasm by default"`
+	Total    Resources     `json:"total" doc:"for all guests together; cores-1 (at least 1) and half of memory by default" required:"false"`
+	PerPeer  Resources     `json:"per_peer,omitzero" doc:"for all sandboxes of one peer; 0 in a dimension: total" required:"false"`
+	PerGuest Resources     `json:"per_guest,omitzero" doc:"for one sandbox; 0 in a dimension: per_peer" required:"false"`
+	MaxWall  Duration      `json:"max_wall" doc:"longest a task may run; 24h by default" required:"false"`
+	MaxOut   int64         `json:"max_output" doc:"most bytes one task may print; 64 MiB by default" required:"false"`
+	MaxProcs int           `json:"max_processes" doc:"most processes in a sandbox; 256 by default" required:"false"`
+	Runtimes []RuntimeName `json:"runtimes" doc:"those lent; wasm by default" required:"false"`
 }
 
 // Rule is one row of the policy table: may Subject do Action on Resource?

@@ -42,10 +42,10 @@ func (c Caller) String() string {
 
 // Resources is the vector a slot, a limit and a machine are measured in.
 type Resources struct {
-	CPU    float64 `json:"cpu" doc:"cores" minimum:"0"`
-	Memory int64   `json:"memory" doc:"bytes" minimum:"0"`
-	Disk   int64   `json:"disk" doc:"bytes" minimum:"0"`
-	GPU    int     `json:"gpu" doc:"whole GPUs" minimum:"0"`
+	CPU    float64 `json:"cpu" doc:"cores" minimum:"0" required:"false"`
+	Memory int64   `json:"memory" doc:"bytes" minimum:"0" required:"false"`
+	Disk   int64   `json:"disk" doc:"bytes" minimum:"0" required:"false"`
+	GPU    int     `json:"gpu" doc:"whole GPUs" minimum:"0" required:"false"`
 }
 
 // Fits tells whether r fits into free in every dimension.
@@ -150,6 +150,14 @@ type Peer struct {
 	Addr     string    `json:"addr" doc:"the remote address in use, empty if not connected"`
 	Latency  Duration  `json:"latency" doc:"round trip measured here, smoothed; 0 if never"`
 	LastSeen time.Time `json:"last_seen" doc:"by this node's clock"`
+}
+
+// KnownPeer is what a node remembers of a peer between its runs.
+type KnownPeer struct {
+	ID       PeerID
+	Record   []byte // its last record, the original signed bytes
+	LastSeen time.Time
+	Latency  Duration
 }
 
 // Invite is an invitation as its maker sees it. The token itself is shown once.

@@ -72,9 +72,11 @@ func Upload[In, T any](contentType string, fn func(ctx context.Context, in *In, 
 // an error it returns before it wrote anything becomes a problem.
 func Download[In any](contentType string, fn func(w http.ResponseWriter, r *http.Request, in *In) error) Handler {
 	return Handler{func(h huma.API, op huma.Operation) {
-		op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
-			contentType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-		}}}
+		schema := &huma.Schema{Type: huma.TypeString, Format: "binary"}
+		if contentType == "application/json" {
+			schema = &huma.Schema{Type: huma.TypeObject}
+		}
+		op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{contentType: {Schema: schema}}}}
 		op.DefaultStatus = http.StatusOK
 		huma.Register(h, documented(h, op), func(ctx context.Context, in *In) (*huma.StreamResponse, error) {
 			x := exchangeOf(ctx)

@@ -19,7 +19,7 @@ import (
 // node left: the caller holds the home's lock. Connections carry who is at the
 // other end: the owner, or nobody when the system says that another user is.
 func ListenOwner(path string) (net.Listener, error) {
-	const longest = 100 // sun_path holds 108 bytes on Linux, 104 elsewhere
+	const longest = 103 // sun_path holds 104 bytes with the closing zero on macOS, 108 on Linux
 	if len(path) > longest {
 		return nil, api.Errorf(api.KindInvalid, "the home's path is too long for a socket: %s", path).
 			WithHint("set P2PRC to a folder with a path of at most %d bytes", longest-len("/p2prc.sock"))

@@ -1,0 +1,2 @@
+// Package node is one running node.
+package node

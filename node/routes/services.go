@@ -1,0 +1,106 @@
+// Package routes is the route table of a node's API: every method, path,
+// permission, audience, body limit and handler, in [Table].
+//
+// Handlers are thin: they resolve what a person typed (a peer's name, a job's
+// prefix), call a service and answer. Who may call them is not their business;
+// package door decides that from the table.
+package routes
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/node/events"
+)
+
+// Services is what the handlers call. The table may be made without any, for
+// its document; calling a handler then panics.
+type Services struct {
+	Node    Node
+	Pool    Pool
+	Members Members
+	Blobs   Blobs
+	Jobs    Jobs
+	Lender  Lender
+	Events  *events.Hub
+	OpenAPI []byte
+}
+
+// Node is the node itself.
+type Node interface {
+	Status(ctx context.Context) (api.Status, error)
+	PeerStatus() api.PeerStatus
+	Specs(ctx context.Context) (api.Specs, error)
+	SetLabels(ctx context.Context, labels map[string]string) error
+	SetMeta(ctx context.Context, text string) error
+	Shutdown()
+}
+
+// Pool is the peer table and what can be asked of a peer.
+type Pool interface {
+	Peers() []api.Peer
+	Peer(id api.PeerID) (api.Peer, bool)
+	Resolve(name string) (api.PeerID, error)
+	AddAddr(ctx context.Context, addr string) (api.Peer, error)
+	Refresh(ctx context.Context) error
+	Ping(ctx context.Context, id api.PeerID) (time.Duration, error)
+	PeerSpecs(ctx context.Context, id api.PeerID) (api.Specs, error)
+}
+
+// Members is the network's membership.
+type Members interface {
+	Invite(ctx context.Context, req api.InviteRequest) (api.InviteToken, error)
+	Invites() []api.Invite
+	RevokeInvite(ctx context.Context, id api.InviteID) error
+	Join(ctx context.Context, token string) (api.JoinResult, error)
+	Leave(ctx context.Context) error
+	Members() []api.Member
+	Revoke(ctx context.Context, req api.RevokeRequest) error
+}
+
+// Blobs is the content store.
+type Blobs interface {
+	Put(ctx context.Context, r io.Reader) (api.BlobInfo, error)
+	PutTree(ctx context.Context, tar io.Reader) (api.TreeInfo, error)
+	Tree(ctx context.Context, id api.BlobID) (api.Tree, error)
+	Reader(id api.BlobID) (io.ReadSeekCloser, error)
+	GC(ctx context.Context) (freed int64, err error)
+	Stats(ctx context.Context) (api.BlobStats, error)
+}
+
+// Jobs is the borrowing side's engine.
+type Jobs interface {
+	Submit(ctx context.Context, spec api.JobSpec) (api.Job, error)
+	Jobs() []api.Job
+	Job(id api.JobID) (api.JobDetail, error)
+	Tasks(ctx context.Context, id api.JobID, state api.TaskState, after api.TaskID, limit int) ([]api.Task, error)
+	Task(ctx context.Context, id api.JobID, task api.TaskID) (api.Task, error)
+	Pause(ctx context.Context, id api.JobID) error
+	Resume(ctx context.Context, id api.JobID) error
+	Cancel(ctx context.Context, id api.JobID, reason string) error
+	Retry(ctx context.Context, id api.JobID) (int64, error)
+	Remove(ctx context.Context, id api.JobID) error
+	Why(ctx context.Context, id api.JobID) (api.Why, error)
+	Log(ctx context.Context, id api.JobID, task api.TaskID, follow bool, fn func(api.LogChunk) error) error
+	Results(ctx context.Context, id api.JobID, fn func(api.Task) error) error
+}
+
+// Lender is the lending side.
+type Lender interface {
+	Status() api.LendStatus
+	Sandboxes(ctx context.Context) []api.Sandbox
+	Leases(peer api.PeerID) []api.LeaseView
+	Limits() api.Limits
+	SetLimits(ctx context.Context, l api.Limits) error
+	Policy() []api.Rule
+	SetPolicy(ctx context.Context, rules []api.Rule) error
+	Pause(ctx context.Context, reason string) error
+	Resume(ctx context.Context, reason string) error
+	Drain(ctx context.Context, reason string) error
+	Kill(ctx context.Context, id api.SandboxID, reason string) error
+	PauseSandbox(ctx context.Context, id api.SandboxID) error
+	ResumeSandbox(ctx context.Context, id api.SandboxID) error
+	Usage(ctx context.Context, by []string, since time.Time) ([]api.UsageRow, error)
+}

@@ -1,0 +1,91 @@
+package routes
+
+import (
+	"github.com/Akilan1999/p2p-rendering-computation/node/door"
+)
+
+// Body limits in bytes.
+const (
+	small  = 64 << 10
+	medium = 1 << 20
+	large  = 64 << 20 // a job whose array is written out
+	huge   = 1 << 40  // bytes for the content store, whose quota is the real limit
+)
+
+// Table is every route a node has. No row, no route.
+func Table(s *Services) []door.Row {
+	type (
+		audience   = door.Audience
+		permission = door.Permission
+	)
+	const (
+		owner, peer, both = door.Owner, door.Peer, door.Both
+		own, member       = door.Own, door.Member
+		borrow            = door.Borrow
+	)
+	row := func(method, path string, p permission, a audience, body int64, tag, id, summary string, h door.Handler) door.Row {
+		return door.Row{Method: method, Path: path, Permission: p, Audience: a, MaxBody: body, Tag: tag, ID: id, Summary: summary, Handler: h}
+	}
+	return []door.Row{
+		row("GET", "/v1/status", own, owner, 0, "node", "status", "the node at a glance", door.Get(s.status)),
+		row("GET", "/v1/peer-status", member, peer, 0, "node", "peer-status", "the node at a glance, for its peers", door.Get(s.peerStatus)),
+		row("GET", "/v1/specs", member, both, 0, "node", "specs", "what the node's machine is", door.Get(s.specs)),
+		row("GET", "/v1/openapi.json", member, both, 0, "node", "openapi", "this document", door.Download("application/json", s.openapi)),
+		row("GET", "/v1/events", own, owner, 0, "node", "events", "what happens, from a cursor on", door.Stream(s.events)),
+		row("POST", "/v1/shutdown", own, owner, 0, "node", "shutdown", "stop the node", door.Do(s.shutdown)),
+		row("PUT", "/v1/labels", own, owner, small, "node", "set-labels", "replace the labels of the node's record", door.Do(s.setLabels)),
+		row("PUT", "/v1/meta", own, owner, small, "node", "set-meta", "replace the custom text of the node's record", door.Do(s.setMeta)),
+
+		row("GET", "/v1/peers", own, owner, 0, "peers", "peers", "the peer table, this node included", door.Get(s.peers)),
+		row("POST", "/v1/peers", own, owner, small, "peers", "add-peer", "dial an address and learn whose it is", door.Get(s.addPeer)),
+		row("POST", "/v1/peers/refresh", own, owner, 0, "peers", "refresh-peers", "ask every peer anew", door.Get(s.refreshPeers)),
+		row("GET", "/v1/peers/{peer}", own, owner, 0, "peers", "peer", "one peer", door.Get(s.peer)),
+		row("POST", "/v1/peers/{peer}/ping", own, owner, 0, "peers", "ping-peer", "measure the round trip to a peer", door.Get(s.pingPeer)),
+		row("GET", "/v1/peers/{peer}/specs", own, owner, 0, "peers", "peer-specs", "ask a peer what its machine is", door.Get(s.peerSpecs)),
+
+		row("GET", "/v1/invites", own, owner, 0, "members", "invites", "invites made here", door.Get(s.invites)),
+		row("POST", "/v1/invites", own, owner, small, "members", "create-invite", "make an invite", door.Get(s.createInvite)),
+		row("DELETE", "/v1/invites/{id}", own, owner, 0, "members", "revoke-invite", "make an invite admit nobody any more", door.Do(s.revokeInvite)),
+		row("POST", "/v1/join", own, owner, small, "members", "join", "go into the network of an invite", door.Get(s.join)),
+		row("POST", "/v1/leave", own, owner, 0, "members", "leave", "leave the network for a new one of its own", door.Do(s.leave)),
+		row("GET", "/v1/members", own, owner, 0, "members", "members", "admitted nodes, seen or not", door.Get(s.members)),
+		row("POST", "/v1/revocations", own, owner, small, "members", "revoke", "end memberships", door.Do(s.revoke)),
+
+		row("GET", "/v1/blobs", own, owner, 0, "blobs", "blob-stats", "the content store at a glance", door.Get(s.blobStats)),
+		row("POST", "/v1/blobs", own, owner, huge, "blobs", "put-blob", "upload bytes", door.Upload("application/octet-stream", s.putBlob)),
+		row("POST", "/v1/blobs/gc", own, owner, 0, "blobs", "gc-blobs", "drop what nothing needs any more", door.Get(s.gcBlobs)),
+		row("GET", "/v1/blobs/{id}", own, owner, 0, "blobs", "get-blob", "download bytes, also a range of them", door.Download("application/octet-stream", s.getBlob)),
+		row("POST", "/v1/trees", own, owner, huge, "blobs", "put-tree", "upload a folder as a tar", door.Upload("application/x-tar", s.putTree)),
+		row("GET", "/v1/trees/{id}", own, owner, 0, "blobs", "get-tree", "a folder's manifest", door.Get(s.getTree)),
+
+		row("GET", "/v1/jobs", own, owner, 0, "jobs", "jobs", "jobs, running and ended", door.Get(s.jobs)),
+		row("POST", "/v1/jobs", own, owner, large, "jobs", "submit-job", "submit a job", door.Get(s.submitJob)),
+		row("GET", "/v1/jobs/{job}", own, owner, 0, "jobs", "job", "one job with what was submitted", door.Get(s.job)),
+		row("DELETE", "/v1/jobs/{job}", own, owner, 0, "jobs", "remove-job", "forget an ended job", door.Do(s.removeJob)),
+		row("GET", "/v1/jobs/{job}/tasks", own, owner, 0, "jobs", "tasks", "a page of a job's tasks", door.Get(s.tasks)),
+		row("GET", "/v1/jobs/{job}/tasks/{task}", own, owner, 0, "jobs", "task", "one task", door.Get(s.task)),
+		row("GET", "/v1/jobs/{job}/tasks/{task}/log", own, owner, 0, "jobs", "task-log", "a task's output", door.Stream(s.taskLog)),
+		row("GET", "/v1/jobs/{job}/events", own, owner, 0, "jobs", "watch-job", "a job's state and events until it ends", door.Stream(s.watchJob)),
+		row("GET", "/v1/jobs/{job}/results", own, owner, 0, "jobs", "results", "ended tasks and the files they left", door.Stream(s.results)),
+		row("GET", "/v1/jobs/{job}/why", own, owner, 0, "jobs", "why-job", "what waiting tasks wait for", door.Get(s.whyJob)),
+		row("POST", "/v1/jobs/{job}/pause", own, owner, 0, "jobs", "pause-job", "start no more tasks", door.Do(s.pauseJob)),
+		row("POST", "/v1/jobs/{job}/resume", own, owner, 0, "jobs", "resume-job", "go on", door.Do(s.resumeJob)),
+		row("POST", "/v1/jobs/{job}/cancel", own, owner, small, "jobs", "cancel-job", "end a job", door.Do(s.cancelJob)),
+		row("POST", "/v1/jobs/{job}/retry", own, owner, 0, "jobs", "retry-job", "run failed and canceled tasks again", door.Get(s.retryJob)),
+
+		row("GET", "/v1/lend", own, owner, 0, "lend", "lend", "the lending side at a glance", door.Get(s.lend)),
+		row("GET", "/v1/lend/sandboxes", own, owner, 0, "lend", "sandboxes", "who runs what here now", door.Get(s.sandboxes)),
+		row("POST", "/v1/lend/pause", own, owner, small, "lend", "pause-lending", "freeze every guest and take no more", door.Do(s.pauseLending)),
+		row("POST", "/v1/lend/resume", own, owner, small, "lend", "resume-lending", "undo a pause or a drain", door.Do(s.resumeLending)),
+		row("POST", "/v1/lend/drain", own, owner, small, "lend", "drain-lending", "take no more, let what runs end", door.Do(s.drainLending)),
+		row("POST", "/v1/lend/sandboxes/{id}/kill", own, owner, small, "lend", "kill-sandbox", "end a sandbox with all that is in it", door.Do(s.killSandbox)),
+		row("POST", "/v1/lend/sandboxes/{id}/pause", own, owner, 0, "lend", "pause-sandbox", "freeze a sandbox", door.Do(s.pauseSandbox)),
+		row("POST", "/v1/lend/sandboxes/{id}/resume", own, owner, 0, "lend", "resume-sandbox", "let a frozen sandbox go on", door.Do(s.resumeSandbox)),
+		row("GET", "/v1/lend/limits", own, owner, 0, "lend", "limits", "what is lent at most", door.Get(s.limits)),
+		row("PUT", "/v1/lend/limits", own, owner, small, "lend", "set-limits", "replace the limits", door.Do(s.setLimits)),
+		row("GET", "/v1/lend/policy", own, owner, 0, "lend", "policy", "who may do what here", door.Get(s.policy)),
+		row("PUT", "/v1/lend/policy", own, owner, medium, "lend", "set-policy", "replace the policy", door.Do(s.setPolicy)),
+		row("GET", "/v1/lend/usage", own, owner, 0, "lend", "usage", "the ledger, summed", door.Get(s.usage)),
+		row("GET", "/v1/leases", borrow, peer, 0, "lend", "leases", "the caller's own leases here", door.Get(s.leases)),
+	}
+}
