@@ -1,0 +1,4 @@
+package blob
+
+const inTmpfs = "P2PRC_TEST_TMPFS"
+func fillDisk() int { return 0 }
