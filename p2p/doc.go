@@ -1,0 +1,59 @@
+// Package p2p is a node among others: its identity, its network and membership,
+// the libp2p host, discovery, the peer table, and streams between members.
+//
+// # Membership before anything else
+//
+// Who is a member is decided by package membership from signed statements. Until
+// the other end of a connection is known to be one, it may speak identify and
+// /p2prc/member/1 only; every other handler, gossip's too, stands behind one
+// check of the log ([Net.Handle] is the only way to register one), and this node opens
+// nothing else on a connection before both sides are proved. A stranger is told why,
+// disconnected, logged, counted (refused_strangers) and, after three times in a
+// minute, not answered any more.
+//
+// # /p2prc/member/1
+//
+// Frames of package wire with JSON payloads. The dialing side opens the stream
+// first thing on a new connection. A side that does not like what it reads sends
+// Refuse{kind, msg, hint} in its place and the connection ends.
+//
+//	dialer                                  listener
+//	Hello{network, time, proof}  ->
+//	                             <-  Hello{network, time, proof}
+//	      both ends are proved: other protocols may be spoken
+//	Have{log, records}           ->
+//	                             <-  Delta{statements, records, more} ...
+//	                             <-  Have{log, records}
+//	Delta ...                    ->
+//	                             <-  Done{}
+//
+// A proof is the statements from which the sender's membership follows. Have
+// names what its sender has (8 bytes of each statement's hash; the Seq of each
+// record), Delta brings what the other lacks, in parts while More is set.
+//
+// To join, the dialer's Hello says so and proves nothing; it verifies the
+// listener's proof against the network key in its token, and only then sends
+// Claim{claim}, signed by the invite key and naming the dialer's own id, so that
+// it is worth nothing to anybody else. The listener countersigns, makes the
+// admission durable and answers Admitted{statement}; Have and so on follow.
+// Any member can do this, whether or not an admin is up.
+//
+// A Hello may have 512 KiB and must come within 5 s; a stranger shares 16 slots
+// with other strangers, and no more than 64 connections may be unproved at once.
+//
+// # Gossip
+//
+// One gossipsub topic, /p2prc/NETWORK, among proven members. A message is one
+// byte of kind and a payload: 1 a record (the signed envelope as its node made
+// it), 2 statements (JSON list), 3 a suspicion {node, seq, window}. Only what is
+// news to a node is passed on by it.
+//
+// # Who is alive
+//
+// Each node keeps about six connections to members at random and pings them every
+// second (/p2prc/ping/1 echoes 8 bytes at a time). A neighbour that does not answer in a
+// second, or whose connection broke, becomes suspect and is gossiped as such; who
+// hears it probes the suspect itself, for 2 s, and only that probe says dead. A
+// dead peer is tried again with growing pauses of up to two minutes. No peer is
+// ever forgotten because it did not answer.
+package p2p

@@ -1,0 +1,204 @@
+package p2p
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/x/rate"
+	"github.com/multiformats/go-multiaddr"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+const dialTimeout = 5 * time.Second
+
+// newHost makes a libp2p host that speaks TCP and QUIC and nothing beyond
+// identify; with no listen addresses it can only dial. It is not to be handed out: streams
+// belong behind the gate of a session.
+func newHost(key crypto.PrivKey, listen []string, g *gater) (host.Host, error) {
+	limits, err := resources()
+	if err != nil {
+		return nil, err
+	}
+	// The default manager would close connections above a number; the pool's
+	// overlay decides that itself.
+	conns, err := connmgr.NewConnManager(1<<19, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	opts := []libp2p.Option{
+		libp2p.Identity(key),
+		// TLS before Noise and TCP before QUIC: 490 MB/s a stream against 390 and 145.
+		libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.Security(noise.ID, noise.New),
+		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
+		// With SO_REUSEPORT two nodes of one user would silently share a port.
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()), libp2p.Transport(libp2pquic.NewTransport),
+		libp2p.DialRanker(rankDials), libp2p.WithDialTimeout(dialTimeout),
+		libp2p.ConnectionGater(g), libp2p.ConnectionManager(conns), libp2p.ResourceManager(limits),
+		libp2p.Ping(false), libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery(),
+		libp2p.UserAgent("p2prc"),
+	}
+	if len(listen) > 0 {
+		opts = append(opts, libp2p.ListenAddrStrings(listen...))
+	} else {
+		opts = append(opts, libp2p.NoListenAddrs)
+	}
+	return libp2p.New(opts...)
+}
+
+// resources bounds what strangers can tie up. libp2p's own defaults allow 8
+// connections of one address and one new one in 5 s, which a pool behind one
+// NAT, or on one machine, is well above; members' streams are bounded by the gate.
+func resources() (network.ResourceManager, error) {
+	cfg := rcmgr.PartialLimitConfig{
+		System: rcmgr.ResourceLimits{Conns: 4096, ConnsInbound: 4096, ConnsOutbound: 4096, FD: rcmgr.Unlimited,
+			Streams: rcmgr.Unlimited, StreamsInbound: rcmgr.Unlimited, StreamsOutbound: rcmgr.Unlimited, Memory: rcmgr.Unlimited64},
+		Transient: rcmgr.ResourceLimits{Conns: 256, ConnsInbound: 256, ConnsOutbound: 256, FD: 256,
+			Streams: 4096, StreamsInbound: 4096, StreamsOutbound: 4096, Memory: 256 << 20},
+		PeerDefault: rcmgr.ResourceLimits{Conns: 16, ConnsInbound: 8, ConnsOutbound: 8, FD: 16,
+			Streams: 2 * maxPeerStreams, StreamsInbound: 2 * maxPeerStreams, StreamsOutbound: 2 * maxPeerStreams, Memory: rcmgr.Unlimited64},
+	}
+	perAddr := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: 1024}}
+	perAddr6 := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: 1024}}
+	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(cfg.Build(rcmgr.InfiniteLimits)), rcmgr.WithMetricsDisabled(),
+		rcmgr.WithLimitPerSubnet(perAddr, perAddr6), rcmgr.WithConnRateLimiters(&rate.Limiter{
+			SubnetRateLimiter: rate.SubnetLimiter{
+				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: rate.Limit{RPS: 50, Burst: 512}}},
+				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: rate.Limit{RPS: 50, Burst: 512}}},
+				GracePeriod:      time.Minute,
+			},
+		}))
+}
+
+// rankDials tries TCP first: where both are direct it carries three times what
+// QUIC does. QUIC follows 200 ms later, what is neither after a second.
+func rankDials(addrs []multiaddr.Multiaddr) []network.AddrDelay {
+	out := make([]network.AddrDelay, 0, len(addrs))
+	for _, a := range addrs {
+		delay := time.Second
+		if _, err := a.ValueForProtocol(multiaddr.P_TCP); err == nil {
+			delay = 0
+		} else if _, err := a.ValueForProtocol(multiaddr.P_QUIC_V1); err == nil {
+			delay = 200 * time.Millisecond
+		}
+		out = append(out, network.AddrDelay{Addr: a, Delay: delay})
+	}
+	// Where all that is known must wait, nothing is waited for.
+	least := time.Second
+	for _, d := range out {
+		least = min(least, d.Delay)
+	}
+	for i := range out {
+		out[i].Delay -= least
+	}
+	return out
+}
+
+// listenAddrs decides where to listen. Addresses that the owner set are taken as
+// they are; else the preferred port if TCP and UDP have it free, else one that is free.
+func listenAddrs(set []string, port int) (addrs []string, got int, err error) {
+	if len(set) > 0 {
+		return set, port, nil
+	}
+	const tries = 20
+	if !portFree(port) {
+		port = 0
+	}
+	for range tries {
+		if port != 0 {
+			break
+		}
+		l, err := net.Listen("tcp", ":0")
+		if err != nil {
+			return nil, 0, err
+		}
+		p := l.Addr().(*net.TCPAddr).Port
+		if err := l.Close(); err != nil {
+			return nil, 0, err
+		}
+		if portFree(p) {
+			port = p
+		}
+	}
+	if port == 0 {
+		return nil, 0, api.Errorf(api.KindUnavailable, "no port is free for both TCP and UDP")
+	}
+	for _, ip := range []string{"/ip4/0.0.0.0", "/ip6/::"} {
+		addrs = append(addrs, fmt.Sprintf("%s/tcp/%d", ip, port), fmt.Sprintf("%s/udp/%d/quic-v1", ip, port))
+	}
+	return addrs, port, nil
+}
+
+func portFree(port int) bool {
+	addr := net.JoinHostPort("", strconv.Itoa(port))
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return false
+	}
+	u, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return l.Close() != nil
+	}
+	return l.Close() == nil && u.Close() == nil
+}
+
+// checkListen is KindConflict when an address that the owner set is not listened on: libp2p is content with one of them.
+func checkListen(h host.Host, set []string) error {
+	for _, s := range set {
+		want, err := multiaddr.NewMultiaddr(s)
+		if err != nil {
+			return api.Errorf(api.KindInvalid, "%q is not a listen address: %w", s, err).WithHint("write it like /ip4/0.0.0.0/tcp/4001")
+		}
+		if !listens(h, want) {
+			return api.Errorf(api.KindConflict, "cannot listen on %s: it is taken, or not of this machine", s).WithHint("stop what uses it, or set another port")
+		}
+	}
+	return nil
+}
+
+func listens(h host.Host, want multiaddr.Multiaddr) bool {
+	for _, have := range h.Network().ListenAddresses() {
+		if have.Equal(want) {
+			return true
+		}
+		// Port 0 became some other one; the rest must be the same.
+		if samePath(have, want) {
+			return true
+		}
+	}
+	return false
+}
+
+func samePath(have, want multiaddr.Multiaddr) bool {
+	if len(have) != len(want) {
+		return false
+	}
+	for i := range want {
+		port := want[i].Protocol().Code == multiaddr.P_TCP || want[i].Protocol().Code == multiaddr.P_UDP
+		if have[i].Protocol().Code != want[i].Protocol().Code || (have[i].Value() != want[i].Value() && (!port || want[i].Value() != "0")) {
+			return false
+		}
+	}
+	return true
+}
+
+// forgetBackoff lets the next dial go out at once: our own schedule says when to try.
+func forgetBackoff(h host.Host, p networkPeer) {
+	if s, ok := h.Network().(*swarm.Swarm); ok {
+		s.Backoff().Clear(p)
+	}
+}

@@ -1,0 +1,203 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+var errConnClosed = errors.New("the connection was closed")
+
+// notifiee hears of connections from the host.
+type notifiee session
+
+func (nf *notifiee) Connected(_ network.Network, c network.Conn) { (*session)(nf).proofOf(c) }
+func (nf *notifiee) Disconnected(_ network.Network, c network.Conn) {
+	(*session)(nf).closed(c)
+}
+func (nf *notifiee) Listen(network.Network, multiaddr.Multiaddr)      {}
+func (nf *notifiee) ListenClose(network.Network, multiaddr.Multiaddr) {}
+
+// proofOf is a connection's proof, begun when first asked for: on a connection
+// that we dialed we say hello, on one that came in we wait for theirs.
+func (s *session) proofOf(c network.Conn) *proof {
+	s.mu.Lock()
+	p := s.proofs[c]
+	if p != nil {
+		s.mu.Unlock()
+		return p
+	}
+	p = &proof{done: make(chan struct{})}
+	if s.closing || c.IsClosed() {
+		s.mu.Unlock()
+		s.settle(c, p, errConnClosed)
+		return p
+	}
+	s.proofs[c] = p
+	s.unproven++
+	crowded := s.unproven > maxUnproven && c.Stat().Direction == network.DirInbound
+	s.mu.Unlock()
+	if crowded {
+		s.go_(func() { s.refuse(c, "connected", errors.New("too many connections wait to prove membership")) })
+		return p
+	}
+	s.go_(func() {
+		if c.Stat().Direction == network.DirOutbound {
+			ctx, cancel := context.WithTimeout(s.ctx, proveTime)
+			defer cancel()
+			s.sayHello(ctx, c, p)
+			return
+		}
+		t := time.NewTimer(proveTime)
+		defer t.Stop()
+		select {
+		case <-p.done:
+		case <-s.ctx.Done():
+		case <-t.C:
+			s.refuse(c, "connected", api.Errorf(api.KindDenied, "it did not prove membership in %s", proveTime))
+		}
+	})
+	return p
+}
+
+// settle ends a proof, once: with nil the other end is a member from now on.
+func (s *session) settle(c network.Conn, p *proof, err error) {
+	p.once.Do(func() {
+		pid := c.RemotePeer()
+		s.mu.Lock()
+		counted := s.proofs[c] == p
+		if counted {
+			s.unproven--
+		}
+		p.err, p.ok = err, err == nil
+		first := false
+		if p.ok && counted {
+			l := s.links[pid]
+			if l == nil {
+				l, first = &link{}, true
+				s.links[pid] = l
+			}
+			l.conns++
+		}
+		s.mu.Unlock()
+		close(p.done)
+		if first {
+			s.linked(pid)
+		}
+	})
+}
+
+// linked is called once for a member that became connected.
+func (s *session) linked(pid peer.ID) {
+	id := api.PeerID(pid.String())
+	s.gater.forgive(pid)
+	s.gossip.admitted(pid)
+	if s.pool.table.alive(id, s.n.cfg.now(), 0) {
+		s.emitPeer(id)
+	}
+}
+
+// closed forgets a connection. When it was a live member's last one, the member
+// is probed at once: that is how a killed node is found out.
+func (s *session) closed(c network.Conn) {
+	pid := c.RemotePeer()
+	s.mu.Lock()
+	p := s.proofs[c]
+	lost := false
+	var l *link
+	if p != nil && p.ok {
+		if l = s.links[pid]; l != nil {
+			if l.conns--; l.conns == 0 {
+				delete(s.links, pid)
+				lost = true
+			}
+		}
+	}
+	s.mu.Unlock()
+	if p != nil {
+		s.settle(c, p, errConnClosed)
+		s.mu.Lock()
+		delete(s.proofs, c)
+		s.mu.Unlock()
+	}
+	if lost {
+		s.go_(func() {
+			l.ping.close()
+			s.lostLink(pid)
+		})
+	}
+}
+
+// proven tells whether a member is connected and proved.
+func (s *session) proven(pid peer.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.links[pid] != nil
+}
+
+// linkCount is how many members are connected.
+func (s *session) linkCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.links)
+}
+
+// connect makes sure that a member is connected and both sides are proved.
+// Errors: KindUnavailable when it cannot be reached, KindDenied when one side refused.
+func (s *session) connect(ctx context.Context, id api.PeerID) (peer.ID, error) {
+	pid, err := s.dialable(id)
+	if err != nil || s.proven(pid) {
+		return pid, err
+	}
+	return pid, s.connectTo(ctx, pid)
+}
+
+func (s *session) connectTo(ctx context.Context, pid peer.ID) error {
+	forgetBackoff(s.host, pid)
+	c, err := s.host.Network().DialPeer(ctx, pid)
+	if err != nil {
+		return &api.Error{Kind: api.KindUnavailable, Msg: "cannot reach " + api.PeerID(pid.String()).Short(), Err: err, Hint: "is it up? `p2prc peers` shows when it was last seen"}
+	}
+	p := s.proofOf(c)
+	select {
+	case <-p.done:
+		if p.err == nil || api.KindOf(p.err) != api.KindInternal {
+			return p.err
+		}
+		return &api.Error{Kind: api.KindUnavailable, Msg: "lost the connection to " + api.PeerID(pid.String()).Short(), Err: p.err}
+	case <-ctx.Done():
+		return &api.Error{Kind: api.KindTimeout, Msg: api.PeerID(pid.String()).Short() + " did not prove its membership in time", Err: ctx.Err()}
+	case <-s.ctx.Done():
+		return api.Errorf(api.KindUnavailable, "the node is stopping")
+	}
+}
+
+// refuse ends a connection of somebody who has no membership, counts it, tells
+// the owner, and remembers.
+func (s *session) refuse(c network.Conn, did string, why error) {
+	pid := c.RemotePeer()
+	id := api.PeerID(pid.String())
+	s.mu.Lock()
+	p := s.proofs[c]
+	s.mu.Unlock()
+	if p != nil {
+		s.settle(c, p, why)
+	}
+	s.gater.strike(pid)
+	counter, what := s.n.counters.refusedStrangers, "stranger"
+	if _, known := s.pool.table.get(id); known {
+		counter, what = s.n.counters.refusedMembers, "former member"
+	}
+	counter.Add(1)
+	s.log.Warn("refused a "+what, "peer", string(id), "addr", c.RemoteMultiaddr().String(), "did", did, "why", why.Error())
+	s.n.cfg.OnEvent(api.Event{Time: s.n.cfg.now(), Type: api.EventRefused, Msg: what + " " + string(id) + " at " + c.RemoteMultiaddr().String() + ": " + why.Error()})
+	if err := c.Close(); err != nil {
+		s.log.Debug("close", "err", err)
+	}
+}

@@ -1,0 +1,300 @@
+package p2p
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// pingProtocol echoes 8 bytes at a time for as long as the stream is open.
+const pingProtocol = "/p2prc/ping/1"
+
+const (
+	pingEvery   = time.Second
+	pingTime    = time.Second     // to answer a ping on a link
+	probeTime   = 2 * time.Second // for a probe: connecting, proving, a ping
+	pingsAtOnce = 10              // links pinged per round; the others' turn comes next round
+	maxProbing  = 16              // probes under way
+)
+
+// pinger keeps one ping stream of a link open. The zero value is ready.
+type pinger struct {
+	mu sync.Mutex // held during a ping
+	st network.Stream
+}
+
+func (p *pinger) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop()
+}
+
+func (p *pinger) drop() {
+	if p.st != nil {
+		if err := p.st.Reset(); err == nil || p.st != nil {
+			p.st = nil
+		}
+	}
+}
+
+func (s *session) servePing(st network.Stream) {
+	if !s.track() {
+		resetStream(s, st)
+		return
+	}
+	defer s.tasks.Done()
+	var buf [8]byte
+	for {
+		if _, err := io.ReadFull(st, buf[:]); err != nil {
+			resetStream(s, st)
+			return
+		}
+		if _, err := st.Write(buf[:]); err != nil {
+			resetStream(s, st)
+			return
+		}
+	}
+}
+
+// pingLink measures a round trip on a member's open connection.
+func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, error) {
+	s.mu.Lock()
+	l := s.links[pid]
+	s.mu.Unlock()
+	if l == nil {
+		return 0, errConnClosed
+	}
+	l.ping.mu.Lock()
+	defer l.ping.mu.Unlock()
+	fresh := l.ping.st == nil
+	for {
+		d, err := s.pingOnce(ctx, pid, &l.ping)
+		if err == nil {
+			return d, nil
+		}
+		l.ping.drop()
+		// A kept stream may have been on a connection that went; a fresh one tells.
+		if fresh || ctx.Err() != nil {
+			return 0, err
+		}
+		fresh = true
+	}
+}
+
+func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Duration, error) {
+	if p.st == nil {
+		st, err := s.host.NewStream(network.WithNoDial(ctx, "ping"), pid, pingProtocol)
+		if err != nil {
+			return 0, err
+		}
+		p.st = st
+	}
+	dl, ok := ctx.Deadline()
+	if !ok {
+		dl = time.Now().Add(pingTime)
+	}
+	if err := p.st.SetDeadline(dl); err != nil {
+		return 0, err
+	}
+	var out, in [8]byte
+	if _, err := rand.Read(out[:]); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if _, err := p.st.Write(out[:]); err != nil {
+		return 0, err
+	}
+	if _, err := io.ReadFull(p.st, in[:]); err != nil {
+		return 0, err
+	}
+	if in != out {
+		return 0, errors.New("the wrong bytes came back")
+	}
+	return time.Since(start), nil
+}
+
+// pingLoop pings connected members in turn. It is what finds a machine that is
+// gone without a word.
+func (s *session) pingLoop() {
+	t := time.NewTicker(pingEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-s.ctx.Done():
+			return
+		}
+		for _, pid := range s.pingRound() {
+			s.go_(func() {
+				ctx, cancel := context.WithTimeout(s.ctx, pingTime)
+				defer cancel()
+				id := api.PeerID(pid.String())
+				d, err := s.pingLink(ctx, pid)
+				switch {
+				case err == nil:
+					if s.pool.table.alive(id, s.n.cfg.now(), d) {
+						s.emitPeer(id)
+					}
+				case s.ctx.Err() == nil && s.proven(pid):
+					s.suspect(id)
+				}
+			})
+		}
+	}
+}
+
+func (s *session) pingRound() []peer.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]peer.ID, 0, len(s.links))
+	for pid := range s.links {
+		all = append(all, pid)
+	}
+	if len(all) <= pingsAtOnce {
+		return all
+	}
+	sortPeers(all)
+	out := make([]peer.ID, pingsAtOnce)
+	for i := range out {
+		out[i] = all[(s.next+i)%len(all)]
+	}
+	s.next = (s.next + pingsAtOnce) % len(all)
+	return out
+}
+
+// lostLink is called when a member's last connection closed.
+func (s *session) lostLink(pid peer.ID) {
+	id := api.PeerID(pid.String())
+	if e, ok := s.pool.table.get(id); ok && e.state != api.PeerDead && s.ctx.Err() == nil && s.isMember(pid) {
+		s.suspect(id)
+	}
+}
+
+// suspect is what we found ourselves: tell the others and probe.
+func (s *session) suspect(id api.PeerID) {
+	if s.pool.table.doubt(id) {
+		s.emitPeer(id)
+		if e, ok := s.pool.table.get(id); ok {
+			b, err := json.Marshal(suspicion{Node: id, Seq: e.rec.Seq, Window: s.n.cfg.now().UnixNano() / int64(suspicionWindow)})
+			if err == nil {
+				s.gossip.publish(gossipSuspicion, b)
+			}
+		}
+	}
+	s.probeSoon(id)
+}
+
+// suspected is a suspicion heard from others; it says whether to pass it on.
+func (s *session) suspected(x suspicion) bool {
+	if x.Node == s.n.id {
+		s.publishSoon() // we live: a newer record says so
+		return true
+	}
+	e, ok := s.pool.table.get(x.Node)
+	if !ok || e.state != api.PeerAlive {
+		return ok && e.state == api.PeerSuspect
+	}
+	if x.Seq < e.rec.Seq && s.n.cfg.now().Sub(e.seen) < suspicionWindow {
+		return false // it has spoken since
+	}
+	if s.pool.table.doubt(x.Node) {
+		s.emitPeer(x.Node)
+	}
+	s.probeSoon(x.Node)
+	return true
+}
+
+// probeSoon probes in the background, one probe of a member at a time.
+func (s *session) probeSoon(id api.PeerID) {
+	s.go_(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, probeTime)
+		defer cancel()
+		if _, err := s.probe(ctx, id); err != nil && s.ctx.Err() == nil {
+			s.log.Debug("probe failed", "peer", string(id), "err", err)
+		}
+	})
+}
+
+// probe reaches a member and pings it, and writes into the table what it found.
+func (s *session) probe(ctx context.Context, id api.PeerID) (time.Duration, error) {
+	pid, err := peer.Decode(string(id))
+	if err != nil {
+		return 0, api.Errorf(api.KindInvalid, "%q is not a peer id", id)
+	}
+	for { // who comes second waits for the first and takes its verdict
+		s.mu.Lock()
+		wait := s.probing[pid]
+		same := wait != nil
+		if wait == nil && len(s.probing) < maxProbing {
+			wait = make(chan struct{})
+			s.probing[pid] = wait
+			s.mu.Unlock()
+			defer func() {
+				s.mu.Lock()
+				delete(s.probing, pid)
+				s.mu.Unlock()
+				close(wait)
+			}()
+			break
+		}
+		if wait == nil {
+			for _, other := range s.probing {
+				wait = other
+				break
+			}
+		}
+		s.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		if e, ok := s.pool.table.get(id); ok && same {
+			if e.state == api.PeerAlive {
+				return e.latency, nil
+			}
+			return 0, api.Errorf(api.KindUnavailable, "%s does not answer", id.Short())
+		}
+	}
+	s.n.counters.probes.Add(1)
+	d, err := s.reach(ctx, id, pid)
+	if s.ctx.Err() != nil {
+		return 0, api.Errorf(api.KindUnavailable, "the node is stopping")
+	}
+	if err == nil {
+		if s.pool.table.alive(id, s.n.cfg.now(), d) {
+			s.emitPeer(id)
+		}
+		return d, nil
+	}
+	if s.pool.table.bury(id, s.n.cfg.now()) {
+		s.n.counters.deaths.Add(1)
+		s.log.Info("a peer is dead", "peer", string(id), "err", err)
+		s.emitPeer(id)
+	}
+	// What is left of its connections is no use, and would hide that it came back.
+	if cerr := s.host.Network().ClosePeer(pid); cerr != nil {
+		s.log.Debug("close", "err", cerr)
+	}
+	return 0, err
+}
+
+func (s *session) reach(ctx context.Context, id api.PeerID, pid peer.ID) (time.Duration, error) {
+	if _, err := s.connect(ctx, id); err != nil {
+		return 0, err
+	}
+	d, err := s.pingLink(ctx, pid)
+	if err != nil {
+		err = &api.Error{Kind: api.KindUnavailable, Msg: id.Short() + " does not answer", Err: err}
+	}
+	return d, err
+}
