@@ -2,10 +2,26 @@ package job
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+// Times of the engine.
+const (
+	tick       = 100 * time.Millisecond // while a lease is open
+	idleTick   = time.Second            // while a job waits
+	eventEvery = 200 * time.Millisecond // progress of one job
+	saveEvery  = 2 * time.Second        // what a job's row says beyond its tasks' rows
+	maxPending = 10_000                 // events waiting for OnEvent
+	quietAbove = 100                    // ended tasks a second beyond which only failures are events
 )
 
 // Config is what an engine needs. All but OnEvent are required.
@@ -17,75 +33,330 @@ type Config struct {
 	Blobs Blobs
 	Fetch Fetcher
 	Log   *slog.Logger
-	// OnEvent is told of jobs and tasks (throttled, see Engine); it is called
-	// without locks held, one call at a time, and must not block for long.
+	// OnEvent is told of jobs (every state change, and progress at most five times
+	// a second each) and of tasks that ended (all of them up to 100 a second, beyond
+	// that only those that failed). It is called without locks held, one call at a
+	// time; events wait for it, and beyond 10,000 waiting task events are dropped.
 	OnEvent func(api.Event)
 }
 
 // Engine runs this node's jobs on lenders. Its methods are safe for concurrent
-// use; those that change something need Run to be running.
+// use; those that change something wait for [Engine.Run] to be running.
 type Engine struct {
-	cfg Config
+	cfg     Config
+	log     *slog.Logger
+	journal journal
+	ready   chan struct{} // closed when the journal has been read
+	stopped chan struct{} // closed when Run is over
+	wake    chan struct{} // one slot: something for the loop
+	ctx     context.Context
+	work    sync.WaitGroup // leases and fetches
+
+	mu      sync.Mutex // guards what follows and every scheduler; above conn.mu and journal.mu
+	runs    map[api.JobID]*run
+	past    map[api.JobID]*api.JobDetail // ended, without a scheduler
+	order   []api.JobID                  // oldest first
+	events  []api.Event
+	peers   bool   // the directory changed
+	trouble string // why the journal cannot be written, "" if it can
 }
 
-var errNotYet = errors.New("not yet")
+// run is a job with a scheduler.
+type run struct {
+	id    api.JobID
+	plan  *plan
+	sched *sched
+	conns map[api.LeaseID]*conn
+	live  liveOutput
+	over  atomic.Bool // the job has ended
 
-// New makes an engine; it does nothing until Run.
-func New(cfg Config) (*Engine, error) { return &Engine{cfg: cfg}, nil }
+	dirty  bool
+	told   time.Time
+	saved  time.Time
+	halted string        // why results cannot be taken here
+	bump   chan struct{} // closed and replaced when tasks ended
+}
 
-// Run reloads unfinished jobs and works until ctx is done.
-func (e *Engine) Run(ctx context.Context) error { return errNotYet }
+var errStopped = api.Errorf(api.KindUnavailable, "the job engine is not running")
+
+// New makes an engine; it does nothing until Run. KindInternal when something
+// is missing in cfg.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Self == "" || cfg.Store == nil || cfg.Dial == nil || cfg.Peers == nil || cfg.Blobs == nil || cfg.Fetch == nil || cfg.Log == nil {
+		return nil, api.Errorf(api.KindInternal, "the job engine's config is incomplete")
+	}
+	if cfg.OnEvent == nil {
+		cfg.OnEvent = func(api.Event) {}
+	}
+	return &Engine{cfg: cfg, log: cfg.Log, journal: journal{wake: make(chan struct{}, 1)}, ready: make(chan struct{}),
+		stopped: make(chan struct{}), wake: make(chan struct{}, 1), runs: map[api.JobID]*run{}, past: map[api.JobID]*api.JobDetail{}}, nil
+}
+
+// Run reads the journal, resumes what was running, and works until ctx is done.
+// It returns nil then, and when everything it started is gone; an error when the
+// journal cannot be read. It may be called once.
+func (e *Engine) Run(ctx context.Context) error {
+	defer close(e.stopped)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e.ctx = ctx
+	if err := e.reload(ctx); err != nil {
+		return err
+	}
+	var own sync.WaitGroup
+	own.Go(func() { e.writeJournal(ctx) })
+	close(e.ready)
+	e.loop(ctx)
+	cancel()
+	e.mu.Lock() // nobody starts a lease after this
+	e.mu.Unlock()
+	e.work.Wait()
+	own.Wait()
+	return nil
+}
+
+// loop passes time to the schedulers, peers to everybody, and events to OnEvent.
+func (e *Engine) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.wake:
+		case <-timer.C:
+		}
+		e.mu.Lock()
+		changed, any := e.peers, len(e.runs) > 0
+		e.peers = false
+		e.mu.Unlock()
+		var peers []api.Peer
+		if changed && any {
+			peers = e.cfg.Peers.Peers()
+		}
+		now := time.Now()
+		e.mu.Lock()
+		every := time.Duration(0)
+		for _, r := range e.runs {
+			if changed {
+				e.feed(r, peers, now)
+			}
+			r.sched.onTick(now)
+			e.apply(r, now)
+			e.progress(r, now)
+			if len(r.conns) > 0 {
+				every = tick
+			} else if every == 0 {
+				every = idleTick
+			}
+		}
+		events := e.events
+		e.events = nil
+		e.mu.Unlock()
+		for _, ev := range events {
+			e.cfg.OnEvent(ev)
+		}
+		if every > 0 {
+			timer.Reset(every)
+		}
+	}
+}
 
 // PeersChanged says that the directory changed. It never blocks.
-func (e *Engine) PeersChanged() {}
-
-// Submit takes a job.
-func (e *Engine) Submit(ctx context.Context, spec api.JobSpec) (api.Job, error) {
-	return api.Job{}, errNotYet
+func (e *Engine) PeersChanged() {
+	e.mu.Lock()
+	e.peers = true
+	e.mu.Unlock()
+	nudge(e.wake)
 }
 
-// Jobs lists all jobs, oldest first.
-func (e *Engine) Jobs() []api.Job { return nil }
-
-// Job is one job with its spec (KindNotFound).
-func (e *Engine) Job(id api.JobID) (api.JobDetail, error) { return api.JobDetail{}, errNotYet }
-
-// Tasks pages through a job's tasks.
-func (e *Engine) Tasks(ctx context.Context, id api.JobID, state api.TaskState, after api.TaskID, limit int) ([]api.Task, error) {
-	return nil, errNotYet
+// feed tells a scheduler who is there, and the leases whose lender came or went.
+func (e *Engine) feed(r *run, peers []api.Peer, now time.Time) {
+	was := make(map[api.PeerID]bool, len(r.conns))
+	for _, c := range r.conns {
+		if n := r.sched.nodes[c.peer]; n != nil {
+			was[c.peer] = n.alive
+		}
+	}
+	r.sched.onPeers(peers, now)
+	for _, c := range r.conns {
+		n := r.sched.nodes[c.peer]
+		switch {
+		case n == nil:
+		case n.alive && !was[c.peer]:
+			nudge(c.kick)
+		case !n.alive && was[c.peer]:
+			c.cut()
+		}
+	}
 }
 
-// Task is one task.
-func (e *Engine) Task(ctx context.Context, id api.JobID, task api.TaskID) (api.Task, error) {
-	return api.Task{}, errNotYet
+// event is one event of one job, with everything that follows from it.
+func (e *Engine) event(r *run, fn func(s *sched, now time.Time)) {
+	e.mu.Lock()
+	e.eventLocked(r, fn)
+	e.mu.Unlock()
 }
 
-// Pause hands out no more tasks; running ones end.
-func (e *Engine) Pause(ctx context.Context, id api.JobID) error { return errNotYet }
-
-// Resume undoes Pause.
-func (e *Engine) Resume(ctx context.Context, id api.JobID) error { return errNotYet }
-
-// Cancel ends a job.
-func (e *Engine) Cancel(ctx context.Context, id api.JobID, reason string) error { return errNotYet }
-
-// Retry puts failed and canceled tasks back and says how many.
-func (e *Engine) Retry(ctx context.Context, id api.JobID) (int64, error) { return 0, errNotYet }
-
-// Remove forgets an ended job and its results.
-func (e *Engine) Remove(ctx context.Context, id api.JobID) error { return errNotYet }
-
-// Why explains waiting tasks.
-func (e *Engine) Why(ctx context.Context, id api.JobID) (api.Why, error) {
-	return api.Why{}, errNotYet
+func (e *Engine) eventLocked(r *run, fn func(s *sched, now time.Time)) {
+	now := time.Now()
+	fn(r.sched, now)
+	e.apply(r, now)
 }
 
-// Log streams a task's output.
-func (e *Engine) Log(ctx context.Context, id api.JobID, task api.TaskID, follow bool, fn func(api.LogChunk) error) error {
-	return errNotYet
+// apply carries out what a scheduler wants, with mu held. Nothing here waits.
+func (e *Engine) apply(r *run, now time.Time) {
+	if e.ctx.Err() != nil {
+		return // stopping: nothing may be started, and what is not journalled comes again
+	}
+	for r.sched.next(now); len(r.sched.acts) > 0; {
+		for _, a := range r.sched.take() {
+			e.do(r, a, now)
+		}
+	}
+	for _, d := range r.sched.defects {
+		e.log.Error("scheduler invariant broken; dropped what it was about", "job", r.id, "what", d)
+	}
+	r.sched.defects = nil
+	r.dirty = true
+	if r.over.Load() && len(r.conns) == 0 && r.sched.count.Running == 0 {
+		e.retire(r, now)
+	}
 }
 
-// Results streams the ended tasks in order.
-func (e *Engine) Results(ctx context.Context, id api.JobID, fn func(api.Task) error) error {
-	return errNotYet
+func (e *Engine) do(r *run, a action, now time.Time) {
+	c := r.conns[a.lease]
+	switch a.kind {
+	case actOpen:
+		c = e.newConn(r, a.lease, a.peer)
+		r.conns[a.lease] = c
+		e.work.Go(func() { c.run(false) })
+		nudge(e.wake) // tick while it lives
+	case actAssign:
+		if c == nil {
+			return
+		}
+		if r.sched.never() {
+			for _, k := range a.keys {
+				e.journal.add(entry{r: r, given: true, row: &api.Task{ID: k.Task, State: api.TaskRunning, Attempt: k.Attempt, Peer: a.peer}})
+			}
+			e.journal.add(entry{r: r, then: func() { c.push(lease.KindAssign, a.keys, "") }})
+			return
+		}
+		c.push(lease.KindAssign, a.keys, "")
+	case actCancel:
+		e.behind(r, c, lease.KindCancel, a)
+	case actAck:
+		e.behind(r, c, lease.KindAck, a)
+	case actRelease:
+		e.behind(r, c, lease.KindRelease, a)
+	case actDrop:
+		if c != nil {
+			delete(r.conns, a.lease)
+			c.stop()
+		}
+	case actFetch:
+		if c == nil {
+			return
+		}
+		if a.bare || !hasBlobs(&a.result) {
+			r.sched.onFetched(a.lease, a.result, nil, now)
+			return
+		}
+		c.fetch(a.result)
+	case actRecord:
+		en := entry{r: r, row: &a.row, lease: a.lease}
+		if len(a.keys) > 0 {
+			en.key = a.keys[0]
+		}
+		e.journal.add(en)
+	case actChanged:
+		e.save(r, now)
+		e.tell(r, now)
+	case actEnded:
+		r.over.Store(true)
+		e.save(r, now)
+		e.tell(r, now)
+	}
 }
+
+// behind sends a message once everything recorded so far is durable. Messages
+// that free something at the lender keep their order that way.
+func (e *Engine) behind(r *run, c *conn, kind wire.Kind, a action) {
+	if c != nil {
+		e.journal.add(entry{r: r, then: func() { c.push(kind, a.keys, a.reason) }})
+	}
+}
+
+// save has the job's row written.
+func (e *Engine) save(r *run, now time.Time) {
+	r.saved = now
+	e.journal.add(entry{r: r, job: &api.JobDetail{Job: r.sched.job(now), Spec: r.plan.spec}})
+}
+
+// tell makes an event of how the job stands.
+func (e *Engine) tell(r *run, now time.Time) {
+	j := e.jobView(r, now)
+	r.told, r.dirty = now, false
+	e.emit(api.Event{Time: now.UTC(), Type: api.EventJob, Job: &j, JobID: r.id})
+}
+
+// progress tells and saves what changed, not too often.
+func (e *Engine) progress(r *run, now time.Time) {
+	if !r.dirty || now.Sub(r.told) < eventEvery || r.over.Load() {
+		return
+	}
+	e.tell(r, now)
+	if now.Sub(r.saved) >= saveEvery {
+		e.save(r, now)
+	}
+}
+
+// taskEnded makes an event of a recorded result.
+func (e *Engine) taskEnded(r *run, row api.Task, now time.Time) {
+	r.live.end(row)
+	close(r.bump)
+	r.bump = make(chan struct{})
+	if row.State == api.TaskDone && r.sched.meter.rate(now) > quietAbove {
+		return
+	}
+	row.Each = r.plan.array.values(row.ID)
+	e.emit(api.Event{Time: now.UTC(), Type: api.EventTask, JobID: r.id, Task: &row})
+}
+
+func (e *Engine) emit(ev api.Event) {
+	if len(e.events) < maxPending || ev.Type == api.EventJob {
+		e.events = append(e.events, ev)
+	}
+	nudge(e.wake)
+}
+
+func (e *Engine) setTrouble(why string) {
+	e.mu.Lock()
+	e.trouble = why
+	e.mu.Unlock()
+}
+
+// jobView is the job with what the engine knows beside the scheduler.
+func (e *Engine) jobView(r *run, now time.Time) api.Job {
+	j := r.sched.job(now)
+	if !j.State.Terminal() {
+		switch {
+		case e.trouble != "":
+			j.Reason = e.trouble
+		case r.halted != "":
+			j.Reason = r.halted
+		}
+	}
+	return j
+}
+
+// retire drops the scheduler of a job that has ended and owes nobody anything.
+func (e *Engine) retire(r *run, now time.Time) {
+	if e.runs[r.id] == r {
+		delete(e.runs, r.id)
+		e.past[r.id] = &api.JobDetail{Job: r.sched.job(now), Spec: r.plan.spec}
+	}
+}
+
+func newLeaseID() api.LeaseID { return api.LeaseID(ulid.Make().String()) }

@@ -3,7 +3,6 @@ package job
 import (
 	"context"
 	"io"
-	"os"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
@@ -45,13 +44,13 @@ type Directory interface {
 	Peers() []api.Peer
 }
 
-// Blobs is this node's content store. Pin keeps blobs until Unpin of the same owner.
+// Blobs is this node's content store. Pin keeps blobs, and the files of folders'
+// manifests, until Unpin of the same owner; an id may be pinned before it arrives.
 type Blobs interface {
 	Put(ctx context.Context, r io.Reader) (api.BlobInfo, error)
 	Has(id api.BlobID) bool
 	Size(id api.BlobID) (int64, error)
-	Open(id api.BlobID) (*os.File, error)
-	Tree(ctx context.Context, id api.BlobID) (api.Tree, error)
+	Reader(id api.BlobID) (io.ReadSeekCloser, error)
 	Pin(ctx context.Context, owner string, ids ...api.BlobID) error
 	Unpin(ctx context.Context, owner string) error
 }

@@ -1,0 +1,274 @@
+package job
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+// Times and bounds of the scheduler.
+const (
+	settleFor    = 500 * time.Millisecond // how long a lender that was just asked is waited for
+	idleFor      = 5 * time.Second        // an unused lease is given up after this
+	stealAfter   = 200 * time.Millisecond // a task queued this long elsewhere may be called back by an idle lender
+	stuckAfter   = time.Second            // after this on a lender that is silent or paused, a copy is made
+	slowFactor   = 2                      // a task running this many times the usual (and slowFloor) gets a copy
+	slowFloor    = time.Second
+	crashLimit   = 3       // machines lost under a task before it is blamed
+	lostStreak   = 20      // tasks lost in a row before a machine is set aside
+	maxLeases    = 256     // of one job at once
+	maxCredit    = 10_000  // believed of one lender
+	maxAttempts  = 1 << 20 // of one task, then it fails
+	badLuck      = 0.001   // a streak of failures less likely than this is the machine's
+	invalidLimit = 3       // lenders that call the job nonsense before it is believed
+)
+
+type taskState uint8
+
+const (
+	waiting   taskState = iota
+	running             // at least one attempt is outstanding
+	recording           // its result is on the way into the journal
+	done
+	failed
+	canceled
+)
+
+func (s taskState) terminal() bool { return s >= done }
+
+func (s taskState) api() api.TaskState {
+	return [...]api.TaskState{api.TaskWaiting, api.TaskRunning, api.TaskRunning, api.TaskDone, api.TaskFailed, api.TaskCanceled}[s]
+}
+
+// task is all that is kept per task of an unfinished job: 16 bytes.
+type task struct {
+	state   taskState
+	live    uint8 // attempts outstanding
+	fails   uint8
+	kills   uint8       // entries used in killed
+	attempt api.Attempt // the last one given out
+	avoid   uint16      // 1 + index of the node that should not get it next
+	killed  [crashLimit - 1]uint16
+}
+
+// attempt is one try, outstanding under a lease.
+type attempt struct {
+	state    attemptState
+	stolen   bool // called back to be run elsewhere
+	called   bool // Cancel was sent
+	assigned time.Time
+	started  time.Time
+}
+
+type attemptState uint8
+
+const (
+	attQueued    attemptState = iota
+	attRunning                // the lender said so
+	attHeld                   // the lender has its result and is about to send it
+	attFetching               // its outputs are being fetched
+	attRecording              // its result is on the way into the journal
+)
+
+// node is a lender as one job sees it. It outlives its leases.
+type node struct {
+	id    api.PeerID
+	index uint16
+	peer  api.Peer
+	alive bool
+	unfit string // why it may not run this job, "" if it may
+	aside string // why the job uses it no more
+	lease *tenure
+
+	notBefore time.Time // no lease and no task before this
+	refusals  int       // in a row
+	refused   string    // the last refusal in words
+	invalid   bool      // the refusal said that the job is nonsense
+
+	done, failed, lost     int64
+	busy                   time.Duration
+	failStreak, lossStreak int
+}
+
+type phase uint8
+
+const (
+	opening  phase = iota // asked, no answer yet
+	resuming              // known from the journal, no answer yet
+	open
+	broken    // the stream is gone, the tasks are still ours to wait for
+	lost      // taken for lost; what it had runs elsewhere
+	releasing // asked to end
+)
+
+// tenure is a lease as the scheduler sees it.
+type tenure struct {
+	id    api.LeaseID
+	node  *node
+	phase phase
+	since time.Time // of the phase
+	old   bool      // of before a restart, and not heard from yet
+	share lease.Share
+	out   map[lease.Key]*attempt
+	late  map[lease.Key]struct{} // was out when the lease was lost; still welcome
+
+	queued    int // of out
+	idleSince time.Time
+	rate      float64 // results a second
+	rateFrom  time.Time
+	rateN     int
+}
+
+// sched is the scheduler of one job: pure, and not safe for concurrent use.
+type sched struct {
+	id       api.JobID
+	plan     *plan
+	newLease func() api.LeaseID
+
+	tasks  []task
+	queue  queue
+	count  api.TaskCounts // Running includes those being recorded
+	nodes  map[api.PeerID]*node
+	byIdx  []*node
+	leases map[api.LeaseID]*tenure
+
+	state   api.JobState
+	reason  string // why it was paused or ended
+	created time.Time
+	ended   time.Time
+	lostN   int64
+	bytes   int64
+	ok      int64 // results with exit code 0, this run of the node
+
+	known      map[api.LeaseID]time.Time // leases of before a restart, and how long their answer is waited for
+	limbo      bool                      // tasks that may not run again were running when the node stopped
+	times      sample
+	meter      meter
+	stragglers int
+	defects    []string // broken invariants, for the log
+
+	acts []action
+}
+
+type actionKind uint8
+
+const (
+	actOpen    actionKind = iota // ask peer for a lease
+	actAssign                    // send keys
+	actCancel                    // send keys
+	actAck                       // send keys, after everything recorded before
+	actRelease                   // send
+	actDrop                      // break the stream and forget the lease
+	actFetch                     // fetch the outputs of results, then onFetched
+	actRecord                    // journal row, then onRecorded
+	actEnded                     // the job has ended
+	actChanged                   // the job's own state changed
+)
+
+type action struct {
+	kind   actionKind
+	lease  api.LeaseID
+	peer   api.PeerID
+	keys   []lease.Key
+	reason string
+	result lease.Result
+	bare   bool // fetch nothing: the outputs will not be kept
+	row    api.Task
+}
+
+func newSched(id api.JobID, p *plan, newLease func() api.LeaseID, now time.Time) *sched {
+	n := p.array.n
+	return &sched{id: id, plan: p, newLease: newLease, tasks: make([]task, n), queue: newQueue(p.strategy.Lanes(), n),
+		count: api.TaskCounts{Total: n, Waiting: n}, nodes: map[api.PeerID]*node{}, leases: map[api.LeaseID]*tenure{},
+		known: map[api.LeaseID]time.Time{}, state: api.JobRunning, created: now}
+}
+
+// take hands over the actions that have come up.
+func (s *sched) take() []action {
+	a := s.acts
+	s.acts = nil
+	return a
+}
+
+func (s *sched) act(a action) { s.acts = append(s.acts, a) }
+
+func (s *sched) never() bool { return s.plan.spec.Restart == restartNever }
+
+// defect reports a broken invariant of ours; what it was about has been dropped.
+func (s *sched) defect(format string, args ...any) {
+	if len(s.defects) < 100 {
+		s.defects = append(s.defects, fmt.Sprintf(format, args...))
+	}
+}
+
+// set moves a task to a state and keeps the counts.
+func (s *sched) set(id api.TaskID, to taskState) {
+	t := &s.tasks[id]
+	if t.state == to {
+		return
+	}
+	*s.counter(t.state)--
+	*s.counter(to)++
+	t.state = to
+}
+
+func (s *sched) counter(st taskState) *int64 {
+	switch st {
+	case waiting:
+		return &s.count.Waiting
+	case done:
+		return &s.count.Done
+	case failed:
+		return &s.count.Failed
+	case canceled:
+		return &s.count.Canceled
+	default:
+		return &s.count.Running
+	}
+}
+
+// valid tells whether a key names a task of the job and an attempt that was given out.
+func (s *sched) valid(k lease.Key) bool {
+	return k.Task >= 0 && int64(k.Task) < s.count.Total && k.Attempt > 0 && k.Attempt <= s.tasks[k.Task].attempt
+}
+
+// requeue puts a task without attempts back, to be tried on another node if there is one.
+func (s *sched) requeue(id api.TaskID, avoid *node) {
+	s.set(id, waiting)
+	if avoid != nil {
+		s.tasks[id].avoid = avoid.index + 1
+	}
+	s.queue.push(id)
+}
+
+func (s *sched) node(id api.PeerID) *node {
+	n := s.nodes[id]
+	if n == nil {
+		n = &node{id: id, index: uint16(len(s.byIdx)), unfit: "not known here"}
+		s.nodes[id] = n
+		s.byIdx = append(s.byIdx, n)
+	}
+	return n
+}
+
+// add puts an attempt under a lease.
+func (t *tenure) add(k lease.Key, a *attempt) {
+	t.out[k] = a
+	if a.state == attQueued {
+		t.queued++
+	}
+}
+
+func (t *tenure) move(a *attempt, to attemptState) {
+	if a.state == attQueued {
+		t.queued--
+	}
+	if to == attQueued {
+		t.queued++
+	}
+	a.state = to
+}
+
+func (t *tenure) to(p phase, now time.Time) { t.phase, t.since = p, now }

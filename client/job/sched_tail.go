@@ -1,0 +1,137 @@
+package job
+
+import (
+	"slices"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+// onTick is time passing: idle leases are given up, and at the tail of a job
+// idle lenders get what is stuck elsewhere.
+func (s *sched) onTick(now time.Time) {
+	for _, t := range s.sorted() {
+		if t.phase == open && t.rateN > 0 {
+			t.measure(0, now)
+		}
+		if t.phase == releasing && now.Sub(t.since) > releaseIn {
+			s.act(action{kind: actDrop, lease: t.id, peer: t.node.id}) // it ends by itself there
+			s.forget(t, now)
+			continue
+		}
+		for _, k := range sortedKeys(t.out) {
+			if a := t.out[k]; a.state == attHeld && t.phase == open && now.Sub(a.assigned) > lease.TTL {
+				s.lose(t, k, a, api.CauseLost, "the lender promised its result and never sent it", now)
+			}
+		}
+	}
+	s.rebalance(now)
+	s.releaseIdle(now)
+}
+
+func (s *sched) sorted() []*tenure {
+	all := make([]*tenure, 0, len(s.leases))
+	for _, t := range s.leases {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b *tenure) int { return int(a.node.index) - int(b.node.index) })
+	return all
+}
+
+// releaseIdle gives leases back that have had nothing to do, or no longer fit.
+func (s *sched) releaseIdle(now time.Time) {
+	for _, t := range s.sorted() {
+		if t.phase != open {
+			continue
+		}
+		if len(t.out) > 0 {
+			t.idleSince = time.Time{}
+			continue
+		}
+		if t.idleSince.IsZero() {
+			t.idleSince = now
+		}
+		useless := s.state != api.JobRunning || !t.node.fit()
+		if useless || (s.count.Waiting == 0 && s.stragglers == 0 && now.Sub(t.idleSince) >= idleFor) {
+			s.release(t, now)
+		}
+	}
+}
+
+func (s *sched) release(t *tenure, now time.Time) {
+	t.to(releasing, now)
+	s.act(action{kind: actRelease, lease: t.id})
+}
+
+// straggler is an attempt that an idle lender could relieve.
+type straggler struct {
+	t    *tenure
+	k    lease.Key
+	a    *attempt
+	copy bool // run it beside; otherwise call it back first
+}
+
+// rebalance looks, when nothing waits, for attempts that sit on a slow, silent
+// or stopped lender while others have slots to spare. What has not begun is
+// called back and then given elsewhere; what runs, or cannot be called back, gets
+// a copy, and the first result wins.
+func (s *sched) rebalance(now time.Time) {
+	s.stragglers = 0
+	if s.count.Waiting > 0 || s.count.Running == 0 || s.state != api.JobRunning || !s.plan.strategy.Moves() || s.hold(now) {
+		return
+	}
+	var found []straggler
+	usual := s.times.usual()
+	for _, t := range s.sorted() {
+		for _, k := range sortedKeys(t.out) {
+			a := t.out[k]
+			if tk := &s.tasks[k.Task]; tk.state != running || tk.live != 1 || a.state == attFetching {
+				continue
+			}
+			if moves, dup := s.late(t, a, usual, now); moves {
+				found = append(found, straggler{t, k, a, dup})
+			}
+		}
+	}
+	s.stragglers = len(found)
+	for _, t := range s.usable(now) {
+		free := min(t.share.Slots, t.share.Credit) - len(t.out)
+		var copies []lease.Key
+		for i := 0; i < len(found) && free > 0; i++ {
+			g := found[i]
+			if g.a == nil || g.t == t {
+				continue
+			}
+			found[i].a = nil
+			free--
+			if g.copy {
+				copies = append(copies, s.give(t, g.k.Task, now))
+			} else {
+				g.a.stolen, g.a.called = true, true
+				s.act(action{kind: actCancel, lease: g.t.id, keys: []lease.Key{g.k}, reason: "to run on an idle node"})
+			}
+		}
+		if len(copies) > 0 {
+			s.act(action{kind: actAssign, lease: t.id, peer: t.node.id, keys: copies})
+		}
+	}
+}
+
+// late tells whether an attempt should be relieved, and whether by a copy.
+func (s *sched) late(t *tenure, a *attempt, usual time.Duration, now time.Time) (moves, dup bool) {
+	stuck := t.phase != open || !t.takes() || !t.node.alive
+	age := now.Sub(a.assigned)
+	switch {
+	case s.never():
+		return a.state == attQueued && !a.called && !stuck && age > stealAfter && len(t.out) > t.share.Slots, false
+	case stuck:
+		return age > stuckAfter && now.Sub(t.since) > stuckAfter || age > slowFloor*slowFactor, true
+	case a.called:
+		return age > stuckAfter+stealAfter, true // asked for back, no answer
+	case a.state == attQueued:
+		return age > stealAfter && len(t.out) > t.share.Slots, false
+	default:
+		return usual > 0 && now.Sub(a.started) > max(slowFloor, slowFactor*usual), true
+	}
+}

@@ -1,0 +1,115 @@
+package job
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// whereCost bounds one evaluation, in CEL's units: an expression that loops over
+// a hostile record's lists ends here.
+const whereCost = 100_000
+
+// whereVars is what an expression may use; docs/jobs.md lists them.
+//
+// Sizes are bytes; KiB, MiB and GiB are there to write them with.
+var whereVars = []cel.EnvOption{
+	cel.Variable("id", cel.StringType), cel.Variable("name", cel.StringType), cel.Variable("role", cel.StringType),
+	cel.Variable("os", cel.StringType), cel.Variable("os_full", cel.StringType), cel.Variable("arch", cel.StringType),
+	cel.Variable("cpu_model", cel.StringType), cel.Variable("cores", cel.IntType), cel.Variable("memory", cel.IntType),
+	cel.Variable("disk_free", cel.IntType), cel.Variable("gpus", cel.ListType(cel.MapType(cel.StringType, cel.DynType))),
+	cel.Variable("total", cel.MapType(cel.StringType, cel.DynType)), cel.Variable("free", cel.MapType(cel.StringType, cel.DynType)),
+	cel.Variable("labels", cel.MapType(cel.StringType, cel.StringType)), cel.Variable("meta", cel.StringType),
+	cel.Variable("version", cel.StringType), cel.Variable("features", cel.ListType(cel.StringType)),
+	cel.Variable("runtimes", cel.ListType(cel.StringType)), cel.Variable("path", cel.StringType),
+	cel.Variable("latency_ms", cel.DoubleType), cel.Variable("self", cel.BoolType),
+	cel.Variable("KiB", cel.IntType), cel.Variable("MiB", cel.IntType), cel.Variable("GiB", cel.IntType),
+}
+
+// where is a compiled expression over a peer's record.
+type where struct {
+	prg cel.Program
+}
+
+// compileWhere is nil for an empty expression.
+func compileWhere(expr string) (*where, error) {
+	if strings.TrimSpace(expr) == "" {
+		return nil, nil
+	}
+	if len(expr) > maxWhere {
+		return nil, api.Errorf(api.KindTooLarge, "where has %d bytes, at most %d", len(expr), maxWhere)
+	}
+	env, err := cel.NewEnv(append([]cel.EnvOption{cel.CrossTypeNumericComparisons(true)}, whereVars...)...)
+	if err != nil {
+		return nil, api.Errorf(api.KindInternal, "prepare where: %w", err)
+	}
+	ast, issues := env.Compile(expr)
+	if issues.Err() != nil {
+		e := issues.Errors()[0]
+		return nil, api.Errorf(api.KindInvalid, "where, column %d: %s", e.Location.Column()+1, oneLine(e.Message)).
+			WithHint(`for example: os == "linux" && cores >= 4 && labels["room"] == "lab"`)
+	}
+	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
+		return nil, api.Errorf(api.KindInvalid, "where is a %s, want true or false", t).WithHint("compare it with something")
+	}
+	prg, err := env.Program(ast, cel.CostLimit(whereCost))
+	if err != nil {
+		return nil, api.Errorf(api.KindInvalid, "where: %s", oneLine(err.Error()))
+	}
+	return &where{prg}, nil
+}
+
+// match says in words why the peer does not match, "" when it does. What the
+// expression asks for and the record lacks does not match.
+func (w *where) match(p *api.Peer) string {
+	if w == nil {
+		return ""
+	}
+	out, _, err := w.prg.Eval(whereInput(p))
+	if err != nil {
+		return "where: " + oneLine(err.Error())
+	}
+	switch v := out.Value().(type) {
+	case bool:
+		if v {
+			return ""
+		}
+		return "where is false for it"
+	default:
+		return fmt.Sprintf("where gives a %T for it, not true or false", v)
+	}
+}
+
+func whereInput(p *api.Peer) map[string]any {
+	gpus := make([]map[string]any, 0, len(p.Specs.GPUs))
+	for _, g := range p.Specs.GPUs {
+		gpus = append(gpus, map[string]any{"vendor": g.Vendor, "model": g.Model, "memory": g.Memory})
+	}
+	runtimes := []string{}
+	for _, r := range p.Runtimes {
+		if r.Available && r.Enabled {
+			runtimes = append(runtimes, string(r.Name))
+		}
+	}
+	goos, _, _ := strings.Cut(p.Specs.OS, " ")
+	labels, features := p.Labels, p.Features
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	return map[string]any{
+		"id": string(p.ID), "name": p.Name, "role": string(p.Role), "os": goos, "os_full": p.Specs.OS, "arch": p.Specs.Arch,
+		"cpu_model": p.Specs.CPUModel, "cores": p.Specs.Cores, "memory": p.Specs.Memory, "disk_free": p.Specs.DiskFree, "gpus": gpus,
+		"total": resourceMap(p.Total), "free": resourceMap(p.Free), "labels": labels, "meta": p.Meta, "version": p.Version,
+		"features": features, "runtimes": runtimes, "path": string(p.Path), "latency_ms": float64(p.Latency) / 1e6,
+		"self": p.State == api.PeerSelf, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
+	}
+}
+
+func resourceMap(r api.Resources) map[string]any {
+	return map[string]any{"cpu": r.CPU, "memory": r.Memory, "disk": r.Disk, "gpu": r.GPU}
+}
+
+func oneLine(s string) string { return clip(strings.Join(strings.Fields(s), " "), 200) }
