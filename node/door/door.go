@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
 	"runtime/debug"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -79,7 +80,8 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	ctx.Value(exchangeKey{}).(*exchange).r = r
 	defer d.recover(out, r)
-	if _, pattern := d.mux.Handler(r); pattern == "" {
+	// The mux would redirect an unclean path, and a redirect is a route nobody wrote down.
+	if _, pattern := d.mux.Handler(r); pattern == "" || path.Clean(r.URL.EscapedPath()) != r.URL.EscapedPath() {
 		who := WhoOf(ctx)
 		err := api.Errorf(api.KindNotFound, "no such route behind the %s's door: %s %s", d.kind, r.Method, clip(r.URL.Path)).
 			WithHint("the routes are listed by: GET /v1/openapi.json")
