@@ -1,0 +1,304 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/alloc"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+const (
+	quantum     = 250 * time.Millisecond // a slot stays with its lease at least so long while others wait
+	starveAfter = 5 * time.Second        // who waits so long for a first slot has room kept free for it
+	queueAhead  = 200 * time.Millisecond // of work that credit lets a slot queue
+	minAhead    = 2
+	maxAhead    = 64
+)
+
+// use is what the slots take now.
+type use struct {
+	total api.Resources
+	peers map[*peer]api.Resources
+	busy  map[*peer]api.Resources // of slots that run something
+}
+
+// footprint is what a slot takes: an unused one keeps its memory and disk, not
+// its cores.
+func (sl *slot) footprint() api.Resources {
+	r := sl.needs
+	if sl.cur == nil {
+		r.CPU, r.GPU = 0, 0
+	}
+	return r
+}
+
+func (s *Server) useLocked() use {
+	u := use{peers: map[*peer]api.Resources{}, busy: map[*peer]api.Resources{}}
+	for _, sl := range s.slots {
+		f, p := sl.footprint(), sl.loan.peer
+		u.total = u.total.Add(f)
+		u.peers[p] = u.peers[p].Add(f)
+		if sl.cur != nil {
+			u.busy[p] = u.busy[p].Add(f)
+		}
+	}
+	return u
+}
+
+// runnableLocked tells whether l may be given a slot if there is one.
+func (s *Server) runnableLocked(l *loan, now time.Time) bool {
+	return s.state == api.LendOpen && !s.down && !l.ended && l.barred == "" && !now.Before(l.hold) && l.peek() != nil
+}
+
+// dispatchLocked gives tasks to slots until none fits. Who has least goes first;
+// a lease that has waited long for its first slot has room kept for it.
+func (s *Server) dispatchLocked() {
+	if s.state != api.LendOpen || s.down {
+		return
+	}
+	now := time.Now()
+	var u use
+	var passed map[*loan]bool
+	for {
+		var best *loan
+		for _, l := range s.loans {
+			if passed[l] || !s.runnableLocked(l, now) || l.busy >= l.want(alloc.MaxSlots) {
+				continue
+			}
+			if u.peers == nil {
+				u = s.useLocked()
+			}
+			if best == nil || s.beforeLocked(u, l, best) {
+				best = l
+			}
+		}
+		if best == nil {
+			return
+		}
+		if s.placeLocked(best, u, now) {
+			best.starved = time.Time{}
+			u = s.useLocked()
+			continue
+		}
+		if best.busy == 0 {
+			if best.starved.IsZero() {
+				best.starved = now
+			}
+			if now.Sub(best.starved) > starveAfter && u.peers[best.peer].Add(best.needs).Fits(s.limits.Load().PerPeer) {
+				return
+			}
+		}
+		if passed == nil {
+			passed = map[*loan]bool{}
+		}
+		passed[best] = true
+	}
+}
+
+// beforeLocked tells whether a should have the next slot rather than b.
+func (s *Server) beforeLocked(u use, a, b *loan) bool {
+	total := s.limits.Load().Total
+	if a.peer != b.peer {
+		if d := cmp.Compare(alloc.Dominant(u.busy[a.peer], total), alloc.Dominant(u.busy[b.peer], total)); d != 0 {
+			return d < 0
+		}
+		if a.peer.served != b.peer.served {
+			return a.peer.served < b.peer.served
+		}
+	}
+	return cmp.Or(cmp.Compare(a.busy, b.busy), cmp.Compare(a.served, b.served), cmp.Compare(a.id, b.id)) < 0
+}
+
+// placeLocked finds a slot for l's next task: an unused sandbox of its own, or
+// room for a new one, if need be by closing unused ones of others.
+func (s *Server) placeLocked(l *loan, u use, now time.Time) bool {
+	limits := s.limits.Load()
+	fits := func(add api.Resources) bool {
+		return u.total.Add(add).Fits(limits.Total) && u.peers[l.peer].Add(add).Fits(limits.PerPeer)
+	}
+	cores := api.Resources{CPU: l.needs.CPU, GPU: l.needs.GPU}
+	for sl := range l.slots {
+		if sl.state == slotIdle && !sl.paused && fits(cores) {
+			s.turns++
+			l.served, l.peer.served, sl.turn = s.turns, s.turns, now
+			at := l.pop()
+			s.startLocked(sl, at)
+			sl.work <- at
+			return true
+		}
+	}
+	if len(s.slots) < alloc.MaxSlots && fits(l.needs) {
+		s.turns++
+		l.served, l.peer.served = s.turns, s.turns
+		s.openSlotLocked(l, l.pop(), now)
+		return true
+	}
+	s.evictLocked(l, u, limits)
+	return false
+}
+
+// evictLocked closes unused sandboxes until a slot for l would fit once they are
+// gone, or none is left that would help.
+func (s *Server) evictLocked(l *loan, u use, limits *api.Limits) {
+	for _, sl := range s.slots {
+		if sl.state == slotClosing { // room is on its way
+			u = u.without(sl)
+		}
+	}
+	fits := func() bool {
+		return u.total.Add(l.needs).Fits(limits.Total) && u.peers[l.peer].Add(l.needs).Fits(limits.PerPeer)
+	}
+	var idle []*slot
+	helps := u
+	for _, sl := range s.slots {
+		if sl.state == slotIdle && sl.loan != l && !sl.paused {
+			idle = append(idle, sl)
+			helps = helps.without(sl)
+		}
+	}
+	if !helps.total.Add(l.needs).Fits(limits.Total) || !helps.peers[l.peer].Add(l.needs).Fits(limits.PerPeer) {
+		return
+	}
+	for _, sl := range idle {
+		if fits() && len(s.slots) < alloc.MaxSlots {
+			return
+		}
+		u = u.without(sl)
+		s.stopSlotLocked(sl, nil)
+	}
+}
+
+func (u use) without(sl *slot) use {
+	f := sl.footprint()
+	peers := make(map[*peer]api.Resources, len(u.peers))
+	for p, r := range u.peers {
+		peers[p] = r
+	}
+	peers[sl.loan.peer] = peers[sl.loan.peer].Sub(f)
+	return use{total: u.total.Sub(f), peers: peers, busy: u.busy}
+}
+
+// othersWaitLocked tells whether a lease other than l has a task that may run.
+func (s *Server) othersWaitLocked(l *loan, now time.Time) bool {
+	for _, o := range s.loans {
+		if o != l && s.runnableLocked(o, now) && o.busy < o.want(alloc.MaxSlots) {
+			return true
+		}
+	}
+	return false
+}
+
+// openSlotLocked starts a sandbox for l whose first task is at.
+func (s *Server) openSlotLocked(l *loan, at *attempt, now time.Time) {
+	sl := &slot{
+		id: api.SandboxID(ulid.Make().String()), loan: l, needs: l.needs, state: slotStarting,
+		opened: now, since: now, turn: now,
+		work: make(chan *attempt, 1), quit: make(chan struct{}), gone: make(chan struct{}),
+	}
+	sl.ctx, sl.cancel = context.WithCancel(context.Background()) // ends with the slot
+	s.slots[sl.id] = sl
+	l.slots[sl] = struct{}{}
+	s.startLocked(sl, at)
+	s.work.Add(1)
+	l.work.Add(1)
+	s.dirty = true
+	s.emitSandboxLocked(sl)
+	go s.runSlot(sl, at)
+}
+
+// startLocked makes at the slot's task.
+func (s *Server) startLocked(sl *slot, at *attempt) {
+	if sl.state != slotStarting {
+		sl.state = slotRunning
+	}
+	at.state, at.slot, sl.cur, sl.ran = attemptRunning, sl, at, 0
+	at.ctx, at.cancel = context.WithCancel(sl.ctx)
+	sl.loan.busy++
+	now := time.Now()
+	sl.since, sl.loan.active = now, now
+}
+
+// reshareLocked works out what every lease should use, and tells those for whom
+// it changed.
+func (s *Server) reshareLocked() {
+	if len(s.loans) == 0 {
+		return
+	}
+	now := time.Now()
+	var busy, lazy []*loan
+	for _, l := range s.loans {
+		switch {
+		case l.out.Load() == nil || l.restored || l.ended || l.barred != "":
+			l.slotsDue = 0
+		case len(l.attempts) > 0 || now.Sub(l.active) < idleShare:
+			busy = append(busy, l)
+		default:
+			lazy = append(lazy, l)
+		}
+	}
+	limits := s.limits.Load()
+	claims := make([]alloc.Claim, 0, len(busy)+1)
+	for _, l := range busy {
+		claims = append(claims, claim(l))
+	}
+	for i, n := range alloc.Shares(limits.Total, limits.PerPeer, claims) {
+		busy[i].slotsDue = max(1, n)
+	}
+	for _, l := range lazy { // what it would get if it began to work
+		n := alloc.Shares(limits.Total, limits.PerPeer, append(claims, claim(l)))
+		l.slotsDue = max(1, n[len(claims)])
+	}
+	for _, l := range s.loans {
+		s.creditLocked(l)
+	}
+}
+
+func claim(l *loan) alloc.Claim {
+	return alloc.Claim{Peer: l.peer.id, Needs: l.needs, Want: l.want(alloc.MaxSlots)}
+}
+
+// shareLocked is what l may use now.
+func (s *Server) shareLocked(l *loan) lease.Share {
+	if no := s.noLocked(l); no != nil {
+		return lease.Share{State: s.state, Reason: no.reason}
+	}
+	sh := lease.Share{Slots: l.slotsDue, State: s.state}
+	if l.peer.held >= lease.MaxHeld {
+		sh.Reason = "results wait to be acknowledged"
+		return sh
+	}
+	ahead := minAhead
+	if l.took > 0 {
+		ahead = int(math.Ceil(float64(queueAhead) / float64(l.took)))
+	}
+	sh.Credit = sh.Slots * min(max(ahead, minAhead), maxAhead)
+	if l.size > 0 {
+		sh.Credit = min(sh.Credit, int(max(int64(sh.Slots), peerBytes/l.size/int64(l.peer.loans))))
+	}
+	return sh
+}
+
+// creditLocked tells the borrower when what it may use has changed enough to matter.
+func (s *Server) creditLocked(l *loan) {
+	se := l.out.Load()
+	if se == nil || l.ended || l.restored {
+		return
+	}
+	sh, was := s.shareLocked(l), l.share
+	little := sh.Slots == was.Slots && sh.State == was.State && sh.Reason == was.Reason &&
+		(sh.Credit == 0) == (was.Credit == 0) && 4*abs(sh.Credit-was.Credit) <= was.Credit
+	if little {
+		return
+	}
+	l.share = sh
+	l.ceiling = max(l.ceiling, sh.Credit)
+	se.setShare(sh)
+}
+
+func abs(n int) int { return max(n, -n) }

@@ -1,0 +1,243 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+const (
+	maxFiles  = 10_000  // output files of one task
+	maxResult = 1 << 20 // bytes of one result's JSON
+)
+
+// outcome is what came of executing an attempt: a result, or the machine's
+// failure in err, never both.
+type outcome struct {
+	err   error
+	ok    bool // the task itself succeeded
+	body  []byte
+	blobs []api.BlobID
+	usage api.UsageRow
+	cpu   time.Duration
+}
+
+// execute runs one attempt in the slot's sandbox.
+func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
+	ctx, l := at.ctx, sl.loan
+	if err := ctx.Err(); err != nil {
+		return outcome{err: err}
+	}
+	if se := l.out.Load(); se != nil {
+		se.started(at.task.Key)
+	}
+	cmd, in, bytesIn, err := s.command(ctx, l, at.task)
+	if f := (fault{}); errors.As(err, &f) {
+		return s.taskFault(at, 125, f.msg)
+	}
+	if err != nil {
+		return outcome{err: err}
+	}
+	stdin, closeIn, err := s.stdin(at.task)
+	if err != nil {
+		return outcome{err: err}
+	}
+	defer closeIn()
+
+	outs := outputs{ctx: ctx, blobs: s.cfg.Blobs}
+	stdout := &capture{ctx: ctx, blobs: s.cfg.Blobs, loan: l, key: at.task.Key, name: "stdout"}
+	stderr := &capture{ctx: ctx, blobs: s.cfg.Blobs, loan: l, key: at.task.Key, name: "stderr"}
+	res, err := sb.Exec(ctx, cmd, runtime.Streams{Stdin: stdin, Stdout: stdout, Stderr: stderr, Output: outs.put})
+	out, oerr := stdout.close()
+	errs, eerr := stderr.close()
+	if ctx.Err() != nil && err != nil {
+		return outcome{err: ctx.Err(), cpu: time.Duration(res.Usage.CPU)}
+	}
+	if err = errors.Join(err, outs.err, oerr, eerr); err != nil {
+		return outcome{err: err}
+	}
+	exit := res.Exit
+	if exit.OK() {
+		if miss := missing(cmd.Outputs, outs.files); miss != "" {
+			exit.Msg = fmt.Sprintf("output %q matched nothing", miss)
+		} else if outs.tooMany {
+			exit.Msg = fmt.Sprintf("more than %d output files", maxFiles)
+		}
+	}
+	r := lease.Result{Key: at.task.Key, Exit: exit, Usage: res.Usage, Stdout: out, Stderr: errs, Files: outs.files}
+	r.Usage.BytesIn = bytesIn + int64(in)
+	r.Usage.BytesOut = out.Size + errs.Size + outs.bytes
+	return s.result(l, r)
+}
+
+// result is the outcome of an attempt whose end is known.
+func (s *Server) result(l *loan, r lease.Result) outcome {
+	body, err := json.Marshal(r)
+	if err == nil && len(body) > maxResult {
+		r.Files, r.Exit = nil, api.Exit{Code: 125, Msg: fmt.Sprintf("the names of its %d output files are too long for a result", len(r.Files))}
+		body, err = json.Marshal(r)
+	}
+	if err != nil {
+		return outcome{err: err}
+	}
+	o := outcome{ok: r.Exit.OK(), body: body, cpu: time.Duration(r.Usage.CPU)}
+	for _, f := range r.Files {
+		o.blobs = append(o.blobs, f.Blob)
+	}
+	for _, st := range []api.Stream{r.Stdout, r.Stderr} {
+		if !st.Blob.IsZero() {
+			o.blobs = append(o.blobs, st.Blob)
+		}
+	}
+	wall := time.Duration(r.Usage.Wall).Seconds()
+	o.usage = api.UsageRow{
+		Tasks: 1, CPUSeconds: time.Duration(r.Usage.CPU).Seconds(), MemorySeconds: float64(r.Usage.MaxMemory) * wall,
+		GPUSeconds: float64(l.needs.GPU) * wall, BytesIn: r.Usage.BytesIn, BytesOut: r.Usage.BytesOut,
+	}
+	return o
+}
+
+// taskFault is the outcome of a task that cannot be executed as it is written.
+func (s *Server) taskFault(at *attempt, code int, msg string) outcome {
+	return s.result(at.loan, lease.Result{Key: at.task.Key, Exit: api.Exit{Code: code, Msg: clip(msg)}})
+}
+
+// command is what the sandbox is to execute. A fault is the task's own, any
+// other error the machine's.
+func (s *Server) command(ctx context.Context, l *loan, t lease.Task) (cmd runtime.Command, stdin int, bytes int64, err error) {
+	c, shared := &l.common, &l.open.Common
+	if c.fault != "" {
+		return cmd, 0, 0, fault{c.fault}
+	}
+	if len(t.Args) > maxLists || len(t.Outputs)+len(shared.Outputs) > maxLists {
+		return cmd, 0, 0, fault{"too many arguments or outputs"}
+	}
+	if l.open.Runtime == api.RuntimeProcess && len(t.Args) == 0 {
+		return cmd, 0, 0, fault{"no command was given"}
+	}
+	cmd = runtime.Command{Args: t.Args, Cwd: shared.Cwd, Env: c.env, Files: c.files, Outputs: shared.Outputs, Limits: limitsOf(l)}
+	if cmd.Cwd != "" && cmd.Cwd != "." && !local(cmd.Cwd) {
+		return cmd, 0, 0, fault{fmt.Sprintf("working directory %q leaves the task's directory", cmd.Cwd)}
+	}
+	bytes = c.bytes
+	if len(t.Env) > 0 {
+		if cmd.Env, err = environment(shared.Env, t.Env); err != nil {
+			return cmd, 0, 0, err
+		}
+	}
+	if len(t.Outputs) > 0 {
+		cmd.Outputs = append(slices.Clone(shared.Outputs), t.Outputs...)
+	}
+	for _, glob := range cmd.Outputs {
+		if !local(glob) {
+			return cmd, 0, 0, fault{fmt.Sprintf("output %q leaves the task's directory", clip(glob))}
+		}
+		if _, err := path.Match(glob, ""); err != nil {
+			return cmd, 0, 0, fault{fmt.Sprintf("output %q is no pattern", clip(glob))}
+		}
+	}
+	if len(t.Inputs) > 0 {
+		own, n, err := s.layout(ctx, t.Inputs)
+		if err != nil {
+			return cmd, 0, 0, err
+		}
+		cmd.Files, bytes = merge(c.files, own), bytes+n
+	}
+	return cmd, len(t.Stdin), bytes, nil
+}
+
+// limitsOf is what the borrower asked a task of l to be held to.
+func limitsOf(l *loan) runtime.Limits {
+	t := l.open.Common.Limits
+	return runtime.Limits{Wall: time.Duration(t.Wall), CPU: time.Duration(t.CPU), Output: t.Output, Disk: l.needs.Disk}
+}
+
+// stdin opens what the task reads.
+func (s *Server) stdin(t lease.Task) (io.Reader, func(), error) {
+	if t.StdinBlob.IsZero() {
+		if t.Stdin == "" {
+			return nil, func() {}, nil
+		}
+		return strings.NewReader(t.Stdin), func() {}, nil
+	}
+	p, err := s.cfg.Blobs.Path(t.StdinBlob)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := os.Open(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, func() { f.Close() }, nil //nolint:errcheck // only read
+}
+
+// outputs puts collected files into the store.
+type outputs struct {
+	ctx     context.Context
+	blobs   Blobs
+	files   []api.OutputFile
+	bytes   int64
+	tooMany bool
+	err     error // the machine's
+}
+
+func (o *outputs) put(name string, mode uint32, size int64, r io.Reader) error {
+	if len(o.files) >= maxFiles || len(name) > 4096 {
+		o.tooMany = true
+		_, err := io.Copy(io.Discard, r)
+		return err
+	}
+	info, err := o.blobs.Put(o.ctx, r)
+	if err != nil {
+		o.err = fmt.Errorf("output %s cannot be kept here: %w", name, err)
+		return o.err
+	}
+	o.bytes += info.Size
+	o.files = append(o.files, api.OutputFile{Path: name, Blob: info.ID, Size: info.Size, Mode: mode & 0o777})
+	return nil
+}
+
+// missing is the first pattern that no file matches, or "".
+func missing(globs []string, files []api.OutputFile) string {
+	for _, g := range globs {
+		pattern := strings.Split(path.Clean(g), "/")
+		if !slices.ContainsFunc(files, func(f api.OutputFile) bool { return match(pattern, strings.Split(f.Path, "/")) }) {
+			return g
+		}
+	}
+	return ""
+}
+
+// match tells whether a path, or a folder that it is in, matches the pattern; **
+// stands for any number of folders.
+func match(pattern, name []string) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			for i := range len(name) + 1 {
+				if match(pattern[1:], name[i:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok {
+			return false
+		}
+		pattern, name = pattern[1:], name[1:]
+	}
+	return true
+}

@@ -1,0 +1,306 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+const (
+	openWait   = 10 * time.Second // for the first message of a stream
+	maxStreams = 1024             // of all borrowers together
+)
+
+// ServeLease speaks the lender's side of the lease protocol on st until the
+// stream or the lease ends. It blocks; from must be a verified caller. Many
+// streams may be served at once.
+func (s *Server) ServeLease(ctx context.Context, from api.Caller, st wire.Stream) {
+	defer st.Close() //nolint:errcheck // nothing is left to lose
+	stop := context.AfterFunc(ctx, func() { reset(st) })
+	defer stop()
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return
+	}
+	s.mu.Lock()
+	if s.down || s.streams >= maxStreams {
+		s.unlock()
+		s.refuse(from, st, api.Errorf(api.KindUnavailable, "this node takes no leases now"))
+		return
+	}
+	s.streams++
+	s.talks.Add(1)
+	s.unlock()
+	defer func() {
+		s.mu.Lock()
+		s.streams--
+		s.unlock()
+		s.talks.Done()
+	}()
+
+	r := wire.NewReader(st, lease.MaxFrame)
+	se, err := s.accept(from, st, r)
+	if err != nil {
+		s.refuse(from, st, err)
+		return
+	}
+	s.converse(ctx, from, se, r)
+}
+
+// refuse says no to the borrower and counts it.
+func (s *Server) refuse(from api.Caller, st wire.Stream, err error) {
+	s.countRefusal(from, err)
+	if werr := refuse(st, err); werr != nil {
+		s.log.Debug("a refusal could not be sent", "peer", from.Peer, "err", werr)
+		reset(st)
+	}
+}
+
+func (s *Server) countRefusal(from api.Caller, err error) {
+	s.refused.Add(1)
+	s.log.Warn("refused a lease", "caller", from.String(), "err", err)
+	if s.cfg.OnEvent != nil {
+		s.cfg.OnEvent(api.Event{Time: time.Now().UTC(), Type: api.EventRefused, Msg: from.String() + " was refused a lease: " + err.Error()})
+	}
+}
+
+// accept reads Open and finds or makes the lease it asks for.
+func (s *Server) accept(from api.Caller, st wire.Stream, r *wire.Reader) (*session, error) {
+	if err := st.SetReadDeadline(time.Now().Add(openWait)); err != nil {
+		return nil, api.Errorf(api.KindUnavailable, "the stream is broken: %w", err)
+	}
+	kind, payload, err := r.Next()
+	if err != nil {
+		return nil, api.Errorf(api.KindInvalid, "no open message came: %w", err)
+	}
+	if kind != lease.KindOpen {
+		return nil, wire.UnknownKind(kind)
+	}
+	var o lease.Open
+	if err := wire.Decode(payload, &o); err != nil {
+		return nil, err
+	}
+	if err := checkOpen(o); err != nil {
+		return nil, err
+	}
+	if err := st.SetReadDeadline(time.Time{}); err != nil {
+		return nil, api.Errorf(api.KindUnavailable, "the stream is broken: %w", err)
+	}
+	return s.attach(from, st, o)
+}
+
+var sane = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+// checkOpen refuses what no borrower of ours would send.
+func checkOpen(o lease.Open) error {
+	switch {
+	case !sane.MatchString(string(o.Lease)) || !sane.MatchString(string(o.Job)):
+		return api.Errorf(api.KindInvalid, "the lease or the job has no usable id")
+	case !slices.Contains(policy.Runtimes(), o.Runtime):
+		return api.Errorf(api.KindInvalid, "unknown runtime %q", clip(string(o.Runtime)))
+	case o.Slots < 0 || len(o.JobName) > 400 || len(o.Image) > 1000:
+		return api.Errorf(api.KindInvalid, "malformed open message")
+	case o.Runtime == api.RuntimeWasm && o.Module.IsZero():
+		return api.Errorf(api.KindInvalid, "a lease of runtime wasm names its module")
+	case o.Runtime == api.RuntimeDocker && o.Image == "":
+		return api.Errorf(api.KindInvalid, "a lease of runtime docker names its image")
+	}
+	return policy.CheckNeeds(o.Needs)
+}
+
+// attach makes st the stream of the lease that o asks for.
+func (s *Server) attach(from api.Caller, st wire.Stream, o lease.Open) (*session, error) {
+	name := s.name(from.Peer)
+	s.mu.Lock()
+	var old *session
+	defer func() {
+		s.unlock()
+		if old != nil {
+			reset(old.st)
+		}
+	}()
+	if s.down {
+		return nil, api.Errorf(api.KindUnavailable, "the node is shutting down")
+	}
+	l, err := s.findLocked(name, from, o)
+	if err != nil {
+		return nil, err
+	}
+	old = l.out.Load()
+	se := newSession(st, l, func(ctx context.Context, keys []lease.Key) ([]lease.Held, error) {
+		return s.cfg.Store.Results(ctx, l.id, keys)
+	})
+	l.who, l.seen, l.released, l.ceiling = from, time.Now(), false, 0
+	l.active = l.seen
+	l.out.Store(se)
+	s.barLocked(l)
+	s.reshareLocked()
+	g := &lease.Grant{Share: s.shareLocked(l), TTL: api.Duration(lease.TTL), Grace: api.Duration(lease.Grace)}
+	l.share, l.ceiling = g.Share, max(l.ceiling, g.Credit)
+	var again []outgoing
+	for k, at := range l.attempts {
+		if at.state != attemptOver {
+			g.Running = append(g.Running, k)
+		}
+	}
+	for k, h := range l.held {
+		g.Finished = append(g.Finished, k)
+		again = append(again, outgoing{key: k, size: h.size})
+	}
+	sortKeys(g.Running)
+	sortKeys(g.Finished)
+	slices.SortFunc(again, func(a, b outgoing) int { return compareKeys(a.key, b.key) })
+	se.put(func(out *outbox) { *out = outbox{grant: g} }) // whatever was queued since it is in the grant
+	se.finished(again...)
+	s.dirty = true
+	return se, nil
+}
+
+// findLocked is the loan that o names, or a new one if the owner's rules allow it.
+func (s *Server) findLocked(name string, from api.Caller, o lease.Open) (*loan, error) {
+	if l := s.loans[o.Lease]; l != nil {
+		switch {
+		case l.peer.id != from.Peer:
+			return nil, api.Errorf(api.KindDenied, "that lease is another borrower's")
+		case l.ended:
+			return nil, api.Errorf(api.KindUnavailable, "that lease is just being ended")
+		case l.open.Job != o.Job || l.open.Runtime != o.Runtime:
+			return nil, api.Errorf(api.KindConflict, "lease %s is of another job", o.Lease)
+		case l.restored:
+			l.open, l.restored = o, false
+			l.needs = policy.Slot(o.Needs, s.limits.Load().PerGuest)
+		case l.open.Module != o.Module || l.open.Image != o.Image || l.open.Needs != o.Needs:
+			return nil, api.Errorf(api.KindConflict, "lease %s was opened for something else", o.Lease)
+		}
+		l.wanted = o.Slots
+		l.live.Store(o.Live)
+		return l, nil
+	}
+	needs := policy.Slot(o.Needs, s.limits.Load().PerGuest)
+	if why := s.barredLocked(from, o.Runtime, needs); why != nil {
+		return nil, why
+	}
+	if p := s.peers[from.Peer]; p != nil && p.loans >= lease.MaxLeases {
+		return nil, api.Errorf(api.KindQuota, "%d leases of yours are open here, which is the most", p.loans)
+	}
+	l := s.addLoanLocked(name, from, o)
+	l.needs = needs
+	return l, nil
+}
+
+func (s *Server) addLoanLocked(name string, from api.Caller, o lease.Open) *loan {
+	p := s.peers[from.Peer]
+	if p == nil {
+		p = &peer{id: from.Peer, name: name}
+		s.peers[from.Peer] = p
+	}
+	p.loans++
+	now := time.Now()
+	l := &loan{
+		id: o.Lease, peer: p, who: from, open: o, since: now.UTC(), seen: now, active: now,
+		attempts: map[lease.Key]*attempt{}, held: map[lease.Key]held{}, pins: map[int64]int{}, slots: map[*slot]struct{}{},
+	}
+	l.wanted = o.Slots
+	l.live.Store(o.Live)
+	l.ctx, l.cancel = context.WithCancel(context.Background()) // ends with the lease, not with a stream
+	s.loans[o.Lease] = l
+	return l
+}
+
+// barredLocked says why the owner's rules forbid who to run this, or nil.
+func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, needs api.Resources) *api.Error {
+	limits, info := s.limits.Load(), s.infos[name]
+	switch {
+	case !who.Role.Borrows():
+		return api.Errorf(api.KindDenied, "a %s does not submit work", who.Role)
+	case !slices.Contains(limits.Runtimes, name):
+		return api.Errorf(api.KindDenied, "this node does not lend runtime %s", name)
+	case !info.Available:
+		return api.Errorf(api.KindUnsupported, "runtime %s does not work on this node", name)
+	}
+	d := policy.Decide(s.rules, who, policy.ActionRun, policy.RuntimeResource(name))
+	if !d.Allow {
+		return api.Errorf(api.KindDenied, "the owner's policy does not let you run on runtime %s", name)
+	}
+	if info.Isolation == isolationNone && !d.ByName {
+		return api.Errorf(api.KindDenied, "runtime %s isolates nothing on this node, and its owner does not name you", name)
+	}
+	if !needs.Fits(limits.PerGuest) || !needs.Fits(limits.PerPeer) || !needs.Fits(limits.Total) {
+		return api.Errorf(api.KindQuota, "a task needs more than this node lends to one guest (%s)", describe(limits.PerGuest))
+	}
+	return nil
+}
+
+// isolationNone is what a runtime says where nothing stands between a guest and
+// the machine; only peers the owner lists by name may use it then.
+const isolationNone = "none"
+
+// barLocked notes whether l may run under the present rules.
+func (s *Server) barLocked(l *loan) {
+	l.barred = ""
+	if l.restored {
+		return
+	}
+	if why := s.barredLocked(l.who, l.open.Runtime, l.needs); why != nil {
+		l.barred = why.Msg
+	}
+}
+
+// converse runs an attached stream to its end.
+func (s *Server) converse(ctx context.Context, from api.Caller, se *session, r *wire.Reader) {
+	ctx, cancel := context.WithCancel(ctx)
+	wrote := make(chan error, 1)
+	go func() {
+		err := se.run(ctx)
+		cancel()
+		if err != nil || se.st.SetReadDeadline(time.Now().Add(byeWait)) != nil {
+			reset(se.st)
+		}
+		wrote <- err
+	}()
+	err := s.listen(ctx, se, r)
+	s.mu.Lock()
+	if se.loan.out.CompareAndSwap(se, nil) {
+		se.loan.seen = time.Now()
+		s.reshareLocked()
+	}
+	s.unlock()
+	cancel()
+	werr := <-wrote
+	switch {
+	case errors.Is(err, io.EOF) || werr == nil:
+	case api.KindOf(err) == api.KindCorrupt || api.KindOf(err) == api.KindInvalid:
+		s.countRefusal(from, err)
+		reset(se.st)
+	default:
+		s.log.Debug("a lease's stream broke", "lease", se.loan.id, "read", err, "write", werr)
+		reset(se.st)
+	}
+}
+
+// listen handles what the borrower sends until the stream ends.
+func (s *Server) listen(ctx context.Context, se *session, r *wire.Reader) error {
+	for {
+		if err := se.waitRoom(ctx); err != nil {
+			return err
+		}
+		kind, payload, err := r.Next()
+		if err != nil {
+			return err
+		}
+		if err := s.message(se, kind, payload); err != nil {
+			return err
+		}
+	}
+}
+
+func reset(st wire.Stream) { _ = st.Reset() } // it is given up either way

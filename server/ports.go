@@ -1,0 +1,71 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+// Blobs is the content store, as far as lending needs it. Pins of an owner add
+// up; Unpin drops them all, and unpinning an owner that has none is no error.
+type Blobs interface {
+	Put(ctx context.Context, r io.Reader) (api.BlobInfo, error)
+	Path(id api.BlobID) (string, error)
+	Has(id api.BlobID) bool
+	Size(id api.BlobID) (int64, error)
+	Pin(ctx context.Context, owner string, ids ...api.BlobID) error
+	Unpin(ctx context.Context, owner string) error
+	Tree(ctx context.Context, id api.BlobID) (api.Tree, error)
+}
+
+// Fetch brings a blob from another member; on return it is in the store.
+type Fetch interface {
+	Fetch(ctx context.Context, id api.BlobID, sources ...api.PeerID) error
+}
+
+// Store keeps the lender's journal and ledger. Its methods are safe for
+// concurrent use.
+type Store interface {
+	// LoadLending reads what an earlier process left.
+	LoadLending(ctx context.Context) (lease.Journal, error)
+	// Apply makes one batch durable as a whole before it returns.
+	Apply(ctx context.Context, b lease.Batch) error
+	// Results reads held results of a lease; those that are gone are left out.
+	Results(ctx context.Context, id api.LeaseID, keys []lease.Key) ([]lease.Held, error)
+	// Usage sums the ledger by some of peer, job and day, from since's day on.
+	Usage(ctx context.Context, by []string, since time.Time) ([]api.UsageRow, error)
+}
+
+// Settings is where the owner's limits and policy are kept. Commit makes both
+// durable or neither.
+type Settings interface {
+	Load() (api.Limits, []api.Rule)
+	Commit(ctx context.Context, l api.Limits, rules []api.Rule) error
+}
+
+// Config is what a Server is made of. Runtimes, Blobs, Fetch, Store and Settings
+// are required.
+type Config struct {
+	Self     api.PeerID
+	Machine  api.Resources // what the machine has; CPU and Memory 0: asked of the system
+	Runtimes []runtime.Runtime
+	Blobs    Blobs
+	Fetch    Fetch
+	Store    Store
+	Settings Settings
+	// Names gives a peer's name for the owner's listings; nil: none.
+	Names func(api.PeerID) string
+	// Healthy says what is wrong with this machine right now (disk full), or
+	// nil; it is asked before a task is blamed. A nil func means all is well.
+	Healthy func() error
+	Log     *slog.Logger
+	// OnEvent and OnChange are called without any lock held, from many
+	// goroutines, and must not block. OnChange means that Status would differ.
+	OnEvent  func(api.Event)
+	OnChange func()
+}

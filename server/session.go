@@ -1,0 +1,355 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+const (
+	writeWait  = lease.TTL // for one flush; a borrower that does not read for so long has its stream reset
+	frameBytes = 1 << 20   // a Finished frame is ended when it has this much
+	queueBytes = 8 << 20   // of results kept in memory for one stream; the rest is read back from the journal
+	queueKeys  = 8 * lease.MaxBatch
+	liveEvery  = 100 * time.Millisecond
+	liveBytes  = 256 << 10 // of live output waiting for one stream; more is dropped
+)
+
+// session is one stream of a lease: a queue of what is to be sent, emptied by
+// one goroutine. What gathers while it writes goes out together.
+type session struct {
+	st   wire.Stream
+	w    *wire.Writer
+	loan *loan
+	load func(ctx context.Context, keys []lease.Key) ([]lease.Held, error)
+
+	wake chan struct{} // holds one when there is something to send
+	room chan struct{} // holds one when the queue was emptied
+
+	mu     sync.Mutex // guards what follows; a leaf but for Server.mu above it
+	out    outbox
+	liveAt time.Time // when live output is due; zero if there is none
+}
+
+// outbox is what waits to be sent.
+type outbox struct {
+	grant   *lease.Grant
+	started []lease.Key
+	back    []lease.GivenBack
+	results []outgoing
+	bytes   int // of bodies in results
+	keys    int // in started, back and results
+	share   *lease.Share
+	renewed bool
+	live    []lease.Output
+	liveLen int
+	closing bool
+}
+
+// outgoing is a result to be sent; a nil body is read back from the journal.
+type outgoing struct {
+	key  lease.Key
+	size int
+	body []byte
+}
+
+func newSession(st wire.Stream, l *loan, load func(context.Context, []lease.Key) ([]lease.Held, error)) *session {
+	return &session{
+		st: st, w: wire.NewWriter(st, lease.MaxFrame), loan: l, load: load,
+		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
+	}
+}
+
+// put changes the queue and wakes the writer.
+func (se *session) put(fn func(o *outbox)) {
+	se.mu.Lock()
+	fn(&se.out)
+	se.mu.Unlock()
+	notify(se.wake)
+}
+
+func (se *session) started(k lease.Key) {
+	se.put(func(o *outbox) { o.started = append(o.started, k); o.keys++ })
+}
+
+func (se *session) givenBack(why ending, keys ...lease.Key) {
+	if len(keys) == 0 {
+		return
+	}
+	se.put(func(o *outbox) {
+		o.keys += len(keys)
+		if n := len(o.back); n > 0 && o.back[n-1].Cause == why.cause && o.back[n-1].Reason == why.reason {
+			o.back[n-1].Keys = append(o.back[n-1].Keys, keys...)
+			return
+		}
+		o.back = append(o.back, lease.GivenBack{Keys: append([]lease.Key(nil), keys...), Cause: why.cause, Reason: why.reason})
+	})
+}
+
+// finished queues results. Bodies beyond what may be kept in memory are let go.
+func (se *session) finished(rs ...outgoing) {
+	if len(rs) == 0 {
+		return
+	}
+	se.put(func(o *outbox) {
+		for _, r := range rs {
+			if o.bytes+len(r.body) > queueBytes {
+				r.body = nil
+			}
+			o.bytes += len(r.body)
+			o.keys++
+			o.results = append(o.results, r)
+		}
+	})
+}
+
+// repeat sends results again, unless they wait to be sent anyway.
+func (se *session) repeat(rs []outgoing) {
+	if len(rs) == 0 {
+		return
+	}
+	se.mu.Lock()
+	waits := make(map[lease.Key]bool, len(se.out.results))
+	for _, r := range se.out.results {
+		waits[r.key] = true
+	}
+	se.mu.Unlock()
+	se.finished(slices.DeleteFunc(rs, func(r outgoing) bool { return waits[r.key] })...)
+}
+
+// forget takes results out of the queue and returns those that were still there.
+func (se *session) forget(unwanted map[lease.Key]bool) []lease.Key {
+	if len(unwanted) == 0 {
+		return nil
+	}
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	var gone []lease.Key
+	se.out.results = slices.DeleteFunc(se.out.results, func(r outgoing) bool {
+		if !unwanted[r.key] {
+			return false
+		}
+		gone = append(gone, r.key)
+		se.out.bytes -= len(r.body)
+		se.out.keys--
+		return true
+	})
+	return gone
+}
+
+func (se *session) setShare(sh lease.Share) {
+	se.put(func(o *outbox) { o.share = &sh })
+}
+
+// output queues a copy of live output, or drops it when too much waits.
+func (se *session) output(k lease.Key, stream string, p []byte) {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	if se.out.liveLen+len(p) > liveBytes {
+		return
+	}
+	se.out.liveLen += len(p)
+	if n := len(se.out.live); n > 0 && se.out.live[n-1].Key == k && se.out.live[n-1].Stream == stream {
+		se.out.live[n-1].Data = append(se.out.live[n-1].Data, p...)
+	} else {
+		se.out.live = append(se.out.live, lease.Output{Key: k, Stream: stream, Data: append([]byte(nil), p...)})
+	}
+	if se.liveAt.IsZero() {
+		se.liveAt = time.Now().Add(liveEvery)
+		notify(se.wake)
+	}
+}
+
+// waitRoom blocks while too much waits to be sent: a borrower that asks without
+// reading the answers is not read either.
+func (se *session) waitRoom(ctx context.Context) error {
+	for {
+		se.mu.Lock()
+		full := se.out.keys > queueKeys && !se.out.closing
+		se.mu.Unlock()
+		if !full {
+			return nil
+		}
+		select {
+		case <-se.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// take empties the queue. Live output stays until it is due, or until a result
+// goes out that it should precede.
+func (se *session) take() (outbox, time.Duration) {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	o := se.out
+	se.out = outbox{}
+	wait := time.Duration(0)
+	if len(o.live) > 0 {
+		if wait = time.Until(se.liveAt); wait > 0 && len(o.results) == 0 && !o.closing {
+			se.out.live, se.out.liveLen = o.live, o.liveLen
+			o.live = nil
+			return o, wait
+		}
+	}
+	se.liveAt = time.Time{}
+	return o, 0
+}
+
+// run writes until the queue was closed (nil), ctx ends, or the stream breaks.
+func (se *session) run(ctx context.Context) error {
+	var due <-chan time.Time
+	for {
+		select {
+		case <-se.wake:
+		case <-due:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		o, wait := se.take()
+		due = nil
+		if wait > 0 {
+			due = time.After(wait)
+		}
+		if err := se.write(ctx, o); err != nil {
+			return err
+		}
+		notify(se.room)
+		if o.closing {
+			return se.st.CloseWrite()
+		}
+	}
+}
+
+func (se *session) write(ctx context.Context, o outbox) error {
+	if err := se.st.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return err
+	}
+	var err error
+	send := func(kind wire.Kind, v any) {
+		b, jerr := json.Marshal(v)
+		err = errors.Join(err, jerr)
+		if err == nil {
+			err = se.w.Buffer(kind, b)
+		}
+	}
+	if o.grant != nil {
+		send(lease.KindGrant, o.grant)
+	}
+	if o.renewed {
+		send(lease.KindRenewed, struct{}{})
+	}
+	for keys := o.started; len(keys) > 0 && err == nil; {
+		n := min(len(keys), lease.MaxBatch)
+		send(lease.KindStarted, lease.Keys{Keys: keys[:n]})
+		keys = keys[n:]
+	}
+	for _, b := range o.back {
+		for keys := b.Keys; len(keys) > 0 && err == nil; {
+			n := min(len(keys), lease.MaxBatch)
+			send(lease.KindGivenBack, lease.GivenBack{Keys: keys[:n], Cause: b.Cause, Reason: b.Reason})
+			keys = keys[n:]
+		}
+	}
+	for _, l := range o.live {
+		send(lease.KindOutput, l)
+	}
+	if err == nil {
+		err = se.writeResults(ctx, o.results)
+	}
+	if o.share != nil {
+		send(lease.KindUpdate, o.share)
+	}
+	if err != nil {
+		return err
+	}
+	return se.w.Flush()
+}
+
+// writeResults sends results in frames of bounded size; the bodies that are not
+// in memory are read back from the journal, a frame's worth at a time.
+func (se *session) writeResults(ctx context.Context, rs []outgoing) error {
+	for len(rs) > 0 {
+		n, size := 0, 0
+		var missing []lease.Key
+		for n < len(rs) && n < lease.MaxBatch && (n == 0 || size+rs[n].size <= frameBytes) {
+			size += rs[n].size
+			if rs[n].body == nil {
+				missing = append(missing, rs[n].key)
+			}
+			n++
+		}
+		if len(missing) > 0 {
+			if err := se.fill(ctx, rs[:n], missing); err != nil {
+				return err
+			}
+		}
+		frame := append(make([]byte, 0, size+n+16), `{"results":[`...)
+		empty := len(frame)
+		for i := range rs[:n] {
+			if len(rs[i].body) == 0 {
+				continue // acknowledged or dropped in the meantime
+			}
+			if len(frame) > empty {
+				frame = append(frame, ',')
+			}
+			frame = append(frame, rs[i].body...)
+			rs[i].body = nil
+		}
+		rs = rs[n:]
+		if len(frame) == empty {
+			continue
+		}
+		if err := se.w.Buffer(lease.KindFinished, append(frame, "]}"...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill reads the bodies of the missing keys back into rs.
+func (se *session) fill(ctx context.Context, rs []outgoing, missing []lease.Key) error {
+	rows, err := se.load(ctx, missing)
+	if err != nil {
+		return err
+	}
+	found := make(map[lease.Key][]byte, len(rows))
+	for _, r := range rows {
+		found[r.Key] = r.Result
+	}
+	for i := range rs {
+		if rs[i].body == nil {
+			rs[i].body = found[rs[i].key]
+		}
+	}
+	return nil
+}
+
+// refuse answers an Open with no, and ends the stream.
+func refuse(st wire.Stream, err error) error {
+	p := api.ProblemOf(err, false)
+	if werr := st.SetWriteDeadline(time.Now().Add(writeWait)); werr != nil {
+		return werr
+	}
+	w := wire.NewWriter(st, lease.MaxFrame)
+	if werr := w.Send(lease.KindRefuse, lease.Refuse{Kind: p.Kind, Msg: p.Detail, Hint: p.Hint}); werr != nil {
+		return werr
+	}
+	return st.CloseWrite()
+}
+
+// notify puts a token into a channel of one, if there is none.
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,299 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+const (
+	maxStagers = 4 // of one lease at once
+	maxFetches = 8 // of one folder at once
+)
+
+// ownInputs tells whether a task needs blobs that its lease does not share.
+func ownInputs(t lease.Task) bool { return len(t.Inputs) > 0 || !t.StdinBlob.IsZero() }
+
+// fault is what is wrong with a task by its own definition; it fails the task.
+type fault struct{ msg string }
+
+func (f fault) Error() string { return f.msg }
+
+// stageLocked sees to it that l's waiting tasks get their inputs. What a lease
+// shares is brought here once, before anything else of it.
+func (s *Server) stageLocked(l *loan) {
+	if l.ended || s.down {
+		return
+	}
+	most := maxStagers
+	if !l.common.done {
+		most = 1
+	}
+	for l.stagers < most && l.stagers < len(l.unstaged) {
+		l.stagers++
+		s.work.Add(1)
+		l.work.Add(1)
+		go s.stage(l)
+	}
+}
+
+// stage works off l's waiting tasks.
+func (s *Server) stage(l *loan) {
+	defer s.work.Done()
+	defer l.work.Done()
+	s.mu.Lock()
+	defer s.unlock()
+	defer func() { l.stagers-- }()
+	if !l.common.done {
+		open := l.open
+		s.unlock()
+		c, err := s.stageCommon(l.ctx, l, open)
+		s.mu.Lock()
+		if err != nil {
+			l.unstaged = nil
+			s.setBackLocked(l, fmt.Sprintf("inputs could not be brought here: %v", err))
+			return
+		}
+		l.common = c
+		s.stageLocked(l)
+	}
+	for len(l.unstaged) > 0 && !l.ended && !s.down {
+		at := l.unstaged[0]
+		l.unstaged[0] = nil
+		l.unstaged = l.unstaged[1:]
+		if at.state != attemptStaging {
+			continue
+		}
+		if ownInputs(at.task) {
+			s.unlock()
+			err := s.bring(l.ctx, l.peer.id, at.task.Inputs, at.task.StdinBlob)
+			s.mu.Lock()
+			if at.state != attemptStaging {
+				continue // canceled meanwhile
+			}
+			if err != nil && !errors.As(err, new(fault)) {
+				s.giveBackLocked(at, ending{api.CauseLost, lostReason(fmt.Errorf("inputs could not be brought here: %w", err))})
+				continue
+			} // a fault is found again, and told, when the task is executed
+		}
+		at.state = attemptReady
+		l.ready = append(l.ready, at)
+		s.dispatchLocked()
+	}
+}
+
+// stageCommon brings the module and the shared inputs here, pins them for as
+// long as the lease lives, and lays out the files.
+func (s *Server) stageCommon(ctx context.Context, l *loan, o lease.Open) (common, error) {
+	c := common{done: true}
+	var f fault
+	err := s.bring(ctx, l.peer.id, o.Common.Inputs, o.Module)
+	if errors.As(err, &f) {
+		c.fault = f.msg
+		return c, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	if c.files, c.bytes, err = s.layout(ctx, o.Common.Inputs); errors.As(err, &f) {
+		c.fault = f.msg
+		return c, nil
+	} else if err != nil {
+		return c, err
+	}
+	if c.env, err = environment(o.Common.Env, nil); err != nil {
+		c.fault = err.Error()
+	}
+	pins := named(o.Common.Inputs, o.Module)
+	if len(pins) == 0 {
+		return c, nil
+	}
+	if !l.recorded.Load() { // so that a crash leaves no pin that nobody would remove
+		if err := s.cfg.Store.Apply(ctx, lease.Batch{Open: []lease.Record{l.record()}}); err != nil {
+			return c, err
+		}
+		l.recorded.Store(true)
+	}
+	for _, in := range o.Common.Inputs {
+		if in.Tree.IsZero() {
+			continue
+		}
+		tree, err := s.cfg.Blobs.Tree(ctx, in.Tree)
+		if err != nil {
+			return c, err
+		}
+		for _, f := range tree.Files {
+			pins = append(pins, f.Blob)
+		}
+	}
+	return c, s.cfg.Blobs.Pin(ctx, inputOwner(l.id), pins...)
+}
+
+// named is the blobs that inputs name directly, and more.
+func named(inputs []api.Input, more ...api.BlobID) []api.BlobID {
+	var ids []api.BlobID
+	for _, in := range inputs {
+		ids = append(ids, in.Blob, in.Tree)
+	}
+	ids = append(ids, more...)
+	return slices.DeleteFunc(ids, api.BlobID.IsZero)
+}
+
+// bring fetches what is not here: the blobs named, then the files of the folders
+// among them.
+func (s *Server) bring(ctx context.Context, from api.PeerID, inputs []api.Input, more ...api.BlobID) error {
+	if len(inputs) > maxLists {
+		return fault{fmt.Sprintf("%d inputs, limit %d", len(inputs), maxLists)}
+	}
+	if err := s.fetchAll(ctx, from, named(inputs, more...)); err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		if in.Tree.IsZero() {
+			continue
+		}
+		tree, err := s.cfg.Blobs.Tree(ctx, in.Tree)
+		if api.KindOf(err) == api.KindCorrupt || api.KindOf(err) == api.KindInvalid {
+			return fault{fmt.Sprintf("input %s is no folder: %v", in.Path, err)}
+		}
+		if err != nil {
+			return err
+		}
+		ids := make([]api.BlobID, len(tree.Files))
+		for i, f := range tree.Files {
+			ids[i] = f.Blob
+		}
+		if err := s.fetchAll(ctx, from, ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) fetchAll(ctx context.Context, from api.PeerID, ids []api.BlobID) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxFetches)
+	for _, id := range ids {
+		if s.cfg.Blobs.Has(id) {
+			continue
+		}
+		g.Go(func() error { return s.cfg.Fetch.Fetch(ctx, id, from) })
+	}
+	return g.Wait()
+}
+
+// layout is inputs as files of this machine, folders expanded.
+func (s *Server) layout(ctx context.Context, inputs []api.Input) ([]runtime.File, int64, error) {
+	var files []runtime.File
+	var bytes int64
+	add := func(dest string, id api.BlobID, mode uint32) error {
+		if !local(dest) {
+			return fault{fmt.Sprintf("input path %q leaves the task's directory", dest)}
+		}
+		source, err := s.cfg.Blobs.Path(id)
+		if err != nil {
+			return err
+		}
+		size, err := s.cfg.Blobs.Size(id)
+		if err != nil {
+			return err
+		}
+		if mode &= 0o777; mode == 0 {
+			mode = 0o644
+		}
+		bytes += size
+		files = append(files, runtime.File{Path: path.Clean(dest), Source: source, Size: size, Mode: mode})
+		return nil
+	}
+	for _, in := range inputs {
+		if in.Tree.IsZero() == in.Blob.IsZero() {
+			return nil, 0, fault{fmt.Sprintf("input %q names neither or both of blob and tree", in.Path)}
+		}
+		if in.Tree.IsZero() {
+			if err := add(in.Path, in.Blob, in.Mode); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
+		tree, err := s.cfg.Blobs.Tree(ctx, in.Tree)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, f := range tree.Files {
+			if !local(f.Path) {
+				return nil, 0, fault{fmt.Sprintf("folder %q holds a path that leaves it", in.Path)}
+			}
+			if err := add(path.Join(in.Path, f.Path), f.Blob, f.Mode); err != nil {
+				return nil, 0, err
+			}
+		}
+	}
+	return files, bytes, nil
+}
+
+// local tells whether p is a slash-separated path below where it starts.
+func local(p string) bool {
+	if p == "" || len(p) > 4096 || strings.HasPrefix(p, "/") || strings.ContainsAny(p, "\x00\\") {
+		return false
+	}
+	c := path.Clean(p)
+	return c != "." && c != ".." && !strings.HasPrefix(c, "../")
+}
+
+// merge is a and b without the files of a that b replaces.
+func merge(a, b []runtime.File) []runtime.File {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a[:len(a):len(a)], b...)
+	}
+	over := make(map[string]bool, len(b))
+	for _, f := range b {
+		over[f.Path] = true
+	}
+	out := make([]runtime.File, 0, len(a)+len(b))
+	for _, f := range a {
+		if !over[f.Path] {
+			out = append(out, f)
+		}
+	}
+	return append(out, b...)
+}
+
+// environment is KEY=value lines, sorted; over wins over base.
+func environment(base, over map[string]string) ([]string, error) {
+	if len(base)+len(over) > maxLists {
+		return nil, fault{fmt.Sprintf("more than %d environment variables", maxLists)}
+	}
+	var env []string
+	add := func(k, v string) error {
+		if k == "" || strings.ContainsAny(k, "=\x00") || strings.ContainsRune(v, 0) {
+			return fault{fmt.Sprintf("environment variable %q cannot be set", clip(k))}
+		}
+		env = append(env, k+"="+v)
+		return nil
+	}
+	for k, v := range base {
+		if _, replaced := over[k]; replaced {
+			continue
+		}
+		if err := add(k, v); err != nil {
+			return nil, err
+		}
+	}
+	for k, v := range over {
+		if err := add(k, v); err != nil {
+			return nil, err
+		}
+	}
+	sort.Strings(env)
+	return env, nil
+}
