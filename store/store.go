@@ -46,9 +46,11 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*DB, error) {
 	}
 	db := &DB{path: path, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	// An immediate transaction takes the write lock at once, so it can never fail half way with BUSY.
-	if db.writer, err = sql.Open("sqlite", dsn(path, "_txlock=immediate")); err != nil {
+	writer, err := newRemembering(dsn(path, "_txlock=immediate"))
+	if err != nil {
 		return nil, api.Errorf(api.KindInternal, "open %s: %w", path, err)
 	}
+	db.writer = sql.OpenDB(writer)
 	db.writer.SetMaxOpenConns(1)
 	if err := migrate(ctx, db.writer, embedded); err != nil {
 		return nil, errors.Join(db.fault(err), db.writer.Close())

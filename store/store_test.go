@@ -412,6 +412,46 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// Statements are kept compiled: that must survive a change of the schema, an
+// error, more texts than are kept, and arguments of other types.
+func TestStatementsAreKept(t *testing.T) {
+	db := withTable(t)
+	do := func(query string, args ...any) error {
+		return db.update(t.Context(), func(tx *sql.Tx) error { _, err := tx.Exec(query, args...); return err })
+	}
+	const insert = "INSERT INTO t (n, v) VALUES (?, ?)"
+	for i, step := range []struct {
+		query string
+		args  []any
+		fails bool
+	}{
+		{insert, []any{1, "one"}, false},
+		{insert, []any{1, "twice"}, true},
+		{insert, []any{2, nil}, false},
+		{insert, []any{3}, true},
+		{insert, []any{3, []byte("bytes")}, false},
+		{"ALTER TABLE t ADD COLUMN w DEFAULT 7", nil, false},
+		{insert, []any{4, 4.5}, false},
+		{"DROP TABLE t", nil, false},
+		{insert, []any{5, ""}, true},
+		{"CREATE TABLE t (n, v, w)", nil, false},
+		{insert, []any{6, "six"}, false},
+		{insert + "; " + insert, []any{7, "a", 8, "b"}, false},
+	} {
+		if err := do(step.query, step.args...); (err != nil) != step.fails {
+			t.Errorf("step %d, %s: %v", i, step.query, err)
+		}
+	}
+	for i := range maxStatements + 50 {
+		if err := do(fmt.Sprintf("INSERT INTO t (n) VALUES (%d)", 1000+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count(t, db); got != 3+maxStatements+50 {
+		t.Errorf("%d rows", got)
+	}
+}
+
 // BenchmarkUpdate is group commit: 64 goroutines, one small row each time.
 func BenchmarkUpdate(b *testing.B) {
 	for _, writers := range []int{1, 8, 64} {
