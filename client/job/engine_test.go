@@ -1,0 +1,533 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"lukechampine.com/blake3"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memBlobs is a content store in memory that is also its own Fetcher.
+type memBlobs struct {
+	mu      sync.Mutex
+	here    map[api.BlobID][]byte
+	away    map[api.BlobID][]byte // what lenders have
+	pins    map[string]map[api.BlobID]bool
+	fail    func(id api.BlobID) error
+	fetched int
+}
+
+func newBlobs() *memBlobs {
+	return &memBlobs{here: map[api.BlobID][]byte{}, away: map[api.BlobID][]byte{}, pins: map[string]map[api.BlobID]bool{}}
+}
+
+type nopCloser struct{ *bytes.Reader }
+
+func (nopCloser) Close() error { return nil }
+
+func (b *memBlobs) Put(_ context.Context, r io.Reader) (api.BlobInfo, error) {
+	data, err := io.ReadAll(r)
+	id := api.BlobID(blake3.Sum256(data))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.here[id] = data
+	return api.BlobInfo{ID: id, Size: int64(len(data))}, err
+}
+func (b *memBlobs) lent(data string) api.BlobID {
+	id := api.BlobID(blake3.Sum256([]byte(data)))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.away[id] = []byte(data)
+	return id
+}
+func (b *memBlobs) Has(id api.BlobID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.here[id] != nil
+}
+func (b *memBlobs) Size(id api.BlobID) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return int64(len(b.here[id])), nil
+}
+func (b *memBlobs) Reader(id api.BlobID) (io.ReadSeekCloser, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return nopCloser{bytes.NewReader(b.here[id])}, nil
+}
+func (b *memBlobs) Pin(_ context.Context, owner string, ids ...api.BlobID) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pins[owner] == nil {
+		b.pins[owner] = map[api.BlobID]bool{}
+	}
+	for _, id := range ids {
+		b.pins[owner][id] = true
+	}
+	return nil
+}
+func (b *memBlobs) Unpin(_ context.Context, owner string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.pins, owner)
+	return nil
+}
+func (b *memBlobs) Fetch(_ context.Context, id api.BlobID, _ ...api.PeerID) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fail != nil {
+		if err := b.fail(id); err != nil {
+			return err
+		}
+	}
+	data, ok := b.away[id]
+	if !ok {
+		return api.Errorf(api.KindNotFound, "no source has it")
+	}
+	b.fetched++
+	b.here[id] = data
+	return nil
+}
+
+// world is an engine in a pool of fake lenders.
+type world struct {
+	t      testing.TB
+	pool   *pool
+	blobs  *memBlobs
+	store  Store
+	e      *Engine
+	cancel context.CancelFunc
+	done   chan error
+
+	mu     sync.Mutex
+	events []api.Event
+}
+
+func newWorld(t testing.TB, store Store, lenders ...*lender) *world {
+	w := &world{t: t, pool: newPool(), blobs: newBlobs(), store: store}
+	for _, l := range lenders {
+		w.pool.add(l)
+	}
+	w.start()
+	return w
+}
+
+func (w *world) start() {
+	log := slog.New(slog.DiscardHandler)
+	if testing.Verbose() {
+		log = slog.New(slog.NewTextHandler(testWriter{w.t}, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	}
+	e, err := New(Config{Self: "self", Store: w.store, Dial: w.pool, Peers: w.pool, Blobs: w.blobs, Fetch: w.blobs, Log: log,
+		OnEvent: func(ev api.Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, ev)
+		}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.e, w.cancel, w.done = e, cancel, make(chan error, 1)
+	done := w.done
+	go func() { done <- e.Run(ctx) }()
+}
+
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(p []byte) (int, error) { w.t.Log(string(bytes.TrimSpace(p))); return len(p), nil }
+
+func (w *world) stop() {
+	w.t.Helper()
+	w.cancel()
+	if err := <-w.done; err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// close stops everything; lenders' serving goroutines too.
+func (w *world) close() {
+	w.stop()
+	for _, l := range w.pool.lenders {
+		l.cut(true)
+	}
+	w.pool.wg.Wait()
+}
+
+func (w *world) submit(spec api.JobSpec) api.Job {
+	w.t.Helper()
+	j, err := w.e.Submit(context.Background(), spec)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return j
+}
+
+// wait polls until the job has ended or the time is up; in a synctest bubble the
+// time is virtual.
+func (w *world) wait(id api.JobID, limit time.Duration) api.Job {
+	w.t.Helper()
+	return w.until(id, limit, func(j api.Job) bool { return j.State.Terminal() })
+}
+
+func (w *world) until(id api.JobID, limit time.Duration, ok func(api.Job) bool) api.Job {
+	w.t.Helper()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.Now().Add(limit); ; <-poll.C {
+		j, err := w.e.Job(id)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if ok(j.Job) {
+			return j.Job
+		}
+		if time.Now().After(end) {
+			w.t.Fatalf("job is %s after %s: %+v", j.State, limit, j.Job)
+		}
+	}
+}
+
+func (w *world) results(id api.JobID) map[api.TaskID]api.Task {
+	w.t.Helper()
+	got := map[api.TaskID]api.Task{}
+	last := api.TaskID(-1)
+	err := w.e.Results(context.Background(), id, func(t api.Task) error {
+		if t.ID <= last {
+			w.t.Fatalf("result %d after %d", t.ID, last)
+		}
+		last = t.ID
+		got[t.ID] = t
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got
+}
+
+func batch(n int64) api.JobSpec {
+	return api.JobSpec{Name: "t", Runtime: api.RuntimeProcess, Command: []string{"echo", "{k}"}, Each: []api.Axis{{Name: "k", From: 1, To: n}}}
+}
+
+func (w *world) honest(lenders ...*lender) {
+	w.t.Helper()
+	for _, l := range lenders {
+		if _, _, broke, held := l.counts(); broke != "" || held > 0 {
+			w.t.Fatalf("lender %s: protocol broken: %q, %d results never acknowledged", l.id, broke, held)
+		}
+	}
+}
+
+func TestSpreadsAndEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, c := newLender("a", 2), newLender("b", 2), newLender("c", 2)
+		w := newWorld(t, NewMemStore(), a, b, c)
+		j := w.submit(batch(100))
+		end := w.wait(j.ID, 30*time.Second)
+		if end.State != api.JobDone || end.Tasks.Done != 100 || end.Attempts != 100 {
+			t.Fatalf("ended as %+v", end)
+		}
+		res := w.results(j.ID)
+		if len(res) != 100 || string(res[41].Stdout.Inline) != "[echo 42]" || res[41].Each["k"] != "42" {
+			t.Fatalf("%d results, task 41: %+v", len(res), res[41])
+		}
+		for _, l := range []*lender{a, b, c} {
+			if ran, _, _, _ := l.counts(); len(ran) < 5 {
+				t.Errorf("lender %s ran %d of 100 tasks", l.id, len(ran))
+			}
+		}
+		time.Sleep(time.Second) // virtual: acknowledgements and releases
+		w.honest(a, b, c)
+		w.close()
+	})
+}
+
+func TestOutputsAreFetchedBeforeDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 4)
+		w := newWorld(t, NewMemStore())
+		w.pool.add(a)
+		a.exec = func(tk lease.Task) lease.Result {
+			id := w.blobs.lent(fmt.Sprint("out", tk.Task))
+			return lease.Result{Files: []api.OutputFile{{Path: "o/x.txt", Blob: id, Size: 999}}}
+		}
+		var mu sync.Mutex
+		tries := map[api.BlobID]int{}
+		w.blobs.fail = func(id api.BlobID) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if tries[id]++; tries[id] <= 2 {
+				return api.Errorf(api.KindUnavailable, "try again")
+			}
+			return nil
+		}
+		j := w.submit(batch(50))
+		w.wait(j.ID, time.Minute)
+		for id, task := range w.results(j.ID) {
+			f := task.Files[0]
+			if !w.blobs.Has(f.Blob) || !w.blobs.pins["job/"+string(j.ID)][f.Blob] || f.Size != int64(len(fmt.Sprint("out", id))) {
+				t.Fatalf("task %d is done, its output: %+v", id, f)
+			}
+		}
+		if err := w.e.Remove(context.Background(), j.ID); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.blobs.pins) != 0 || len(w.e.Jobs()) != 0 {
+			t.Fatalf("after remove: pins %v, jobs %v", w.blobs.pins, w.e.Jobs())
+		}
+		w.close()
+	})
+}
+
+func total(lenders ...*lender) map[api.TaskID]int {
+	sum := map[api.TaskID]int{}
+	for _, l := range lenders {
+		ran, _, _, _ := l.counts()
+		for k, n := range ran {
+			sum[k] += n
+		}
+	}
+	return sum
+}
+
+func TestKilledLenderCostsNoRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ls := []*lender{newLender("a", 4), newLender("b", 4), newLender("c", 4)}
+		for _, l := range ls {
+			l.takes = func(lease.Task) time.Duration { return 50 * time.Millisecond }
+		}
+		w := newWorld(t, NewMemStore(), ls...)
+		j := w.submit(batch(300))
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 60 })
+		ls[0].kill()
+		end := w.wait(j.ID, 2*time.Minute)
+		if end.State != api.JobDone || end.Tasks.Done != 300 || end.Tasks.Failed != 0 {
+			t.Fatalf("ended as %+v", end)
+		}
+		for id, task := range w.results(j.ID) {
+			if task.Failures != 0 {
+				t.Fatalf("task %d spent %d retries", id, task.Failures)
+			}
+		}
+		time.Sleep(time.Second)
+		w.honest(ls[1], ls[2])
+		w.close()
+	})
+}
+
+func TestBrokenStreamResumesWithoutRerun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 4)
+		a.takes = func(lease.Task) time.Duration { return 20 * time.Millisecond }
+		w := newWorld(t, NewMemStore(), a)
+		j := w.submit(batch(200))
+		for n := int64(20); n < 180; n += 20 {
+			w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > n })
+			a.cut(false)
+		}
+		end := w.wait(j.ID, time.Minute)
+		if end.Tasks.Done != 200 {
+			t.Fatalf("ended as %+v", end)
+		}
+		for id, n := range total(a) {
+			if n != 1 {
+				t.Fatalf("task %d ran %d times", id, n)
+			}
+		}
+		if a.resumes < 8 {
+			t.Fatalf("%d resumes", a.resumes)
+		}
+		time.Sleep(time.Second)
+		w.honest(a)
+		w.close()
+	})
+}
+
+func TestFrozenLender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 4), newLender("b", 4)
+		for _, l := range []*lender{a, b} {
+			l.takes = func(lease.Task) time.Duration { return 100 * time.Millisecond }
+		}
+		w := newWorld(t, NewMemStore(), a, b)
+		j := w.submit(batch(300))
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 60 })
+		a.freeze(true)
+		time.Sleep(time.Minute)
+		a.freeze(false)
+		end := w.wait(j.ID, 2*time.Minute)
+		if end.State != api.JobDone || len(w.results(j.ID)) != 300 {
+			t.Fatalf("ended as %+v", end)
+		}
+		w.close()
+	})
+}
+
+func TestRestartRunsNothingTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 4), newLender("b", 4)
+		for _, l := range []*lender{a, b} {
+			l.takes = func(lease.Task) time.Duration { return 30 * time.Millisecond }
+		}
+		w := newWorld(t, NewMemStore(), a, b)
+		j := w.submit(batch(300))
+		for n := int64(50); n < 300; n += 50 {
+			w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > n })
+			w.stop()
+			time.Sleep(time.Second)
+			w.start()
+			if err := w.e.started(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		end := w.wait(j.ID, time.Minute)
+		if end.Tasks.Done != 300 {
+			t.Fatalf("ended as %+v", end)
+		}
+		for id, n := range total(a, b) {
+			if n != 1 {
+				t.Fatalf("task %d ran %d times", id, n)
+			}
+		}
+		time.Sleep(time.Second)
+		w.honest(a, b)
+		w.close()
+	})
+}
+
+func TestPauseResumeCancelRetry(t *testing.T) {
+	ctx := context.Background()
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 2)
+		a.takes = func(lease.Task) time.Duration { return 100 * time.Millisecond }
+		w := newWorld(t, NewMemStore(), a)
+		j := w.submit(batch(100))
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 10 })
+		if err := w.e.Pause(ctx, j.ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		paused, _ := w.e.Job(j.ID)
+		if paused.Tasks.Running != 0 || paused.State != api.JobPaused || paused.Tasks.Done > 20 {
+			t.Fatalf("paused: %+v", paused.Job)
+		}
+		if err := w.e.Resume(ctx, j.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 40 })
+		if err := w.e.Cancel(ctx, j.ID, "enough"); err != nil {
+			t.Fatal(err)
+		}
+		end := w.wait(j.ID, time.Second)
+		if end.State != api.JobCanceled || end.Reason != "enough" || end.Tasks.Canceled != 100-end.Tasks.Done {
+			t.Fatalf("canceled: %+v", end)
+		}
+		time.Sleep(2 * time.Second)
+		w.honest(a)
+		if api.KindOf(w.e.Cancel(ctx, j.ID, "")) != api.KindConflict || api.KindOf(w.e.Cancel(ctx, "nope", "")) != api.KindNotFound {
+			t.Fatal("cancel of an ended or unknown job")
+		}
+		n, err := w.e.Retry(ctx, j.ID)
+		if err != nil || n != end.Tasks.Canceled {
+			t.Fatalf("retry: %d %v", n, err)
+		}
+		if end = w.wait(j.ID, time.Minute); end.State != api.JobDone || end.Tasks.Done != 100 {
+			t.Fatalf("after retry: %+v", end)
+		}
+		w.close()
+	})
+}
+
+func TestFailuresAndRetries(t *testing.T) {
+	ctx := context.Background()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 2), newLender("b", 2)
+		var mu sync.Mutex
+		bad := true
+		tries := map[api.TaskID]int{}
+		for _, l := range []*lender{a, b} {
+			l.exec = func(tk lease.Task) lease.Result {
+				mu.Lock()
+				defer mu.Unlock()
+				tries[tk.Task]++
+				if bad && tk.Task%10 == 3 || tk.Task%10 == 4 && tries[tk.Task] == 1 {
+					return lease.Result{Exit: api.Exit{Code: 7}}
+				}
+				return lease.Result{}
+			}
+		}
+		w := newWorld(t, NewMemStore(), a, b)
+		spec := batch(50)
+		spec.Retry = 2
+		j := w.submit(spec)
+		end := w.wait(j.ID, time.Minute)
+		if end.State != api.JobFailed || end.Tasks.Failed != 5 || end.Tasks.Done != 45 {
+			t.Fatalf("ended as %+v", end)
+		}
+		failed, err := w.e.Tasks(ctx, j.ID, api.TaskFailed, -1, 100)
+		if err != nil || len(failed) != 5 || failed[0].ID != 3 || failed[0].Failures != 3 || failed[0].Exit.Code != 7 || failed[0].Error != "exit code 7" {
+			t.Fatalf("failed tasks: %v %+v", err, failed)
+		}
+		mu.Lock()
+		if tries[3] != 3 || tries[4] != 2 || tries[5] != 1 {
+			t.Fatalf("tries: %v", tries)
+		}
+		bad = false
+		mu.Unlock()
+		if n, err := w.e.Retry(ctx, j.ID); n != 5 || err != nil {
+			t.Fatalf("retry: %d %v", n, err)
+		}
+		if end = w.wait(j.ID, time.Minute); end.State != api.JobDone || end.Tasks.Failed != 0 {
+			t.Fatalf("after retry: %+v", end)
+		}
+		w.close()
+	})
+}
+
+func TestNobodyCanRunIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 2)
+		w := newWorld(t, NewMemStore(), a)
+		spec := batch(3)
+		spec.Where = `labels["room"] == "attic"`
+		j := w.submit(spec)
+		if j.Reason == "" || j.State != api.JobRunning {
+			t.Fatalf("submitted as %+v", j)
+		}
+		why, err := w.e.Why(context.Background(), j.ID)
+		if err != nil || why.Waiting != 3 || len(why.Peers) != 1 || why.Peers[0].OK || why.Peers[0].Reason != "where is false for it" {
+			t.Fatalf("why: %v %+v", err, why)
+		}
+		w.pool.mu.Lock()
+		w.pool.peers[0].Labels = map[string]string{"room": "attic"}
+		w.pool.peers[0].Seq++
+		w.pool.mu.Unlock()
+		w.e.PeersChanged()
+		w.wait(j.ID, time.Minute)
+		w.close()
+	})
+}
+
+func eventsOf(w *world) map[api.EventType]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := map[api.EventType]int{}
+	for _, e := range w.events {
+		n[e.Type]++
+	}
+	return maps.Clone(n)
+}
