@@ -46,8 +46,8 @@ func (s *Services) pauseLending(ctx context.Context, in *ReasonBody) error {
 	return s.Lender.Pause(ctx, reason(in.Body))
 }
 
-func (s *Services) resumeLending(ctx context.Context, in *ReasonBody) error {
-	return s.Lender.Resume(ctx, reason(in.Body))
+func (s *Services) resumeLending(ctx context.Context, _ *door.None) error {
+	return s.Lender.Resume(ctx)
 }
 
 func (s *Services) drainLending(ctx context.Context, in *ReasonBody) error {

@@ -97,7 +97,7 @@ type Lender interface {
 	Policy() []api.Rule
 	SetPolicy(ctx context.Context, rules []api.Rule) error
 	Pause(ctx context.Context, reason string) error
-	Resume(ctx context.Context, reason string) error
+	Resume(ctx context.Context) error
 	Drain(ctx context.Context, reason string) error
 	Kill(ctx context.Context, id api.SandboxID, reason string) error
 	PauseSandbox(ctx context.Context, id api.SandboxID) error

@@ -76,7 +76,7 @@ func Table(s *Services) []door.Row {
 		row("GET", "/v1/lend", own, owner, 0, "lend", "lend", "the lending side at a glance", door.Get(s.lend)),
 		row("GET", "/v1/lend/sandboxes", own, owner, 0, "lend", "sandboxes", "who runs what here now", door.Get(s.sandboxes)),
 		row("POST", "/v1/lend/pause", own, owner, small, "lend", "pause-lending", "freeze every guest and take no more", door.Do(s.pauseLending)),
-		row("POST", "/v1/lend/resume", own, owner, small, "lend", "resume-lending", "undo a pause or a drain", door.Do(s.resumeLending)),
+		row("POST", "/v1/lend/resume", own, owner, 0, "lend", "resume-lending", "undo a pause or a drain", door.Do(s.resumeLending)),
 		row("POST", "/v1/lend/drain", own, owner, small, "lend", "drain-lending", "take no more, let what runs end", door.Do(s.drainLending)),
 		row("POST", "/v1/lend/sandboxes/{id}/kill", own, owner, small, "lend", "kill-sandbox", "end a sandbox with all that is in it", door.Do(s.killSandbox)),
 		row("POST", "/v1/lend/sandboxes/{id}/pause", own, owner, 0, "lend", "pause-sandbox", "freeze a sandbox", door.Do(s.pauseSandbox)),

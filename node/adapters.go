@@ -1,0 +1,164 @@
+package node
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/blob"
+	"github.com/Akilan1999/p2p-rendering-computation/client/job"
+	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/node/routes"
+	"github.com/Akilan1999/p2p-rendering-computation/p2p"
+	"github.com/Akilan1999/p2p-rendering-computation/server"
+	"github.com/Akilan1999/p2p-rendering-computation/store"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+// Each part meets its users' interfaces here.
+var (
+	_ p2p.Store       = networkStore{}
+	_ server.Store    = (*store.Lending)(nil)
+	_ job.Store       = (*store.Jobs)(nil)
+	_ blob.Index      = (*store.Blobs)(nil)
+	_ blob.Dialer     = (*dialer)(nil)
+	_ job.Dialer      = (*dialer)(nil)
+	_ job.Directory   = (*p2p.Net)(nil)
+	_ job.Blobs       = (*blob.Store)(nil)
+	_ job.Fetcher     = (*blob.Exchange)(nil)
+	_ server.Blobs    = (*blob.Store)(nil)
+	_ server.Fetch    = (*blob.Exchange)(nil)
+	_ server.Settings = settings{}
+	_ routes.Node     = (*Node)(nil)
+	_ routes.Pool     = pool{}
+	_ routes.Members  = members{}
+	_ routes.Blobs    = (*blob.Store)(nil)
+	_ routes.Jobs     = (*job.Engine)(nil)
+	_ routes.Lender   = lender{}
+)
+
+// networkStore is what the network keeps.
+type networkStore struct {
+	*store.Membership
+	*store.Peers
+}
+
+// Load is the owner's limits and policy.
+func (s settings) Load() (api.Limits, []api.Rule) {
+	c := s.file.Get()
+	return c.Lend.Limits, c.Lend.Policy
+}
+
+// Commit verifies and saves both.
+func (s settings) Commit(_ context.Context, l api.Limits, rules []api.Rule) error {
+	return s.file.Update(func(c *config.Config) error {
+		c.Lend.Limits, c.Lend.Policy = l, rules
+		return nil
+	})
+}
+
+// serve handles one stream of a protocol.
+type serve = func(ctx context.Context, from api.Caller, st wire.Stream)
+
+// dialer opens streams to members, and to this node itself in memory: a node
+// that borrows from itself takes the same way as any other, but libp2p does not
+// dial its own host.
+type dialer struct {
+	net   *p2p.Net
+	self  map[string]serve // by protocol; not changed once streams are opened
+	local *tasks
+}
+
+// selfBuffer is how many bytes a stream to oneself holds each way.
+const selfBuffer = 256 << 10
+
+// OpenStream opens a stream to peer, which may be this node.
+func (d *dialer) OpenStream(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error) {
+	if peer != d.net.ID() {
+		return d.net.OpenStream(ctx, peer, protocol)
+	}
+	h, ok := d.self[protocol]
+	if !ok {
+		return nil, api.Errorf(api.KindUnsupported, "this node does not speak %s", protocol)
+	}
+	near, far := bufpipe.Pair(selfBuffer)
+	caller := api.Caller{Peer: peer, Role: d.net.Self().Role}
+	if !d.local.start(func(ctx context.Context) {
+		// A handler waits for its stream; the end of the node must end the stream.
+		stop := context.AfterFunc(ctx, func() { _ = far.Reset() }) // cannot fail
+		defer stop()
+		h(ctx, caller, far)
+		_ = far.Close() // cannot fail
+	}) {
+		return nil, api.Errorf(api.KindUnavailable, "this node is stopping")
+	}
+	return near, nil
+}
+
+// pool is the peer table for the API.
+type pool struct {
+	*p2p.Net
+	doors *http.Client // dials peers' doors
+}
+
+// PeerSpecs asks a peer's door what its machine is.
+func (p pool) PeerSpecs(ctx context.Context, id api.PeerID) (api.Specs, error) {
+	if id == p.ID() {
+		self, _ := p.Peer(id)
+		return self.Specs, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	return api.NewHTTPClient("http://"+string(id), p.doors).Specs(ctx)
+}
+
+// peerDoors is an HTTP client whose hosts are peer ids.
+func peerDoors(n *p2p.Net) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			host, _, err := net.SplitHostPort(addr)
+			if err != nil {
+				return nil, err
+			}
+			return n.DialConn(ctx, api.PeerID(host), PeersDoor)
+		},
+		DisableCompression: true, MaxIdleConns: 16, MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second,
+		ResponseHeaderTimeout: 15 * time.Second, MaxResponseHeaderBytes: 8 << 10,
+	}}
+}
+
+// lender is the lending side for the API: a node that does not lend says so.
+type lender struct {
+	*server.Server
+	n *Node
+}
+
+// Status is the lending side at a glance.
+func (l lender) Status() api.LendStatus { return l.n.lendStatus() }
+
+// serveLease hands a borrower's stream to the lending side, if this node lends.
+func (n *Node) serveLease(ctx context.Context, from api.Caller, st wire.Stream) {
+	why := ""
+	switch {
+	case !n.config.Get().Lend.Enabled:
+		why = "this node does not lend"
+	case !n.net.Self().Role.Lends():
+		why = "this node's role does not lend"
+	case !from.Role.Borrows():
+		why = "role " + string(from.Role) + " does not borrow"
+	}
+	if why == "" {
+		n.server.ServeLease(ctx, from, st)
+		return
+	}
+	n.refused(from.String(), lease.Protocol, why)
+	if err := st.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return
+	}
+	err := wire.NewWriter(st, lease.MaxFrame).Send(lease.KindRefuse, lease.Refuse{Kind: api.KindDenied, Msg: why})
+	n.log.Debug("lease refused", "peer", from.Peer, "reason", why, "err", err)
+}

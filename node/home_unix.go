@@ -1,0 +1,6 @@
+//go:build unix
+
+package node
+
+// privacyMatters: mode bits say who may enter a folder.
+const privacyMatters = true

@@ -1,0 +1,173 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/blob"
+	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/p2p"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+// Features are the protocols and features this version speaks, as they stand in
+// records and in /v1/status.
+func Features() []string { return []string{PeersDoor, blob.Protocol, lease.Protocol} }
+
+// openNet opens identity and network.
+func (n *Node) openNet(ctx context.Context) (*p2p.Net, error) {
+	cfg := n.config.Get()
+	cfg.Listen.Port = cmp.Or(n.opts.Port, cfg.Listen.Port)
+	conf := p2p.Config{
+		Dir: n.home.dir, Name: cfg.Name, Version: n.opts.Version, Features: Features(), Store: networkStore{n.store.Membership(), n.store.Peers()},
+		MDNS: cfg.MDNS, Log: n.log.With("part", "p2p"), OnEvent: n.onNetEvent, Listen: n.opts.Listen,
+	}
+	if len(conf.Listen) == 0 {
+		conf.Listen, conf.Port = listen(cfg.Listen)
+	}
+	return p2p.New(ctx, conf)
+}
+
+// listen is what the settings say as multiaddrs, or, where p2p may choose, the
+// port to prefer.
+func listen(l config.Listen) (addrs []string, port int) {
+	ports, fixed := l.Ports()
+	if !fixed && len(l.Hosts) == 0 {
+		return nil, ports[0]
+	}
+	hosts := l.Hosts
+	if len(hosts) == 0 {
+		hosts = []string{"0.0.0.0", "::"}
+	}
+	port = ports[0]
+	if !fixed && !free(hosts[0], port) {
+		port = 0
+	}
+	for _, h := range hosts {
+		family := "ip4"
+		if strings.Contains(h, ":") {
+			family = "ip6"
+		}
+		addrs = append(addrs, fmt.Sprintf("/%s/%s/tcp/%d", family, h, port), fmt.Sprintf("/%s/%s/udp/%d/quic-v1", family, h, port))
+	}
+	return addrs, port
+}
+
+func free(host string, port int) bool {
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	return ln.Close() == nil
+}
+
+// keepPort remembers the port this node took, so that peers find it where it
+// was. A port that the owner set needs no remembering.
+func (n *Node) keepPort() error {
+	port := n.net.Port()
+	l := n.config.Get().Listen
+	if _, fixed := l.Ports(); fixed || len(n.opts.Listen) > 0 || n.opts.Port != 0 || port == 0 || port == l.Kept {
+		return nil
+	}
+	return n.config.Update(func(c *config.Config) error {
+		c.Listen.Kept = port
+		return nil
+	})
+}
+
+// dialRoots goes to the addresses that the owner named, if they are not known
+// under some peer already. One that does not answer is not a failure of this node.
+func (n *Node) dialRoots(ctx context.Context) {
+	for _, addr := range n.config.Get().RootNodes {
+		n.local.start(func(own context.Context) {
+			ctx, cancel := context.WithTimeout(own, 30*time.Second)
+			defer cancel()
+			if _, err := n.net.AddAddr(ctx, addr); err != nil {
+				n.log.Info("a root node does not answer", "addr", addr, "err", err)
+			}
+		})
+	}
+}
+
+// onNetEvent publishes an event of the network and lets the engine look at the
+// peers again.
+func (n *Node) onNetEvent(e api.Event) {
+	n.hub.Publish(e)
+	if n.wired.Load() && (e.Type == api.EventPeer || e.Type == api.EventMember) {
+		n.jobs.PeersChanged()
+	}
+	if n.wired.Load() && e.Type == api.EventMember {
+		n.announceLending() // this node's own role may be another
+	}
+}
+
+// nameOf is what a peer calls itself.
+func (n *Node) nameOf(id api.PeerID) string {
+	p, ok := n.net.Peer(id)
+	if !ok {
+		return ""
+	}
+	return p.Name
+}
+
+// members is the membership for the API.
+type members struct{ n *Node }
+
+func (m members) Invite(ctx context.Context, req api.InviteRequest) (api.InviteToken, error) {
+	if req.Role == "" {
+		req.Role = api.RoleMember
+	}
+	return m.n.net.Invite(ctx, req)
+}
+func (m members) Invites() []api.Invite { return m.n.net.Invites() }
+func (m members) RevokeInvite(ctx context.Context, id api.InviteID) error {
+	return m.n.net.RevokeInvite(ctx, id)
+}
+
+// Join takes the node into another network, and the engine with it.
+func (m members) Join(ctx context.Context, token string) (api.JoinResult, error) {
+	return m.n.net.Join(ctx, token)
+}
+func (m members) Leave(ctx context.Context) error { return m.n.net.Leave(ctx) }
+func (m members) Members() []api.Member           { return m.n.net.Members() }
+func (m members) Revoke(ctx context.Context, req api.RevokeRequest) error {
+	return m.n.net.Revoke(ctx, req)
+}
+
+// lends tells whether this node takes work from others now: its owner and its
+// role let it.
+func (n *Node) lends() bool {
+	return n.config.Get().Lend.Enabled && n.net.Self().Role.Lends()
+}
+
+// lendStatus is the server's, or off.
+func (n *Node) lendStatus() api.LendStatus {
+	s := n.server.Status()
+	if !n.lends() {
+		s.State, s.Free = api.LendOff, api.Resources{}
+	}
+	return s
+}
+
+// announceLending puts what is lent now into the record. It is called often and
+// from anywhere: p2p publishes changes together.
+func (n *Node) announceLending() {
+	if !n.wired.Load() {
+		return
+	}
+	s := n.lendStatus()
+	lent := slices.DeleteFunc(slices.Clone(s.Runtimes), func(r api.RuntimeInfo) bool { return !r.Available || !r.Enabled })
+	if s.State == api.LendOff {
+		lent, s.Total = nil, api.Resources{}
+	}
+	n.net.Announce(func(r *api.Record) {
+		r.Lending, r.Total, r.Free, r.Runtimes = s.State, s.Total, s.Free, lent
+	})
+}
