@@ -2,12 +2,11 @@ package p2p
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +28,7 @@ type peerNode struct {
 	events chan struct{} // capacity 1: something happened
 	cancel context.CancelFunc
 	done   chan error
-	clock  time.Duration // added to the real time
+	clock  atomic.Int64 // a time.Duration added to the real time
 
 	mu  sync.Mutex
 	log []api.Event
@@ -56,7 +55,7 @@ func (p *peerNode) open(name string) {
 			p.log = append(p.log, e)
 			p.mu.Unlock()
 			nudge(p.events)
-		}, now: func() time.Time { return time.Now().Add(p.clock) }})
+		}, now: func() time.Time { return time.Now().Add(time.Duration(p.clock.Load())) }})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -164,7 +163,3 @@ func kindIs(t *testing.T, err error, kind api.Kind, what string) {
 		t.Errorf("%s: no hint with %v", what, err)
 	}
 }
-
-func ended(err error) bool { return err != nil && !errors.Is(err, os.ErrDeadlineExceeded) }
-
-var _ io.Reader

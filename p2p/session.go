@@ -111,6 +111,7 @@ func (s *session) run(ctx context.Context) error {
 	s.go_(s.pingLoop)
 	s.go_(s.saveLoop)
 	s.go_(s.watchAddrs)
+	s.go_(s.renewLoop)
 	var lan mdns.Service
 	if s.n.cfg.MDNS {
 		lan = mdns.NewMdnsService(s.host, mdnsTag(s.pool.id), (*found)(s))

@@ -59,7 +59,7 @@ func (l *Log) add(latest int64, raws [][]byte) (added [][]byte, err error) {
 	defer l.mu.Unlock()
 	var fresh []*statement
 	for _, raw := range raws {
-		h := hash(sha256.Sum256(raw))
+		h := sha(raw)
 		if l.all[h] != nil || slices.ContainsFunc(fresh, func(s *statement) bool { return s.hash == h }) {
 			continue
 		}

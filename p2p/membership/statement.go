@@ -231,3 +231,5 @@ func Sign(b body, key crypto.PrivKey) ([]byte, error) {
 func corrupt(msg string, err error) error {
 	return &api.Error{Kind: api.KindCorrupt, Msg: msg, Err: err}
 }
+
+func sha(raw []byte) hash { return sha256.Sum256(raw) }
