@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/glob"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
@@ -139,16 +139,18 @@ func (s *Server) command(ctx context.Context, l *loan, t lease.Task) (cmd runtim
 	if len(t.Outputs) > 0 {
 		cmd.Outputs = append(slices.Clone(shared.Outputs), t.Outputs...)
 	}
-	for _, glob := range cmd.Outputs {
-		if !local(glob) {
-			return cmd, 0, 0, fault{fmt.Sprintf("output %q leaves the task's directory", clip(glob))}
-		}
-		if _, err := path.Match(glob, ""); err != nil {
-			return cmd, 0, 0, fault{fmt.Sprintf("output %q is no pattern", clip(glob))}
+	for _, g := range cmd.Outputs {
+		if err := glob.Check(g); err != nil {
+			return cmd, 0, 0, fault{clip("output " + err.Error())}
 		}
 	}
 	if len(t.Inputs) > 0 {
 		own, n, err := s.layout(ctx, t.Inputs)
+		if api.KindOf(err) == api.KindNotFound { // it waited so long that they were evicted
+			if err = s.bring(ctx, l.peer.id, t.Inputs); err == nil {
+				own, n, err = s.layout(ctx, t.Inputs)
+			}
+		}
 		if err != nil {
 			return cmd, 0, 0, err
 		}
@@ -211,33 +213,9 @@ func (o *outputs) put(name string, mode uint32, size int64, r io.Reader) error {
 // missing is the first pattern that no file matches, or "".
 func missing(globs []string, files []api.OutputFile) string {
 	for _, g := range globs {
-		pattern := strings.Split(path.Clean(g), "/")
-		if !slices.ContainsFunc(files, func(f api.OutputFile) bool { return match(pattern, strings.Split(f.Path, "/")) }) {
+		if !slices.ContainsFunc(files, func(f api.OutputFile) bool { return glob.Match(g, f.Path) }) {
 			return g
 		}
 	}
 	return ""
-}
-
-// match tells whether a path, or a folder that it is in, matches the pattern; **
-// stands for any number of folders.
-func match(pattern, name []string) bool {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			for i := range len(name) + 1 {
-				if match(pattern[1:], name[i:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if len(name) == 0 {
-			return false
-		}
-		if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok {
-			return false
-		}
-		pattern, name = pattern[1:], name[1:]
-	}
-	return true
 }

@@ -138,7 +138,9 @@ func (j *journal) write(ctx context.Context) bool {
 	err := j.apply(ctx, &p)
 	if err != nil {
 		j.log.Error("the lender's journal cannot be written", "err", err, "results", len(p.saves))
-		j.put(func(next *pending) { next.again(p) })
+		j.mu.Lock()
+		j.next.again(p) // with the next batch; the server's tick sees to it that there is one
+		j.mu.Unlock()
 	}
 	if len(p.saves) > 0 {
 		j.saved(p.saves, err)

@@ -62,7 +62,7 @@ type loan struct {
 	barred  string    // why the owner's rules forbid it to run now
 	hold    time.Time // nothing runs before; after failures and kills
 	holdFor time.Duration
-	why     string // why it is held
+	why     ending // why it rests
 
 	slotsDue int         // its fair share
 	share    lease.Share // as last sent

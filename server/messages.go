@@ -130,7 +130,8 @@ func (s *Server) noLocked(l *loan) *ending {
 	case l.barred != "":
 		return &ending{api.CauseWithdrawn, l.barred}
 	case time.Now().Before(l.hold):
-		return &ending{api.CauseWithdrawn, l.why}
+		why := l.why
+		return &why
 	}
 	return nil
 }

@@ -257,7 +257,7 @@ func (s *Server) killLocked(sl *slot, reason string) {
 		why.reason += ": " + clip(reason)
 	}
 	l := sl.loan
-	l.hold, l.why = time.Now().Add(killHold), why.reason
+	l.hold, l.why = time.Now().Add(killHold), why
 	s.giveBackAllLocked(l, why)
 	s.stopSlotLocked(sl, &why)
 	s.creditLocked(l)

@@ -12,7 +12,8 @@ import (
 )
 
 // Blobs is the content store, as far as lending needs it. Pins of an owner add
-// up; Unpin drops them all, and unpinning an owner that has none is no error.
+// up, may come before their blobs, and on a folder's manifest hold its files too;
+// Unpin drops them all, and unpinning an owner that has none is no error.
 type Blobs interface {
 	Put(ctx context.Context, r io.Reader) (api.BlobInfo, error)
 	Path(id api.BlobID) (string, error)
@@ -23,9 +24,11 @@ type Blobs interface {
 	Tree(ctx context.Context, id api.BlobID) (api.Tree, error)
 }
 
-// Fetch brings a blob from another member; on return it is in the store.
+// Fetch brings blobs from other members; on return they are in the store.
 type Fetch interface {
 	Fetch(ctx context.Context, id api.BlobID, sources ...api.PeerID) error
+	// FetchTree brings a folder: its manifest (KindInvalid if it is none) and its files.
+	FetchTree(ctx context.Context, id api.BlobID, sources ...api.PeerID) (api.Tree, error)
 }
 
 // Store keeps the lender's journal and ledger. Its methods are safe for

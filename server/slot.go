@@ -137,7 +137,8 @@ func (s *Server) openFailed(sl *slot, err error) {
 		s.log.Warn("a sandbox cannot be opened", "lease", sl.loan.id, "runtime", sl.loan.open.Runtime, "err", err)
 		s.mu.Lock()
 		s.setBackLocked(sl.loan, fmt.Sprintf("a sandbox cannot be opened here: %v", err))
-		s.stopSlotLocked(sl, &ending{api.CauseLost, sl.loan.why})
+		why := sl.loan.why
+		s.stopSlotLocked(sl, &why)
 		s.unlock()
 	}
 }
@@ -146,8 +147,8 @@ func (s *Server) openFailed(sl *slot, err error) {
 // the machine, longer each time.
 func (s *Server) setBackLocked(l *loan, why string) {
 	l.holdFor = min(max(2*l.holdFor, holdFirst), holdMost)
-	l.hold, l.why = time.Now().Add(l.holdFor), why
-	s.giveBackAllLocked(l, ending{api.CauseLost, why})
+	l.hold, l.why = time.Now().Add(l.holdFor), ending{api.CauseLost, clip(why)}
+	s.giveBackAllLocked(l, l.why)
 	s.creditLocked(l)
 }
 

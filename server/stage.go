@@ -18,7 +18,7 @@ import (
 
 const (
 	maxStagers = 4 // of one lease at once
-	maxFetches = 8 // of one folder at once
+	maxFetches = 8 // of one task at once
 )
 
 // ownInputs tells whether a task needs blobs that its lease does not share.
@@ -92,51 +92,40 @@ func (s *Server) stage(l *loan) {
 	}
 }
 
-// stageCommon brings the module and the shared inputs here, pins them for as
-// long as the lease lives, and lays out the files.
+// stageCommon brings the module and the shared inputs here, pinned for as long as
+// the lease lives, and lays out the files.
 func (s *Server) stageCommon(ctx context.Context, l *loan, o lease.Open) (common, error) {
 	c := common{done: true}
-	var f fault
-	err := s.bring(ctx, l.peer.id, o.Common.Inputs, o.Module)
-	if errors.As(err, &f) {
+	err := s.pinInputs(ctx, l, named(o.Common.Inputs, o.Module))
+	if err == nil {
+		err = s.bring(ctx, l.peer.id, o.Common.Inputs, o.Module)
+	}
+	if err == nil {
+		c.files, c.bytes, err = s.layout(ctx, o.Common.Inputs)
+	}
+	if err == nil {
+		c.env, err = environment(o.Common.Env, nil)
+	}
+	if f := (fault{}); errors.As(err, &f) {
 		c.fault = f.msg
 		return c, nil
 	}
-	if err != nil {
-		return c, err
+	return c, err
+}
+
+// pinInputs holds what a lease shares. The journal knows the lease first, so that
+// a crash leaves no pin that nobody would remove.
+func (s *Server) pinInputs(ctx context.Context, l *loan, ids []api.BlobID) error {
+	if len(ids) == 0 {
+		return nil
 	}
-	if c.files, c.bytes, err = s.layout(ctx, o.Common.Inputs); errors.As(err, &f) {
-		c.fault = f.msg
-		return c, nil
-	} else if err != nil {
-		return c, err
-	}
-	if c.env, err = environment(o.Common.Env, nil); err != nil {
-		c.fault = err.Error()
-	}
-	pins := named(o.Common.Inputs, o.Module)
-	if len(pins) == 0 {
-		return c, nil
-	}
-	if !l.recorded.Load() { // so that a crash leaves no pin that nobody would remove
+	if !l.recorded.Load() {
 		if err := s.cfg.Store.Apply(ctx, lease.Batch{Open: []lease.Record{l.record()}}); err != nil {
-			return c, err
+			return err
 		}
 		l.recorded.Store(true)
 	}
-	for _, in := range o.Common.Inputs {
-		if in.Tree.IsZero() {
-			continue
-		}
-		tree, err := s.cfg.Blobs.Tree(ctx, in.Tree)
-		if err != nil {
-			return c, err
-		}
-		for _, f := range tree.Files {
-			pins = append(pins, f.Blob)
-		}
-	}
-	return c, s.cfg.Blobs.Pin(ctx, inputOwner(l.id), pins...)
+	return s.cfg.Blobs.Pin(ctx, inputOwner(l.id), ids...)
 }
 
 // named is the blobs that inputs name directly, and more.
@@ -149,45 +138,33 @@ func named(inputs []api.Input, more ...api.BlobID) []api.BlobID {
 	return slices.DeleteFunc(ids, api.BlobID.IsZero)
 }
 
-// bring fetches what is not here: the blobs named, then the files of the folders
-// among them.
+// bring fetches what is not here: the blobs named, and folders with their files.
 func (s *Server) bring(ctx context.Context, from api.PeerID, inputs []api.Input, more ...api.BlobID) error {
 	if len(inputs) > maxLists {
 		return fault{fmt.Sprintf("%d inputs, limit %d", len(inputs), maxLists)}
 	}
-	if err := s.fetchAll(ctx, from, named(inputs, more...)); err != nil {
-		return err
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxFetches)
+	blob := func(id api.BlobID) {
+		if !id.IsZero() && !s.cfg.Blobs.Has(id) {
+			g.Go(func() error { return s.cfg.Fetch.Fetch(ctx, id, from) })
+		}
 	}
 	for _, in := range inputs {
+		blob(in.Blob)
 		if in.Tree.IsZero() {
 			continue
 		}
-		tree, err := s.cfg.Blobs.Tree(ctx, in.Tree)
-		if api.KindOf(err) == api.KindCorrupt || api.KindOf(err) == api.KindInvalid {
-			return fault{fmt.Sprintf("input %s is no folder: %v", in.Path, err)}
-		}
-		if err != nil {
+		g.Go(func() error {
+			_, err := s.cfg.Fetch.FetchTree(ctx, in.Tree, from)
+			if kind := api.KindOf(err); kind == api.KindInvalid || kind == api.KindCorrupt {
+				return fault{fmt.Sprintf("input %s is no folder: %v", clip(in.Path), err)}
+			}
 			return err
-		}
-		ids := make([]api.BlobID, len(tree.Files))
-		for i, f := range tree.Files {
-			ids[i] = f.Blob
-		}
-		if err := s.fetchAll(ctx, from, ids); err != nil {
-			return err
-		}
+		})
 	}
-	return nil
-}
-
-func (s *Server) fetchAll(ctx context.Context, from api.PeerID, ids []api.BlobID) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(maxFetches)
-	for _, id := range ids {
-		if s.cfg.Blobs.Has(id) {
-			continue
-		}
-		g.Go(func() error { return s.cfg.Fetch.Fetch(ctx, id, from) })
+	for _, id := range more {
+		blob(id)
 	}
 	return g.Wait()
 }

@@ -23,6 +23,7 @@ func (s *Server) tickUntil(ctx context.Context) {
 	for {
 		select {
 		case now := <-t.C:
+			notify(s.journal.wake) // whatever a failed batch left
 			s.sample(ctx)
 			s.tick(now)
 		case <-ctx.Done():
