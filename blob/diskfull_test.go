@@ -1,4 +1,5 @@
 package blob
 
 const inTmpfs = "P2PRC_TEST_TMPFS"
+
 func fillDisk() int { return 0 }

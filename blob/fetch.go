@@ -216,7 +216,7 @@ func (x *Exchange) fetchFrom(ctx context.Context, id api.BlobID, peer api.PeerID
 		return err
 	}
 	*part = nil
-	done := &pending{file: p.file, id: id, size: p.size, room: p.room}
+	done := &pending{file: p.file, name: p.file.Name(), id: id, size: p.size, room: p.room}
 	if err := x.store.place(ctx, FetchedFor, done); err != nil {
 		return localError{err}
 	}

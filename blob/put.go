@@ -78,22 +78,45 @@ func (s *Store) record(ctx context.Context, entries []api.BlobEntry) error {
 
 // pending is a blob whose bytes are in a temporary file.
 type pending struct {
-	file *os.File
+	file *os.File // nil once closed
+	name string   // of the file, empty once it is gone or in its place
 	id   api.BlobID
 	size int64
 	room *reservation
 }
 
-// discard removes the temporary file and gives its room back. It does nothing
-// to what place has taken over.
-func (p *pending) discard() error {
-	p.room.release()
+// close closes the file, so that thousands may be pending.
+func (p *pending) close() error {
 	if p.file == nil {
 		return nil
 	}
-	err := errors.Join(p.file.Close(), os.Remove(p.file.Name()))
+	err := p.file.Close()
 	p.file = nil
 	return err
+}
+
+// discard removes the temporary file and gives its room back. It does nothing
+// to a file that is in its place.
+func (p *pending) discard() error {
+	p.room.release()
+	err := p.close()
+	if p.name != "" {
+		err = errors.Join(err, os.Remove(p.name))
+		p.name = ""
+	}
+	return err
+}
+
+// sync flushes the file.
+func (p *pending) sync() error {
+	if p.file == nil {
+		f, err := os.OpenFile(p.name, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		p.file = f
+	}
+	return errors.Join(p.file.Sync(), p.close())
 }
 
 // spool writes r to a temporary file, hashing it, with room reserved as it grows.
@@ -102,7 +125,7 @@ func (s *Store) spool(ctx context.Context, r io.Reader) (*pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pending{file: f, room: &reservation{s: s}}
+	p := &pending{file: f, name: f.Name(), room: &reservation{s: s}}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	hash := blake3.New(32, nil)
@@ -136,9 +159,22 @@ func (s *Store) spool(ctx context.Context, r io.Reader) (*pending, error) {
 	return p, nil
 }
 
-// syncers is how many files of one folder upload are flushed at a time: file
-// systems let flushes that wait together share one journal commit.
-const syncers = 32
+// syncers is how many files are flushed at a time: file systems let flushes that
+// wait together share one journal commit.
+const syncers = 16
+
+// flush makes files, or folders, durable. Many at a time are cheaper by a flush
+// of the whole file system, where the system has that: 20,000 files of 20 KB
+// took 0.4 s so, and 15 s one by one. Few are not, for it flushes what other
+// programs have written too.
+func flush[T any](dir string, items []T, one func(T) error) error {
+	if len(items) > 2*syncers {
+		if done, err := syncAll(dir); done {
+			return err
+		}
+	}
+	return parallel(items, one)
+}
 
 // place moves written blobs into the store: flush all files, rename them, flush
 // the folders, record them in one step. It owns the pending ones in any case.
@@ -148,7 +184,7 @@ func (s *Store) place(ctx context.Context, keep time.Duration, all ...*pending) 
 			err = errors.Join(err, p.discard())
 		}
 	}()
-	if err := parallel(all, func(p *pending) error { return p.file.Sync() }); err != nil {
+	if err := flush(s.dir, all, (*pending).sync); err != nil {
 		return diskError("flush a blob", err)
 	}
 	s.gate.RLock()
@@ -175,17 +211,16 @@ func (s *Store) place(ctx context.Context, keep time.Duration, all ...*pending) 
 				return diskError("write a blob", err)
 			}
 		}
-		name := p.file.Name()
-		err := p.file.Close()
-		p.file = nil
+		err := p.close()
 		if err == nil {
-			err = os.Rename(name, path)
+			err = os.Rename(p.name, path)
 		}
 		if err != nil {
-			return errors.Join(diskError("write a blob", err), os.Remove(name))
+			return diskError("write a blob", err)
 		}
+		p.name = ""
 	}
-	if err := parallel(folders, syncDir); err != nil {
+	if err := flush(s.dir, folders, syncDir); err != nil {
 		return diskError("flush the blob store's folder", err)
 	}
 	// A file whose record fails now is one that the index does not know: the next Open removes it.

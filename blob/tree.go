@@ -25,10 +25,12 @@ const (
 	maxName  = 255
 	maxDepth = 100 // folders in a path
 
-	// A batch is placed when it has this many files or bytes: large enough to
-	// share flushes, small enough for memory and open files.
-	batchFiles = 256
+	// Small files are recorded, and large ones placed, when there are this many
+	// or they have so many bytes together: enough to share the price of a flush,
+	// few enough for memory and for other writers of the index.
+	batchSmall = 1000
 	batchBytes = 4 << 20
+	batchLarge = 4000
 )
 
 // checkPath accepts clean relative slash-separated paths that mean the same on
@@ -290,8 +292,11 @@ func (b *treeBatch) add(ctx context.Context, r io.Reader, size int64) (api.BlobI
 		}
 		id = p.id
 		b.large = append(b.large, p)
+		if err := p.close(); err != nil {
+			return id, diskError("write a blob", err)
+		}
 	}
-	if len(b.small) >= 4*batchFiles || b.bytes >= batchBytes || len(b.large) >= batchFiles {
+	if len(b.small) >= batchSmall || b.bytes >= batchBytes || len(b.large) >= batchLarge {
 		return id, b.flush(ctx)
 	}
 	return id, nil
