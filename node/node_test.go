@@ -187,7 +187,11 @@ func waitFor(t *testing.T, n *Node, what string, ok func() bool) {
 // join takes b into a's network.
 func join(t *testing.T, a, b *Node, role api.Role) {
 	t.Helper()
-	token, err := client(t, a).CreateInvite(t.Context(), api.InviteRequest{Role: role})
+	req := api.InviteRequest{Role: role}
+	if role == api.RoleAdmin {
+		req.Node = b.ID()
+	}
+	token, err := client(t, a).CreateInvite(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
