@@ -645,3 +645,5 @@ func (b *borrower) hangUp() {
 }
 
 func (b *borrower) String() string { return fmt.Sprintf("borrower %p", b) }
+
+func unmarshal(body []byte, v any) error { return wire.Decode(body, v) }
