@@ -64,7 +64,7 @@ var fileFields = []field{
 	{"needs", "what one task needs", object(needsFields), func(r *reader, n ast.Node, key string, j *Job) error {
 		return r.object(n, key+".", needsFields, j)
 	}},
-	duration("timeout", "longest time one task may take", func(j *Job) *api.Duration { return &j.Spec.Limits.Wall }),
+	wallField("timeout", "longest time one task may take; the same as limits.wall"),
 	{"limits", "other limits of one task", object(limitFields), func(r *reader, n ast.Node, key string, j *Job) error {
 		return r.object(n, key+".", limitFields, j)
 	}},
@@ -93,6 +93,7 @@ var needsFields = []field{
 }
 
 var limitFields = []field{
+	wallField("wall", "time from start to end"),
 	duration("cpu", "processor time", func(j *Job) *api.Duration { return &j.Spec.Limits.CPU }),
 	bytesField("output", "most bytes one task may print", func(j *Job) *int64 { return &j.Spec.Limits.Output }),
 }
@@ -127,6 +128,17 @@ func whole(key, doc string, lo, hi int, at func(*Job) *int) field {
 func duration(key, doc string, at func(*Job) *api.Duration) field {
 	return field{key, doc, textShape, func(r *reader, n ast.Node, key string, j *Job) (err error) {
 		*at(j), err = r.duration(n, key)
+		return err
+	}}
+}
+
+// wallField can be said in two places, but only once.
+func wallField(key, doc string) field {
+	return field{key, doc, textShape, func(r *reader, n ast.Node, key string, j *Job) (err error) {
+		if j.Spec.Limits.Wall != 0 {
+			return r.fail(place(n), "leave one of them out", "timeout and limits.wall are the same, and both are set")
+		}
+		j.Spec.Limits.Wall, err = r.duration(n, key)
 		return err
 	}}
 }

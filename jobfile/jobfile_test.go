@@ -37,7 +37,7 @@ needs:
   gpu: 1
 timeout: 10m
 limits: {cpu: 300s, output: 1MiB}
-where: labels.zone == "eu"
+where: peer.labels.zone == "eu"
 on: [alpha, beta]
 strategy: pin
 retry: 2
@@ -62,7 +62,7 @@ func TestParseWhole(t *testing.T) {
 			Outputs: []string{"frame-*.png", "{light}/**"},
 			Needs:   api.Resources{CPU: 1.5, Memory: 512 << 20, Disk: 1 << 30, GPU: 1},
 			Limits:  api.TaskLimits{Wall: api.Duration(10 * time.Minute), CPU: api.Duration(5 * time.Minute), Output: 1 << 20},
-			Where:   `labels.zone == "eu"`, Strategy: "pin", Retry: 2, MaxFails: 10, Restart: "never", Live: true,
+			Where:   `peer.labels.zone == "eu"`, Strategy: "pin", Retry: 2, MaxFails: 10, Restart: "never", Live: true,
 		},
 	}
 	if !reflect.DeepEqual(j, want) {
@@ -141,6 +141,7 @@ func TestErrorsHaveTheirPlace(t *testing.T) {
 		"module and image":    {"module: a.wasm\nimage: b\n", "both module and image", ""},
 		"wasm without module": {"command: [x]\nruntime: wasm\n", "runtime wasm needs a module", ""},
 		"module in process":   {"module: a.wasm\nruntime: process\n", "a module runs in wasm", ""},
+		"two timeouts":        {"command: [x]\ntimeout: 5s\nlimits: {wall: 5s}\n", "job.yaml:3:16: timeout and limits.wall are the same", ""},
 		"two stdins":          {"command: [x]\nstdin: a\nstdin_file: b\n", "both stdin and stdin_file", ""},
 	} {
 		_, err := Parse("job.yaml", t.TempDir(), []byte(c.text))

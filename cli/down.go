@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+func downCmd(a *app) *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Stop this machine's node",
+		Long: `Stop the node of this home and wait until it is gone. What it runs for others
+ends and is run elsewhere; its own jobs go on when it is up again.` + exits(api.KindNotRunning),
+		Args: takes(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := a.node()
+			if err != nil {
+				return err
+			}
+			return runDown(cmd.Context(), client, a.out, wait)
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait until it is gone")
+	return cmd
+}
+
+func runDown(ctx context.Context, client *api.Client, out *output, wait time.Duration) error {
+	st, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := client.Shutdown(ctx); err != nil {
+		return err
+	}
+	client.Close() // a kept connection would keep the node waiting for us
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late.C:
+			return api.Errorf(api.KindTimeout, "the node, process %d, still runs after %s", st.PID, wait).WithHint("look at its log; kill %d ends it", st.PID)
+		case <-tick.C:
+		}
+		if _, err := client.Status(ctx); api.KindOf(err) == api.KindNotRunning {
+			out.note("node %s is down", st.Name)
+			return nil
+		}
+		client.Close()
+	}
+}

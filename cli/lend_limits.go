@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/size"
+)
+
+func lendLimitsCmd(a *app) *cobra.Command {
+	var cpus, peerCPUs, guestCPUs float64
+	var memory, peerMemory, guestMemory, disk, maxOutput size.Bytes
+	var gpus, procs int
+	var wall time.Duration
+	var runtimes []string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "limits",
+		Short: "Show or set what is lent at most",
+		Long: `Show what this machine lends at most: to all guests together, to one peer, to
+one sandbox. Flags change it, at once and for good; 0 goes back to the default.` + exits(api.KindNotRunning),
+		Example: "  p2prc lend limits\n  p2prc lend limits --cpus 4 --memory 8GiB --peer-cpus 2\n  p2prc lend limits --runtimes wasm,process",
+		Args:    takes(0, 0, ""),
+	}
+	f := cmd.Flags()
+	f.Float64Var(&cpus, "cpus", 0, "cores for all guests together")
+	sizeVar(f, &memory, "memory", "memory for all guests together")
+	sizeVar(f, &disk, "disk", "disk for all guests together")
+	f.IntVar(&gpus, "gpus", 0, "GPUs for all guests together")
+	f.Float64Var(&peerCPUs, "peer-cpus", 0, "cores for one peer")
+	sizeVar(f, &peerMemory, "peer-memory", "memory for one peer")
+	f.Float64Var(&guestCPUs, "guest-cpus", 0, "cores for one sandbox")
+	sizeVar(f, &guestMemory, "guest-memory", "memory for one sandbox")
+	f.DurationVar(&wall, "max-wall", 0, "longest a task may run")
+	sizeVar(f, &maxOutput, "max-output", "most bytes one task may print")
+	f.IntVar(&procs, "max-processes", 0, "most processes in a sandbox")
+	f.StringSliceVar(&runtimes, "runtimes", nil, "the runtimes that are lent")
+	f.BoolVar(&asJSON, "json", false, "print the limits as JSON")
+	must(cmd.RegisterFlagCompletionFunc("runtimes", cobra.FixedCompletions([]string{"wasm", "process", "docker"}, cobra.ShellCompDirectiveNoFileComp)))
+	set := map[string]func(*api.Limits){
+		"cpus": func(l *api.Limits) { l.Total.CPU = cpus }, "memory": func(l *api.Limits) { l.Total.Memory = int64(memory) },
+		"disk": func(l *api.Limits) { l.Total.Disk = int64(disk) }, "gpus": func(l *api.Limits) { l.Total.GPU = gpus },
+		"peer-cpus": func(l *api.Limits) { l.PerPeer.CPU = peerCPUs }, "peer-memory": func(l *api.Limits) { l.PerPeer.Memory = int64(peerMemory) },
+		"guest-cpus": func(l *api.Limits) { l.PerGuest.CPU = guestCPUs }, "guest-memory": func(l *api.Limits) { l.PerGuest.Memory = int64(guestMemory) },
+		"max-wall": func(l *api.Limits) { l.MaxWall = api.Duration(wall) }, "max-output": func(l *api.Limits) { l.MaxOut = int64(maxOutput) },
+		"max-processes": func(l *api.Limits) { l.MaxProcs = procs },
+		"runtimes": func(l *api.Limits) {
+			l.Runtimes = []api.RuntimeName{}
+			for _, r := range runtimes {
+				l.Runtimes = append(l.Runtimes, api.RuntimeName(r))
+			}
+		},
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		client, err := a.node()
+		if err != nil {
+			return err
+		}
+		l, err := client.Limits(cmd.Context())
+		if err != nil {
+			return err
+		}
+		changed := false
+		for name, apply := range set {
+			if f.Changed(name) {
+				apply(&l)
+				changed = true
+			}
+		}
+		if changed {
+			if err := config.ValidateLimits(l); err != nil {
+				return err
+			}
+			if err := client.SetLimits(cmd.Context(), l); err != nil {
+				return err
+			}
+			if l, err = client.Limits(cmd.Context()); err != nil {
+				return err
+			}
+		}
+		if asJSON {
+			return a.out.json(l)
+		}
+		return printFacts(a.out, [][2]string{
+			{"all guests", capOf(l.Total, "default")},
+			{"one peer", capOf(l.PerPeer, "as for all guests")},
+			{"one sandbox", capOf(l.PerGuest, "as for one peer")},
+			{"longest task", or(spanOr(l.MaxWall), "default")},
+			{"most output", or(sizeOr(l.MaxOut), "default")},
+			{"most processes", or(numberOr(l.MaxProcs), "default")},
+			{"runtimes", or(names(l.Runtimes), "none")},
+		})
+	}
+	return cmd
+}
+
+// capOf shows the dimensions that are set.
+func capOf(r api.Resources, unset string) string {
+	if r == (api.Resources{}) {
+		return unset
+	}
+	cpu, memory := "cores: "+unset, "memory: "+unset
+	if r.CPU > 0 {
+		cpu = cores(r.CPU) + " cores"
+	}
+	if r.Memory > 0 {
+		memory = bytesOf(r.Memory)
+	}
+	text := cpu + ", " + memory
+	if r.Disk > 0 {
+		text += ", " + bytesOf(r.Disk) + " disk"
+	}
+	if r.GPU > 0 {
+		text += ", " + plural(int64(r.GPU), "GPU")
+	}
+	return text
+}
+
+func spanOr(d api.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+func sizeOr(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return bytesOf(n)
+}
+
+func numberOr(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

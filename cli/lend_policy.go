@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/config"
+)
+
+func lendPolicyCmd(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Show or change who may do what here",
+		Long: `Show the table that decides who may run what on this machine. The first row that
+matches decides; where none does, the answer is no.
+
+SUBJECT is a PEER, role:member, role:borrower, role:admin, or *. RESOURCE is
+wasm, process, docker, or *.` + exits(api.KindNotRunning),
+		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return group(cmd, args)
+			}
+			client, err := a.node()
+			if err != nil {
+				return err
+			}
+			return showPolicy(cmd.Context(), client, a.out, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the table as JSON")
+	cmd.AddCommand(policyAddCmd(a, "allow", true), policyAddCmd(a, "deny", false), policyRmCmd(a), policySetCmd(a))
+	return cmd
+}
+
+func showPolicy(ctx context.Context, client *api.Client, out *output, asJSON bool) error {
+	rules, err := client.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	n := 0
+	return list(out, asJSON, rules, []string{"ROW", "SUBJECT", "ACTION", "RESOURCE", "MAY"}, func(r api.Rule) []string {
+		n++
+		may := "no"
+		if r.Allow {
+			may = "yes"
+		}
+		return []string{strconv.Itoa(n), r.Subject, r.Action, r.Resource, may}
+	})
+}
+
+// changePolicy replaces the table by what change makes of it, checked first.
+func changePolicy(ctx context.Context, a *app, change func([]api.Rule) ([]api.Rule, error)) error {
+	client, err := a.node()
+	if err != nil {
+		return err
+	}
+	rules, err := client.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	if rules, err = change(rules); err != nil {
+		return err
+	}
+	if err := config.ValidatePolicy(rules); err != nil {
+		return err
+	}
+	if err := client.SetPolicy(ctx, rules); err != nil {
+		return err
+	}
+	return showPolicy(ctx, client, a.out, false)
+}
+
+func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
+	var at int
+	cmd := &cobra.Command{
+		Use:   word + " SUBJECT RESOURCE",
+		Short: "Add a row that says " + map[bool]string{true: "yes", false: "no"}[allow],
+		Long:  "Add a row, before all others unless --at says otherwise, and show the table." + exits(api.KindNotRunning, api.KindNotFound),
+		Args:  takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: first(complete(a, peerWords)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
+				if at < 1 || at > len(rules)+1 {
+					return nil, api.Errorf(api.KindUsage, "--at %d: there is no such place", at).WithHint("1 to %d", len(rules)+1)
+				}
+				row := api.Rule{Subject: args[0], Action: "run", Resource: args[1], Allow: allow}
+				if row.Subject != "*" && !strings.HasPrefix(row.Subject, "role:") {
+					p, err := a.client.c.Peer(cmd.Context(), row.Subject)
+					if err != nil {
+						return nil, err
+					}
+					row.Subject = string(p.ID)
+				}
+				if row.Resource != "*" && !strings.Contains(row.Resource, ":") {
+					row.Resource = "runtime:" + row.Resource
+				}
+				return slices.Insert(rules, at-1, row), nil
+			})
+		},
+	}
+	cmd.Flags().IntVar(&at, "at", 1, "the row it becomes")
+	return cmd
+}
+
+func policyRmCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rm ROW",
+		Short: "Remove a row",
+		Long:  "Remove a row by its number, and show the table." + exits(api.KindNotRunning),
+		Args:  takes(1, 1, "a ROW"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
+				n, err := strconv.Atoi(args[0])
+				if err != nil || n < 1 || n > len(rules) {
+					return nil, api.Errorf(api.KindUsage, "there is no row %q", args[0]).WithHint("p2prc lend policy numbers them")
+				}
+				return slices.Delete(rules, n-1, n), nil
+			})
+		},
+	}
+}
+
+// maxPolicy is the longest table that is read, in bytes.
+const maxPolicy = 1 << 20
+
+func policySetCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "set FILE|-",
+		Short: "Replace the table",
+		Long:  "Replace the table by the JSON in FILE (the form that --json prints), and show it." + exits(api.KindNotRunning),
+		Args:  takes(1, 1, "a FILE, or - for standard input"),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			in := a.env.Stdin
+			if args[0] != "-" {
+				f, err := os.Open(a.abs(args[0]))
+				if err != nil {
+					return api.Errorf(api.KindNotFound, "%w", err)
+				}
+				defer f.Close()
+				in = f
+			}
+			var rules []api.Rule
+			dec := json.NewDecoder(io.LimitReader(in, maxPolicy))
+			dec.DisallowUnknownFields()
+			if err := dec.Decode(&rules); err != nil {
+				return api.Errorf(api.KindInvalid, "%s is not a policy table: %w", args[0], err).WithHint("p2prc lend policy --json prints one")
+			}
+			return changePolicy(cmd.Context(), a, func([]api.Rule) ([]api.Rule, error) { return rules, nil })
+		},
+	}
+}

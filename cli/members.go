@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+func membersCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "members",
+		Short: "List who was admitted to the network",
+		Long:  `List every node that was admitted, seen or not. p2prc peers shows who is there.` + exits(api.KindNotRunning),
+		Args:  cobra.ArbitraryArgs,
+	}
+	asJSON := cmd.PersistentFlags().Bool("json", false, "print the list as JSON")
+	run := func(cmd *cobra.Command, _ []string) error {
+		client, err := a.node()
+		if err != nil {
+			return err
+		}
+		rows, err := client.Members(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return list(a.out, *asJSON, rows, []string{"NAME", "ID", "ROLE", "ADMITTED", "EXPIRES", "STATE"}, func(m api.Member) []string {
+			state := "valid"
+			switch {
+			case m.Revoked:
+				state = "revoked"
+			case m.Self:
+				state = "self"
+			}
+			const day = "2006-01-02"
+			return []string{or(m.Name, "-"), m.ID.Short(), string(m.Role), m.Admitted.Local().Format(day), m.Expires.Local().Format(day), state}
+		})
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return group(cmd, args)
+		}
+		return run(cmd, args)
+	}
+	cmd.AddCommand(&cobra.Command{Use: "ls", Short: "List them", Long: "List every node that was admitted, seen or not." + exits(api.KindNotRunning), Args: takes(0, 0, ""), RunE: run}, membersRevokeCmd(a))
+	return cmd
+}
+
+func membersRevokeCmd(a *app) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "revoke PEER",
+		Short: "End a node's membership",
+		Long: `End a node's membership: within seconds no member talks to it any more. Coming
+back takes a new invite and a new identity.` + exits(api.KindNotRunning, api.KindDenied, api.KindNotFound),
+		Example: "  p2prc members revoke old-laptop --reason lost",
+		Args:    takes(1, 1, "the PEER: a name or an id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.node()
+			if err != nil {
+				return err
+			}
+			members, err := client.Members(cmd.Context())
+			if err != nil {
+				return err
+			}
+			id, err := memberID(members, args[0])
+			if err != nil {
+				return err
+			}
+			if err := client.Revoke(cmd.Context(), api.RevokeRequest{Node: id, Reason: reason}); err != nil {
+				return err
+			}
+			a.out.note("%s is revoked", args[0])
+			return nil
+		},
+		ValidArgsFunction: first(complete(a, peerWords)),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "shown to the members")
+	return cmd
+}
+
+// memberID finds a member by name or id: the peer table may not have it.
+func memberID(members []api.Member, typed string) (api.PeerID, error) {
+	var named []api.Member
+	for _, m := range members {
+		if m.Name == typed {
+			named = append(named, m)
+		}
+	}
+	if len(named) == 1 {
+		return named[0].ID, nil
+	}
+	if len(named) > 1 {
+		ids := make([]api.PeerID, len(named))
+		for i, m := range named {
+			ids[i] = m.ID
+		}
+		return "", api.Errorf(api.KindInvalid, "%d members are called %s", len(named), named[0].Name).WithHint("give the id: %s", names(ids))
+	}
+	id, err := findOne("member", "p2prc members", typed, members, func(m api.Member) string { return string(m.ID) })
+	return api.PeerID(id), err
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+func statusCmd(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show this machine's node at a glance",
+		Long:  `Show the node of this home: who it is, what it lends, what it keeps, whom it refused.` + exits(api.KindNotRunning),
+		Args:  takes(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := a.node()
+			if err != nil {
+				return err
+			}
+			return runStatus(cmd.Context(), client, a.out, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole status as JSON")
+	return cmd
+}
+
+func runStatus(ctx context.Context, client *api.Client, out *output, asJSON bool) error {
+	st, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return out.json(st)
+	}
+	now := time.Now()
+	facts := [][2]string{
+		{"node", fmt.Sprintf("%s %s", st.Name, st.ID)},
+		{"version", st.Version},
+		{"home", st.Home},
+		{"process", fmt.Sprintf("%d, up %s", st.PID, ago(st.Started, now))},
+		{"network", fmt.Sprintf("%s as %s until %s", st.Network, st.Role, st.Expires.Local().Format("2006-01-02"))},
+		{"peers", fmt.Sprintf("%d known, %d alive", st.Peers, st.Alive)},
+		{"jobs", fmt.Sprintf("%d running or paused", st.Jobs)},
+		{"lending", lendLine(st.Lend)},
+		{"kept", fmt.Sprintf("%s of %s in %s", bytesOf(st.Blobs.Bytes), bytesOf(st.Blobs.Quota), plural(st.Blobs.Count, "blob"))},
+		{"listens", strings.Join(st.Addrs, "\n")},
+	}
+	for _, k := range slices.Sorted(maps.Keys(st.Counters)) {
+		if st.Counters[k] > 0 {
+			facts = append(facts, [2]string{strings.ReplaceAll(k, "_", " "), fmt.Sprint(st.Counters[k])})
+		}
+	}
+	return printFacts(out, facts)
+}
+
+func lendLine(l api.LendStatus) string {
+	line := string(l.State)
+	if l.Reason != "" {
+		line += " (" + l.Reason + ")"
+	}
+	if l.State == api.LendOff {
+		return line
+	}
+	return fmt.Sprintf("%s: %s of %s free, %s running", line, resources(l.Free), resources(l.Total), plural(int64(l.Sandboxes), "sandbox"))
+}
+
+// printFacts prints names and values; further lines of a value stand below its first.
+func printFacts(out *output, facts [][2]string) error {
+	width := 0
+	for _, f := range facts {
+		width = max(width, len(f[0]))
+	}
+	for _, f := range facts {
+		for i, line := range strings.Split(f[1], "\n") {
+			name := f[0]
+			if i > 0 {
+				name = ""
+			}
+			if err := out.line("%-*s  %s", width, name, line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
