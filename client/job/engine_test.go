@@ -148,7 +148,10 @@ func (w *world) start() {
 
 type testWriter struct{ t testing.TB }
 
-func (w testWriter) Write(p []byte) (int, error) { w.t.Log(string(bytes.TrimSpace(p))); return len(p), nil }
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(string(bytes.TrimSpace(p)))
+	return len(p), nil
+}
 
 func (w *world) stop() {
 	w.t.Helper()
@@ -246,7 +249,7 @@ func TestSpreadsAndEnds(t *testing.T) {
 			t.Fatalf("%d results, task 41: %+v", len(res), res[41])
 		}
 		for _, l := range []*lender{a, b, c} {
-			if ran, _, _, _ := l.counts(); len(ran) < 5 {
+			if ran, _, _, _ := l.counts(); len(ran) < 25 {
 				t.Errorf("lender %s ran %d of 100 tasks", l.id, len(ran))
 			}
 		}

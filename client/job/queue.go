@@ -67,6 +67,23 @@ func (q *queue) pop(n int, waiting, ready func(api.TaskID) bool) (api.TaskID, bo
 	return 0, false
 }
 
+// waits tells whether a lane (or AnyLane, with one lane) has a waiting task.
+func (q *queue) waits(n int, waiting func(api.TaskID) bool) bool {
+	l := &q.lanes[max(n, 0)]
+	for len(l.returned) > 0 {
+		if waiting(api.TaskID(l.returned[0])) {
+			return true
+		}
+		l.remove(0)
+	}
+	for ; l.fresh < q.n; l.fresh += int64(len(q.lanes)) {
+		if waiting(api.TaskID(l.fresh)) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *lane) remove(i int) {
 	if i == 0 {
 		l.returned = l.returned[1:]

@@ -10,8 +10,9 @@ import (
 
 // Times and bounds of the scheduler.
 const (
-	settleFor    = 500 * time.Millisecond // how long a lender that was just asked is waited for
+	settleFor    = 500 * time.Millisecond // how long lenders keep to their share of a new job, and one that was just asked has it kept
 	idleFor      = 5 * time.Second        // an unused lease is given up after this
+	boredAfter   = time.Second            // an idle lender that long gets tasks again that it gave back
 	stealAfter   = 200 * time.Millisecond // a task queued this long elsewhere may be called back by an idle lender
 	stuckAfter   = time.Second            // after this on a lender that is silent or paused, a copy is made
 	slowFactor   = 2                      // a task running this many times the usual (and slowFloor) gets a copy
@@ -138,6 +139,7 @@ type sched struct {
 	reason  string // why it was paused or ended
 	created time.Time
 	ended   time.Time
+	began   time.Time // when the first lender was there
 	lostN   int64
 	bytes   int64
 	ok      int64 // results with exit code 0, this run of the node
@@ -228,6 +230,8 @@ func (s *sched) counter(st taskState) *int64 {
 		return &s.count.Running
 	}
 }
+
+func (s *sched) waiting(id api.TaskID) bool { return s.tasks[id].state == waiting }
 
 // valid tells whether a key names a task of the job and an attempt that was given out.
 func (s *sched) valid(k lease.Key) bool {

@@ -38,6 +38,10 @@ func (s *sched) openLeases(now time.Time) {
 		}
 	}
 	room := min(int(s.count.Waiting+s.count.Running)-useful, maxLeases-len(s.leases))
+	lanes := s.plan.strategy.Lanes() > 1 // then a lease is useful to its own lane only
+	if lanes {
+		room = maxLeases - len(s.leases)
+	}
 	if s.count.Waiting == 0 {
 		room = min(room, s.stragglers)
 	}
@@ -46,7 +50,8 @@ func (s *sched) openLeases(now time.Time) {
 	}
 	var can []*node
 	for _, n := range s.byIdx {
-		if n.lease == nil && n.fit() && !now.Before(n.notBefore) && s.plan.strategy.Lane(n.id) != NoLane {
+		lane := s.plan.strategy.Lane(n.id)
+		if n.lease == nil && n.fit() && !now.Before(n.notBefore) && lane != NoLane && (!lanes || s.queue.waits(lane, s.waiting)) {
 			can = append(can, n)
 		}
 	}
@@ -80,14 +85,16 @@ func (s *sched) assign(now time.Time) {
 		return
 	}
 	view, speed := s.view(ready, now)
-	avoidable := len(ready) > 1
+	others := len(ready) > 1 && s.plan.strategy.Moves()
 	for _, t := range ready {
+		// A task goes back to where it failed only when that lender has nothing else to do.
+		bored := len(t.out) == 0 && !t.idleSince.IsZero() && now.Sub(t.idleSince) > boredAfter
+		avoidable := others && !bored
 		l := Lender{Peer: t.node.id, Slots: t.share.Slots, Held: len(t.out), Done: t.node.done + t.node.failed, Speed: speed[t], Proven: t.rate > 0}
 		room := min(s.plan.strategy.Quota(l, view), t.share.Credit) - len(t.out)
 		var keys []lease.Key
 		for ; room > 0; room-- {
-			id, ok := s.queue.pop(s.plan.strategy.Lane(t.node.id), func(id api.TaskID) bool { return s.tasks[id].state == waiting },
-				func(id api.TaskID) bool { return !avoidable || s.tasks[id].avoid != t.node.index+1 })
+			id, ok := s.queue.pop(s.plan.strategy.Lane(t.node.id), s.waiting, func(id api.TaskID) bool { return !avoidable || s.tasks[id].avoid != t.node.index+1 })
 			if !ok {
 				break
 			}
@@ -115,7 +122,7 @@ func (s *sched) usable(now time.Time) []*tenure {
 // view is what quotas are made from. A lease without a measured speed is taken
 // to be as fast per slot as the measured ones are on average.
 func (s *sched) view(ready []*tenure, now time.Time) (View, map[*tenure]float64) {
-	v := View{Total: s.count.Total, Open: s.count.Waiting + s.count.Running}
+	v := View{Total: s.count.Total, Open: s.count.Waiting + s.count.Running, Settling: now.Sub(s.began) < settleFor}
 	speed := make(map[*tenure]float64, len(ready))
 	var rate, slots float64
 	for _, t := range ready {

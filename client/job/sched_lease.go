@@ -72,6 +72,9 @@ func (s *sched) onGranted(id api.LeaseID, g lease.Grant, now time.Time) {
 		t.to(open, now)
 	}
 	t.idleSince, t.rateFrom, t.rateN = now, now, 0
+	if s.began.IsZero() {
+		s.began = now
+	}
 	if len(g.Running)+len(g.Finished) > 2*maxCredit {
 		s.onBreach(id, "it claims to hold more tasks than it was ever given", now)
 		return
@@ -105,6 +108,7 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 		if a := t.out[k]; a != nil {
 			if a.state < attHeld && st == attHeld {
 				t.move(a, attHeld)
+				a.assigned = now // the wait for its result begins here
 			}
 			continue
 		}

@@ -23,6 +23,7 @@ func (s *sched) onTick(now time.Time) {
 		for _, k := range sortedKeys(t.out) {
 			if a := t.out[k]; a.state == attHeld && t.phase == open && now.Sub(a.assigned) > lease.TTL {
 				s.lose(t, k, a, api.CauseLost, "the lender promised its result and never sent it", now)
+				t.late[k] = struct{}{}
 			}
 		}
 	}

@@ -45,7 +45,7 @@ type View struct {
 	Total    int64   // tasks of the job
 	Open     int64   // waiting and running
 	Speed    float64 // sum over all lenders in reach, those about to answer included
-	Settling bool    // some lender was asked a moment ago and has not answered
+	Settling bool    // the job began, or a lender was asked, a moment ago
 }
 
 // ahead is how much work, in seconds, a lender holds beyond what runs: enough
