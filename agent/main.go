@@ -1,0 +1,134 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/Akilan1999/p2p-rendering-computation/agent/process"
+	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
+	"github.com/Akilan1999/p2p-rendering-computation/agent/wasi"
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/nsbox"
+)
+
+// The modes of the hidden command `p2prc agent MODE [ARGUMENT]`.
+const (
+	ModeBox     = "box"     // read an nsbox.Config from stdin, enter the box, become the command in it
+	ModeWasm    = "wasm"    // serve on stdin and stdout; argument: Wasm as JSON
+	ModeProcess = "process" // serve on stdin and stdout; argument: Process as JSON
+	ModeCompile = "compile" // compile and check a module; argument: Wasm as JSON; prints an api.Problem
+	ModeProbe   = "probe"   // print ok and exit: proof that a box can be entered
+)
+
+// Wasm configures the wasm mode.
+type Wasm struct {
+	Room        string `json:"room,omitempty"`
+	Module      string `json:"module"`
+	Cache       string `json:"cache,omitempty"`
+	MemoryLimit int64  `json:"memory_limit,omitempty"` // bytes of linear memory; 0: 4 GiB
+}
+
+// Process configures the process mode.
+type Process struct {
+	Room    string   `json:"room"`
+	Scratch []string `json:"scratch,omitempty"` // emptied after every task; the first one is TMPDIR
+}
+
+// Argument is v in the form that Main reads.
+func Argument(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+// Main is the hidden command: the program that runs inside sandboxes. It returns
+// the exit code.
+func Main(args []string) int {
+	if err := run(args); err != nil {
+		fmt.Fprintln(os.Stderr, "agent:", err)
+		return 1
+	}
+	return 0
+}
+
+func run(args []string) error {
+	if len(args) == 0 {
+		return errors.New("this command is for p2prc's own use")
+	}
+	arg := ""
+	if len(args) > 1 {
+		arg = args[1]
+	}
+	switch args[0] {
+	case ModeBox:
+		return nsbox.Main(os.Stdin) // returns only with an error
+	case ModeProbe:
+		_, err := fmt.Println("ok")
+		return err
+	case ModeCompile:
+		return compile(arg)
+	case ModeWasm:
+		var c Wasm
+		if err := json.Unmarshal([]byte(arg), &c); err != nil {
+			return err
+		}
+		if err := settle(false); err != nil {
+			return err
+		}
+		ex, err := wasi.New(context.Background(), c.Module, c.Cache, c.MemoryLimit)
+		if err != nil {
+			return err
+		}
+		return serve(c.Room, ex)
+	case ModeProcess:
+		var c Process
+		if err := json.Unmarshal([]byte(arg), &c); err != nil {
+			return err
+		}
+		if err := settle(true); err != nil {
+			return err
+		}
+		ex, err := process.New(c.Scratch)
+		if err != nil {
+			return err
+		}
+		return serve(c.Room, ex)
+	}
+	return fmt.Errorf("unknown mode %q", args[0])
+}
+
+// lean trades a little memory for few collections: the heap is a few hundred KB,
+// which the default would collect many times a second.
+func lean() { debug.SetGCPercent(400) }
+
+func serve(room string, ex task.Executor) error {
+	return Serve(context.Background(), stdio{}, room, ex)
+}
+
+// stdio is the stream to the node: on unix both are the same socket.
+type stdio struct{}
+
+func (stdio) Read(p []byte) (int, error)  { return os.Stdin.Read(p) }
+func (stdio) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
+
+var _ io.ReadWriter = stdio{}
+
+// compile prints an empty object for a good module, else what is wrong with it.
+func compile(arg string) error {
+	var c Wasm
+	if err := json.Unmarshal([]byte(arg), &c); err != nil {
+		return err
+	}
+	if err := settle(false); err != nil {
+		return err
+	}
+	answer := any(struct{}{})
+	if err := wasi.Check(context.Background(), c.Module, c.Cache); err != nil {
+		answer = api.ProblemOf(err, true)
+	}
+	return json.NewEncoder(os.Stdout).Encode(answer)
+}

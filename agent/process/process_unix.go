@@ -1,0 +1,142 @@
+//go:build unix
+
+package process
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
+)
+
+func executable(info fs.FileInfo) bool { return info.Mode()&0o111 != 0 }
+
+// Executor runs programs. It is not safe for concurrent use.
+type Executor struct {
+	family  family
+	null    *os.File
+	scratch scratch
+}
+
+var _ task.Executor = (*Executor)(nil)
+
+// New makes this process ready to execute: it becomes the parent of every orphan
+// below it where the system can do that. The folders of scratch are emptied after
+// every task; the first one is the task's TMPDIR.
+func New(scratchDirs []string) (*Executor, error) {
+	f, err := newFamily()
+	if err != nil {
+		return nil, err
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &Executor{family: f, null: null, scratch: scratchDirs}, nil
+}
+
+// Inline implements task.Executor.
+func (e *Executor) Inline() bool { return false }
+
+// Exec implements task.Executor.
+func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
+	dir := filepath.Join(t.Dir, filepath.FromSlash(t.Cwd))
+	env := environment(t, dir, e.scratch.tmp())
+	prog, end := find(t.Args[0], dir, lookup(env, "PATH"))
+	if end.Code != 0 {
+		return end, nil
+	}
+	p, err := openPipes(t, e.null)
+	if err != nil {
+		return end, err
+	}
+	pid, err := syscall.ForkExec(prog, t.Args, &syscall.ProcAttr{Dir: dir, Env: env, Files: p.child(), Sys: &syscall.SysProcAttr{Setsid: true}})
+	p.closeChild()
+	if err != nil {
+		p.closeAll()
+		return cannotStart(t.Args[0], err)
+	}
+	var copies sync.WaitGroup
+	copies.Go(func() { drain(t.Stdout, p.out) })
+	copies.Go(func() { drain(t.Stderr, p.err) })
+	if p.in != nil {
+		go func() { // ends when the task does not read any more, or with its feed
+			drain(p.in, t.Stdin)
+			p.in.Close()
+		}()
+	}
+	stop := context.AfterFunc(ctx, func() { e.family.kill(pid) })
+	end, err = e.wait(pid)
+	stop()
+	copies.Wait()
+	p.closeAll()
+	return end, errors.Join(err, e.scratch.empty())
+}
+
+// cannotStart sorts the task's fault (a broken program) from the machine's.
+func cannotStart(name string, err error) (task.End, error) {
+	switch {
+	case errors.Is(err, syscall.ENOENT): // an interpreter that is not there: the file itself was found
+		return task.End{Code: codeNotFound, Msg: "cannot execute " + name + ": its interpreter is missing"}, nil
+	case errors.Is(err, syscall.ENOEXEC), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.E2BIG),
+		errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EINVAL):
+		return task.End{Code: codeNotExecutable, Msg: "cannot execute " + name + ": " + err.Error()}, nil
+	}
+	return task.End{}, err
+}
+
+// wait reaps until the main process ended, then kills and reaps all the rest.
+func (e *Executor) wait(pid int) (task.End, error) {
+	floor := selfPeak()
+	var end task.End
+	note := func(ru *syscall.Rusage) {
+		end.CPU += time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+		// A child's peak includes that of this process, from between fork and exec.
+		if m := maxRSS(ru); m > floor {
+			end.MaxMemory = max(end.MaxMemory, m)
+		}
+	}
+	status, err := e.family.waitMain(pid, note)
+	if err == nil {
+		err = e.family.killRest(pid, note)
+	}
+	switch {
+	case status.Signaled():
+		end.Code, end.Signal = 128+int(status.Signal()), status.Signal().String()
+	default:
+		end.Code = status.ExitStatus()
+	}
+	return end, err
+}
+
+func selfPeak() int64 {
+	var ru syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &ru) != nil {
+		return 0
+	}
+	return maxRSS(&ru)
+}
+
+// drain copies until either side ends; with the stream to the node gone the task
+// is about to be killed, so what cannot be written is swallowed.
+func drain(w io.Writer, r io.Reader) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 && w != nil {
+			if _, err := w.Write(buf[:n]); err != nil {
+				w = nil
+			}
+		}
+		if err != nil || w == nil && n == 0 {
+			return
+		}
+	}
+}

@@ -1,0 +1,317 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+)
+
+// flushAfter is how long a command's output may wait for more before it is sent.
+const flushAfter = 20 * time.Millisecond
+
+// Serve is the guest end: it executes what comes over conn with ex, one command
+// after another, until the stream ends (nil) or breaks. room is a directory of
+// the agent's own, in which it makes the tasks' directories and keeps inputs.
+// When ctx is done and conn is an io.Closer, it is closed.
+func Serve(ctx context.Context, conn io.ReadWriter, room string, ex task.Executor) error {
+	s := &server{
+		r: wire.NewReader(conn, maxToAgent), w: wire.NewWriter(conn, maxToNode),
+		ex: ex, work: filepath.Join(room, "work"),
+	}
+	s.flush = time.AfterFunc(time.Hour, func() { s.broken(s.w.Flush()) })
+	s.flush.Stop()
+	var err error
+	if s.workRoot, err = openDir(s.work); err != nil {
+		return err
+	}
+	defer s.workRoot.Close()
+	if s.stage, err = openStage(filepath.Join(room, "stage")); err != nil {
+		return err
+	}
+	defer s.stage.close()
+	if c, ok := conn.(io.Closer); ok {
+		stop := context.AfterFunc(ctx, func() { c.Close() })
+		defer stop()
+	}
+	if err := s.w.Send(kindHello, hello{Version: version, Inline: ex.Inline()}); err != nil {
+		return err
+	}
+	err = s.loop()
+	s.endTask()
+	if errors.Is(err, io.EOF) || ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func openDir(dir string) (*os.Root, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(dir)
+}
+
+type server struct {
+	r        *wire.Reader
+	w        *wire.Writer
+	ex       task.Executor
+	work     string
+	workRoot *os.Root
+	stage    *stage
+	next     uint64 // names the tasks' directories
+	flush    *time.Timer
+
+	mu      sync.Mutex // guards the rest
+	running *running   // the command under way, if it does not run inline
+	err     error      // why the stream to the node broke
+}
+
+// running is a command that executes beside the loop.
+type running struct {
+	seq  uint64
+	feed *feed
+	kill context.CancelFunc
+	done chan struct{} // closed when the directory is gone too
+}
+
+func (s *server) loop() error {
+	greeted := false
+	for {
+		kind, payload, err := s.r.Next()
+		if err != nil {
+			return err
+		}
+		if !greeted && kind != kindHello {
+			return wire.UnknownKind(kind)
+		}
+		switch kind {
+		case kindHello:
+			greeted = true
+		case kindPut:
+			var m put
+			if err := wire.Decode(payload, &m); err != nil {
+				return err
+			}
+			if err := s.keep(m); err != nil {
+				return err
+			}
+		case kindDrop:
+			var m drop
+			if err := wire.Decode(payload, &m); err != nil {
+				return err
+			}
+			s.stage.drop(m.IDs)
+		case kindExec:
+			m := new(execMsg)
+			if err := wire.Decode(payload, m); err != nil {
+				return err
+			}
+			if err := s.start(m); err != nil {
+				return err
+			}
+		case kindStdin:
+			s.feedRunning(payload)
+		case kindKill:
+			var m kill
+			if err := wire.Decode(payload, &m); err != nil {
+				return err
+			}
+			s.killRunning(m.Seq)
+		default:
+			return wire.UnknownKind(kind)
+		}
+	}
+}
+
+// keep stores the data frames that follow a put.
+func (s *server) keep(m put) error {
+	sink := s.stage.begin(m)
+	for {
+		kind, payload, err := s.r.Next()
+		if err != nil {
+			return err
+		}
+		if kind != kindData {
+			return wire.UnknownKind(kind)
+		}
+		if len(payload) == 0 {
+			sink.end()
+			return nil
+		}
+		sink.write(payload)
+	}
+}
+
+// start executes m: here when the executor is inline, else beside the loop.
+func (s *server) start(m *execMsg) error {
+	if s.ex.Inline() {
+		var in io.Reader
+		if m.Stdin {
+			in = &pull{s: s}
+		}
+		return s.execute(context.Background(), m, in)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.mu.Lock()
+	prev := s.running
+	run := &running{seq: m.Seq, kill: cancel, done: make(chan struct{})}
+	var in io.Reader
+	if m.Stdin {
+		run.feed = newFeed(s.sendCredit)
+		in = run.feed
+	}
+	s.running = run
+	s.mu.Unlock()
+	go func() {
+		defer close(run.done)
+		if prev != nil {
+			<-prev.done
+		}
+		s.broken(s.execute(ctx, m, in))
+		cancel()
+		if run.feed != nil {
+			run.feed.close()
+		}
+	}()
+	return nil
+}
+
+// execute runs one command from making its directory to removing it.
+func (s *server) execute(ctx context.Context, m *execMsg, in io.Reader) error {
+	s.next++
+	name := strconv.FormatUint(s.next, 10)
+	end, root, err := s.run(ctx, m, name, in)
+	s.flush.Stop()
+	if err == nil && root != nil {
+		err = s.collect(root, m.Outputs, &end)
+	}
+	if root != nil {
+		root.Close()
+	}
+	if err != nil {
+		err = s.w.Send(kindFail, failMsg{Seq: m.Seq, Kind: api.KindOf(err), Msg: cut(err.Error())})
+	} else {
+		err = s.w.Send(kindExit, exitMsg{Seq: m.Seq, Code: end.Code, Signal: end.Signal, Limit: end.Limit, Msg: cut(end.Msg),
+			CPU: int64(end.CPU), MaxMemory: end.MaxMemory})
+	}
+	if err != nil {
+		return err
+	}
+	return removeAll(s.workRoot, name)
+}
+
+// run makes the directory, stages the inputs and executes. The root is nil when
+// there is nothing to collect from.
+func (s *server) run(ctx context.Context, m *execMsg, name string, in io.Reader) (task.End, *os.Root, error) {
+	if len(m.Args) == 0 {
+		return task.End{}, nil, api.Errorf(api.KindInvalid, "a command without a program")
+	}
+	if err := s.workRoot.Mkdir(name, 0o700); err != nil {
+		return task.End{}, nil, fmt.Errorf("cannot make the task's directory: %w", err)
+	}
+	root, err := s.workRoot.OpenRoot(name)
+	if err != nil {
+		return task.End{}, nil, fmt.Errorf("cannot open the task's directory: %w", err)
+	}
+	for _, f := range m.Files {
+		if err := s.stage.place(root, f); err != nil {
+			return task.End{}, root, fmt.Errorf("cannot stage %s: %w", f.Path, err)
+		}
+	}
+	cwd, err := cleanCwd(m.Cwd)
+	if err != nil {
+		return task.End{}, root, err
+	}
+	if cwd != "." {
+		if err := root.MkdirAll(cwd, 0o755); err != nil {
+			return task.End{}, root, fmt.Errorf("cannot make the working directory: %w", err)
+		}
+	}
+	end, err := s.ex.Exec(ctx, &task.Task{Args: m.Args, Env: m.Env, Dir: filepath.Join(s.work, name), Cwd: cwd, Root: root,
+		Stdin: in, Stdout: &out{s, kindStdout}, Stderr: &out{s, kindStderr}})
+	return end, root, err
+}
+
+// out sends what a command prints. Small pieces wait a moment for more, so that
+// a short command's output and its exit leave in one write.
+type out struct {
+	s    *server
+	kind wire.Kind
+}
+
+func (o *out) Write(p []byte) (int, error) {
+	n := 0
+	for len(p) > 0 {
+		c := p[:min(len(p), chunk)]
+		if err := o.s.w.Buffer(o.kind, c); err != nil {
+			return n, err
+		}
+		n, p = n+len(c), p[len(c):]
+	}
+	o.s.flush.Reset(flushAfter)
+	return n, nil
+}
+
+func (s *server) sendCredit(n int) error {
+	b, err := json.Marshal(credit{N: n})
+	if err != nil {
+		return err
+	}
+	return s.w.Write(kindCredit, b)
+}
+
+func (s *server) feedRunning(p []byte) {
+	s.mu.Lock()
+	run := s.running
+	s.mu.Unlock()
+	if run != nil && run.feed != nil {
+		run.feed.put(p) // of a command that ended: dropped
+	}
+}
+
+func (s *server) killRunning(seq uint64) {
+	s.mu.Lock()
+	run := s.running
+	s.mu.Unlock()
+	if run != nil && run.seq == seq {
+		run.kill()
+	}
+}
+
+// endTask kills what runs beside the loop and waits until it is gone.
+func (s *server) endTask() {
+	s.mu.Lock()
+	run := s.running
+	s.mu.Unlock()
+	if run == nil {
+		return
+	}
+	if run.feed != nil {
+		run.feed.close()
+	}
+	run.kill()
+	<-run.done
+}
+
+// broken remembers that the node cannot be reached; reading will end too.
+func (s *server) broken(err error) {
+	if err == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}

@@ -1,0 +1,97 @@
+package child
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/nsbox"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/proctree"
+)
+
+// Room is a sandbox's place on disk.
+//
+//	ID/root   empty; the box's root is mounted here in the box's own namespace
+//	ID/room   the agent's: work, stage
+//	ID/tmp    the box's /tmp
+//	ID/agent  number and identity of the agent process, for Recover
+type Room struct{ dir string }
+
+// Root is the folder that the box's root may be mounted on.
+func (r Room) Root() string { return filepath.Join(r.dir, "root") }
+
+// Room is the agent's folder.
+func (r Room) Room() string { return filepath.Join(r.dir, "room") }
+
+// Tmp is the box's /tmp.
+func (r Room) Tmp() string { return filepath.Join(r.dir, "tmp") }
+
+func makeRoom(parent string, id api.SandboxID) (Room, error) {
+	if !fs.ValidPath(string(id)) || strings.ContainsAny(string(id), `/\`) || id == "." {
+		return Room{}, api.Errorf(api.KindInvalid, "sandbox id %q is no name", id)
+	}
+	r := Room{dir: filepath.Join(parent, string(id))}
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return r, err
+	}
+	if err := os.Mkdir(r.dir, 0o700); err != nil {
+		return r, err
+	}
+	uid := nsbox.HostUID(string(id))
+	for _, d := range []string{r.Root(), r.Room(), r.Tmp(), filepath.Join(r.Room(), "work"), filepath.Join(r.Room(), "stage")} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			return r, errors.Join(err, r.remove())
+		}
+		if uid != os.Geteuid() && d != r.Root() {
+			if err := os.Chown(d, uid, uid); err != nil {
+				return r, errors.Join(err, r.remove())
+			}
+		}
+	}
+	return r, nil
+}
+
+// mark writes down who lives here.
+func (r Room) mark(pid int) error {
+	return os.WriteFile(filepath.Join(r.dir, "agent"), []byte(fmt.Sprintf("%d %s", pid, proctree.Identity(pid))), 0o600)
+}
+
+// resident is the agent of an earlier node, 0 if it is gone.
+func (r Room) resident() int {
+	b, err := os.ReadFile(filepath.Join(r.dir, "agent"))
+	if err != nil {
+		return 0
+	}
+	num, identity, _ := strings.Cut(string(b), " ")
+	pid, err := strconv.Atoi(num)
+	if err != nil || pid <= 1 || identity == "" || proctree.Identity(pid) != identity {
+		return 0
+	}
+	return pid
+}
+
+// remove deletes the room, whatever permissions a task left in it.
+func (r Room) remove() error {
+	if os.RemoveAll(r.dir) == nil {
+		return nil
+	}
+	err := filepath.WalkDir(r.dir, func(p string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() { // not a link: those are no folders here
+			return os.Chmod(p, 0o700)
+		}
+		return nil
+	})
+	return errors.Join(ignoreMissing(err), os.RemoveAll(r.dir))
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
