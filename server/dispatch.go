@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -17,8 +18,8 @@ const (
 	quantum     = 250 * time.Millisecond // a slot stays with its lease at least so long while others wait
 	starveAfter = 5 * time.Second        // who waits so long for a first slot has room kept free for it
 	queueAhead  = 200 * time.Millisecond // of work that credit lets a slot queue
-	minAhead    = 2
-	maxAhead    = 64
+	minAhead    = 2                      // tasks per slot, the running one included
+	maxAhead    = 64                     // the same
 )
 
 // use is what the slots take now.
@@ -232,7 +233,7 @@ func (s *Server) reshareLocked() {
 	}
 	now := time.Now()
 	var busy, lazy []*loan
-	for _, l := range s.loans {
+	for _, l := range s.loansLocked() {
 		switch {
 		case l.out.Load() == nil || l.restored || l.ended || l.barred != "":
 			l.slotsDue = 0
@@ -247,8 +248,11 @@ func (s *Server) reshareLocked() {
 	for _, l := range busy {
 		claims = append(claims, claim(l))
 	}
-	for i, n := range alloc.Shares(limits.Total, limits.PerPeer, claims) {
-		busy[i].slotsDue = max(1, n)
+	due := alloc.Shares(limits.Total, limits.PerPeer, claims)
+	slices.Reverse(claims) // an odd slot changes hands: all who may have it are told of it
+	other := alloc.Shares(limits.Total, limits.PerPeer, claims)
+	for i, l := range busy {
+		l.slotsDue = max(1, due[i], other[len(other)-1-i])
 	}
 	for _, l := range lazy { // what it would get if it began to work
 		n := alloc.Shares(limits.Total, limits.PerPeer, append(claims, claim(l)))
@@ -257,6 +261,16 @@ func (s *Server) reshareLocked() {
 	for _, l := range s.loans {
 		s.creditLocked(l)
 	}
+}
+
+// loansLocked is the leases, oldest first, so that shares do not change by chance.
+func (s *Server) loansLocked() []*loan {
+	all := make([]*loan, 0, len(s.loans))
+	for _, l := range s.loans {
+		all = append(all, l)
+	}
+	slices.SortFunc(all, func(a, b *loan) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) })
+	return all
 }
 
 func claim(l *loan) alloc.Claim {
@@ -275,7 +289,7 @@ func (s *Server) shareLocked(l *loan) lease.Share {
 	}
 	ahead := minAhead
 	if l.took > 0 {
-		ahead = int(math.Ceil(float64(queueAhead) / float64(l.took)))
+		ahead = 1 + int(math.Ceil(float64(queueAhead)/float64(l.took)))
 	}
 	sh.Credit = sh.Slots * min(max(ahead, minAhead), maxAhead)
 	if l.size > 0 {

@@ -317,7 +317,7 @@ func TestCreditFollowsTheTasks(t *testing.T) {
 			t.Fatalf("credit %d before anything is known", g.Credit)
 		}
 		b.assign(task(0, "sleep", "10ms"), task(1, "sleep", "10ms"))
-		if u := expect[lease.Share](b, lease.KindUpdate); u.Credit != 2*20 {
+		if u := expect[lease.Share](b, lease.KindUpdate); u.Credit != 2*21 {
 			t.Fatalf("credit %d for tasks of 10 ms", u.Credit)
 		}
 		b.assign(task(2, "sleep", "5m"))

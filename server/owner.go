@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -106,7 +107,7 @@ func (s *Server) slotsLocked() []*slot {
 	for _, sl := range s.slots {
 		all = append(all, sl)
 	}
-	slices.SortFunc(all, func(a, b *slot) int { return a.opened.Compare(b.opened) })
+	slices.SortFunc(all, func(a, b *slot) int { return cmp.Or(a.opened.Compare(b.opened), cmp.Compare(a.id, b.id)) })
 	return all
 }
 

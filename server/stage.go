@@ -145,8 +145,10 @@ func (s *Server) bring(ctx context.Context, from api.PeerID, inputs []api.Input,
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxFetches)
+	asked := map[api.BlobID]bool{{}: true}
 	blob := func(id api.BlobID) {
-		if !id.IsZero() && !s.cfg.Blobs.Has(id) {
+		if !asked[id] && !s.cfg.Blobs.Has(id) {
+			asked[id] = true
 			g.Go(func() error { return s.cfg.Fetch.Fetch(ctx, id, from) })
 		}
 	}
@@ -157,16 +159,21 @@ func (s *Server) bring(ctx context.Context, from api.PeerID, inputs []api.Input,
 		}
 		g.Go(func() error {
 			_, err := s.cfg.Fetch.FetchTree(ctx, in.Tree, from)
-			if kind := api.KindOf(err); kind == api.KindInvalid || kind == api.KindCorrupt {
-				return fault{fmt.Sprintf("input %s is no folder: %v", clip(in.Path), err)}
-			}
-			return err
+			return noFolder(in, err)
 		})
 	}
 	for _, id := range more {
 		blob(id)
 	}
 	return g.Wait()
+}
+
+// noFolder makes a fault of the error of a folder's manifest that is none.
+func noFolder(in api.Input, err error) error {
+	if kind := api.KindOf(err); kind == api.KindInvalid || kind == api.KindCorrupt {
+		return fault{fmt.Sprintf("input %q is no folder: %v", clip(in.Path), err)}
+	}
+	return err
 }
 
 // layout is inputs as files of this machine, folders expanded.
@@ -204,7 +211,7 @@ func (s *Server) layout(ctx context.Context, inputs []api.Input) ([]runtime.File
 		}
 		tree, err := s.cfg.Blobs.Tree(ctx, in.Tree)
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, noFolder(in, err)
 		}
 		for _, f := range tree.Files {
 			if !local(f.Path) {

@@ -1,0 +1,173 @@
+package policy_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
+)
+
+const (
+	anna = api.PeerID("12D3KooWAnna")
+	bert = api.PeerID("12D3KooWBert")
+)
+
+func TestDecide(t *testing.T) {
+	table := []api.Rule{
+		{Subject: string(bert), Action: "*", Resource: "*"},
+		{Subject: string(anna), Action: "run", Resource: "runtime:process", Allow: true},
+		{Subject: "role:member", Action: "run", Resource: "runtime:wasm", Allow: true},
+		{Subject: "*", Action: "run", Resource: "runtime:docker", Allow: true},
+	}
+	for _, c := range []struct {
+		peer     api.PeerID
+		role     api.Role
+		resource string
+		allow    bool
+		row      int
+		byName   bool
+	}{
+		{anna, api.RoleMember, "runtime:wasm", true, 2, false},
+		{anna, api.RoleMember, "runtime:process", true, 1, true},
+		{anna, api.RoleBorrower, "runtime:wasm", false, -1, false},
+		{anna, api.RoleBorrower, "runtime:docker", true, 3, false},
+		{bert, api.RoleMember, "runtime:wasm", false, 0, true}, // the first row wins, also over his role's
+		{bert, api.RoleMember, "runtime:docker", false, 0, true},
+		{"", api.RoleMember, "runtime:process", false, -1, false},
+	} {
+		got := policy.Decide(table, api.Caller{Peer: c.peer, Role: c.role}, policy.ActionRun, c.resource)
+		if got.Allow != c.allow || got.Row != c.row || got.ByName != c.byName {
+			t.Errorf("%s as %s on %s: %+v", c.peer, c.role, c.resource, got)
+		}
+	}
+	if policy.Decide(table, api.Caller{Peer: anna, Role: api.RoleMember}, "map", "runtime:wasm").Allow {
+		t.Error("another action is allowed")
+	}
+	if policy.Decide(nil, api.Caller{Peer: anna, Role: api.RoleAdmin}, policy.ActionRun, "runtime:wasm").Allow {
+		t.Error("no row, yet allowed")
+	}
+}
+
+func TestDefaultTable(t *testing.T) {
+	table := policy.Default([]api.RuntimeName{api.RuntimeWasm})
+	if err := policy.CheckRules(table); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		role  api.Role
+		name  api.RuntimeName
+		allow bool
+	}{
+		{api.RoleMember, api.RuntimeWasm, true},
+		{api.RoleAdmin, api.RuntimeWasm, true},
+		{api.RoleBorrower, api.RuntimeWasm, true},
+		{api.RoleLender, api.RuntimeWasm, false},
+		{api.RoleMember, api.RuntimeProcess, false},
+		{api.RoleAdmin, api.RuntimeDocker, false},
+	} {
+		if got := policy.Decide(table, api.Caller{Peer: anna, Role: c.role}, policy.ActionRun, policy.RuntimeResource(c.name)).Allow; got != c.allow {
+			t.Errorf("%s on %s: %v", c.role, c.name, got)
+		}
+	}
+}
+
+func TestCheckRules(t *testing.T) {
+	sound := api.Rule{Subject: "role:member", Action: "run", Resource: "runtime:wasm", Allow: true}
+	change := func(fn func(*api.Rule)) []api.Rule { r := sound; fn(&r); return []api.Rule{r} }
+	for name, c := range map[string]struct {
+		rules []api.Rule
+		says  string
+	}{
+		"a sound row":         {[]api.Rule{sound}, ""},
+		"none":                {nil, ""},
+		"a peer":              {change(func(r *api.Rule) { r.Subject = string(anna) }), ""},
+		"everything":          {change(func(r *api.Rule) { r.Subject, r.Action, r.Resource = "*", "*", "*" }), ""},
+		"an unknown role":     {change(func(r *api.Rule) { r.Subject = "role:king" }), "king"},
+		"a subject of blanks": {change(func(r *api.Rule) { r.Subject = "  " }), "subject"},
+		"no subject":          {change(func(r *api.Rule) { r.Subject = "" }), "subject"},
+		"an unknown action":   {change(func(r *api.Rule) { r.Action = "fly" }), "fly"},
+		"no action":           {change(func(r *api.Rule) { r.Action = "" }), "action"},
+		"an unknown runtime":  {change(func(r *api.Rule) { r.Resource = "runtime:bash" }), "bash"},
+		"a resource at large": {change(func(r *api.Rule) { r.Resource = "disk" }), "disk"},
+		"a row said twice":    {[]api.Rule{sound, {Subject: "*", Action: "run", Resource: "*"}, sound}, "row 3 can never decide: row 1"},
+		"too many":            {make([]api.Rule, 1001), "limit"},
+	} {
+		err := policy.CheckRules(c.rules)
+		switch {
+		case c.says == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.says != "" && (api.KindOf(err) != api.KindInvalid || !strings.Contains(err.Error(), c.says)):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+var machine = api.Resources{CPU: 8, Memory: 32 << 30, Disk: 400 << 30, GPU: 1}
+
+func TestEffective(t *testing.T) {
+	l := policy.Effective(api.Limits{}, machine)
+	if l.Total != (api.Resources{CPU: 7, Memory: 16 << 30, Disk: 100 << 30, GPU: 1}) || l.PerPeer != l.Total || l.PerGuest != l.Total {
+		t.Errorf("caps %+v", l)
+	}
+	if l.MaxWall != api.Duration(24*time.Hour) || l.MaxOut != 64<<20 || l.MaxProcs != 256 || len(l.Runtimes) != 1 || l.Runtimes[0] != api.RuntimeWasm {
+		t.Errorf("defaults %+v", l)
+	}
+	if one := policy.Effective(api.Limits{}, api.Resources{CPU: 1, Memory: 1 << 20}); one.Total.CPU != 1 || one.Total.Memory != 16<<20 || one.Total.Disk != policy.DefaultDisk {
+		t.Errorf("the smallest machine lends %+v", one.Total)
+	}
+	l = policy.Effective(api.Limits{PerPeer: api.Resources{CPU: 2}, Runtimes: []api.RuntimeName{}}, machine)
+	if l.PerGuest.CPU != 2 || l.PerPeer.Memory != 16<<30 || len(l.Runtimes) != 0 {
+		t.Errorf("per peer %+v", l)
+	}
+}
+
+func TestCheckLimits(t *testing.T) {
+	for name, c := range map[string]struct {
+		l    api.Limits
+		says string
+	}{
+		"all defaults":               {api.Limits{}, ""},
+		"all set":                    {api.Limits{Total: api.Resources{CPU: 4, Memory: 8 << 30}, PerPeer: api.Resources{CPU: 2}, PerGuest: api.Resources{CPU: 1}, MaxWall: api.Duration(time.Hour), MaxOut: 4096, MaxProcs: 3, Runtimes: policy.Runtimes()}, ""},
+		"more cores than there are":  {api.Limits{Total: api.Resources{CPU: 16}}, ""},
+		"far more":                   {api.Limits{Total: api.Resources{CPU: 1000}}, "cores"},
+		"no number":                  {api.Limits{Total: api.Resources{CPU: math.NaN()}}, "cores"},
+		"infinite":                   {api.Limits{Total: api.Resources{CPU: math.Inf(1)}}, "cores"},
+		"negative memory":            {api.Limits{Total: api.Resources{Memory: -1}}, "memory"},
+		"more memory than there is":  {api.Limits{Total: api.Resources{Memory: 64 << 30}}, "memory"},
+		"more disk than there is":    {api.Limits{Total: api.Resources{Disk: 1 << 50}}, "disk"},
+		"more GPUs than there are":   {api.Limits{Total: api.Resources{GPU: 2}}, "GPU"},
+		"a peer above all":           {api.Limits{Total: api.Resources{CPU: 2}, PerPeer: api.Resources{CPU: 3}}, "per_peer"},
+		"a guest above a peer":       {api.Limits{PerPeer: api.Resources{CPU: 2}, PerGuest: api.Resources{CPU: 3}}, "per_guest"},
+		"a wall of nothing":          {api.Limits{MaxWall: 1}, "max_wall"},
+		"a wall of a millennium":     {api.Limits{MaxWall: api.Duration(math.MaxInt64)}, "max_wall"},
+		"output of nothing":          {api.Limits{MaxOut: 1}, "max_output"},
+		"processes without end":      {api.Limits{MaxProcs: 1 << 30}, "max_processes"},
+		"an unknown runtime":         {api.Limits{Runtimes: []api.RuntimeName{"bash"}}, "bash"},
+		"a runtime twice":            {api.Limits{Runtimes: []api.RuntimeName{"wasm", "wasm"}}, "twice"},
+		"a slot of almost no memory": {api.Limits{PerGuest: api.Resources{Memory: 1}}, "memory"},
+	} {
+		err := policy.CheckLimits(c.l, machine)
+		switch {
+		case c.says == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.says != "" && (api.KindOf(err) != api.KindInvalid || !strings.Contains(err.Error(), c.says)):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSlot(t *testing.T) {
+	top := api.Resources{CPU: 4, Memory: 1 << 30}
+	if got := policy.Slot(api.Resources{}, top); got.CPU != 1 || got.Memory != 256<<20 {
+		t.Errorf("a slot that says nothing takes %+v", got)
+	}
+	if got := policy.Slot(api.Resources{}, api.Resources{CPU: 0.5, Memory: 64 << 20}); got.CPU != 0.5 || got.Memory != 64<<20 {
+		t.Errorf("on a small machine it takes %+v", got)
+	}
+	if got := policy.Slot(api.Resources{CPU: 9, Memory: 2 << 30}, top); got.CPU != 9 {
+		t.Errorf("what was asked for was changed to %+v", got)
+	}
+}
