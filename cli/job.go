@@ -73,7 +73,7 @@ command stays until the job has ended, as p2prc run does.` + exits(api.KindTasks
 		Example: "  p2prc job submit render.yaml\n  p2prc job submit render.yaml --watch -o pictures",
 		Args:    takes(1, 1, "a job FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			job, err := jobfile.Load(a.abs(args[0]))
+			job, err := jobfile.Load(a.abs(args[0]), args[0])
 			if err != nil {
 				return err
 			}

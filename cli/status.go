@@ -84,7 +84,7 @@ func printFacts(out *output, facts [][2]string) error {
 			if i > 0 {
 				name = ""
 			}
-			if err := out.line("%-*s  %s", width, name, line); err != nil {
+			if err := out.line("%s", strings.TrimRight(fmt.Sprintf("%-*s  %s", width, name, line), " ")); err != nil {
 				return err
 			}
 		}

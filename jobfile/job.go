@@ -30,26 +30,27 @@ type LocalInput struct {
 // maxFile is the longest job file that is read, in bytes.
 const maxFile = 16 << 20
 
-// Load reads a job file. Relative paths in it are below its folder.
-func Load(path string) (*Job, error) {
+// Load reads the job file at path; errors call it name. Relative paths in it are
+// below its folder.
+func Load(path, name string) (*Job, error) {
 	st, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, api.Errorf(api.KindNotFound, "there is no job file %s", path)
+		return nil, api.Errorf(api.KindNotFound, "there is no job file %s", name)
 	case err != nil:
 		return nil, api.Errorf(api.KindInternal, "%w", err)
 	case st.IsDir():
-		return nil, api.Errorf(api.KindInvalid, "%s is a folder", path).WithHint("name the job file in it")
+		return nil, api.Errorf(api.KindInvalid, "%s is a folder", name).WithHint("name the job file in it")
 	case !st.Mode().IsRegular():
-		return nil, api.Errorf(api.KindInvalid, "%s is not a file", path)
+		return nil, api.Errorf(api.KindInvalid, "%s is not a file", name)
 	case st.Size() > maxFile:
-		return nil, api.Errorf(api.KindTooLarge, "job file %s is larger than %d MiB", path, maxFile>>20).WithHint("put long lists into a file of their own: each: {name: \"@list.txt\"}")
+		return nil, api.Errorf(api.KindTooLarge, "job file %s is larger than %d MiB", name, maxFile>>20).WithHint("put long lists into a file of their own: each: {name: \"@list.txt\"}")
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, api.Errorf(api.KindInternal, "%w", err)
 	}
-	return Parse(path, filepath.Dir(path), text)
+	return Parse(name, filepath.Dir(path), text)
 }
 
 // Parse reads the text of a job file; file is its name in errors, dir the folder

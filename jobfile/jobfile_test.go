@@ -255,24 +255,24 @@ func TestFlags(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Load(filepath.Join(dir, "none.yaml")); api.KindOf(err) != api.KindNotFound {
+	if _, err := Load(filepath.Join(dir, "none.yaml"), "job.yaml"); api.KindOf(err) != api.KindNotFound {
 		t.Error(err)
 	}
-	if _, err := Load(dir); api.KindOf(err) != api.KindInvalid {
+	if _, err := Load(dir, "job.yaml"); api.KindOf(err) != api.KindInvalid {
 		t.Error(err)
 	}
 	file := filepath.Join(dir, "job.yaml")
 	if err := os.WriteFile(file, []byte("module: m.wasm\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j, err := Load(file)
+	j, err := Load(file, "job.yaml")
 	if err != nil || j.Abs(j.Module) != filepath.Join(dir, "m.wasm") || !slices.Equal(j.Spec.Command, []string{"m.wasm"}) {
 		t.Errorf("%+v, %v", j, err)
 	}
 	if err := os.Truncate(file, maxFile+1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(file); api.KindOf(err) != api.KindTooLarge {
+	if _, err := Load(file, "job.yaml"); api.KindOf(err) != api.KindTooLarge {
 		t.Error(err)
 	}
 }
