@@ -266,20 +266,27 @@ func (x *Exchange) body(ctx context.Context, id api.BlobID, peer api.PeerID, p *
 	}
 	type piece struct {
 		*ask
-		l *link
 		n int64
 	}
+	var l *link // all on one stream: when it breaks, what has come is used before another is opened
 	var flying []piece
-	asked := p.have
-	for p.have < tail {
-		for asked < tail && len(flying) < fetchWindow {
-			n := min(maxRange, tail-asked)
-			l, a, err := x.ask(ctx, peer, askMsg{ID: id, Off: asked, Len: n})
-			if err != nil {
-				return err
+	var broken error
+	for asked := p.have; p.have < tail; {
+		for asked < tail && len(flying) < fetchWindow && broken == nil {
+			m := askMsg{ID: id, Off: asked, Len: min(maxRange, tail-asked)}
+			var a *ask
+			if l == nil {
+				l, a, broken = x.ask(ctx, peer, m)
+			} else {
+				a, broken = l.start(ctx, m)
 			}
-			flying = append(flying, piece{a, l, n})
-			asked += n
+			if broken == nil {
+				flying = append(flying, piece{a, m.Len})
+				asked += m.Len
+			}
+		}
+		if len(flying) == 0 {
+			return broken
 		}
 		next := flying[0]
 		flying = flying[1:]
@@ -289,7 +296,7 @@ func (x *Exchange) body(ctx context.Context, id api.BlobID, peer api.PeerID, p *
 		}
 		if err := p.write(slice, id, next.n); err != nil {
 			if api.KindOf(err) == api.KindCorrupt {
-				next.l.fail(err)
+				l.fail(err)
 			}
 			return err
 		}

@@ -285,3 +285,19 @@ func contains(err error, words ...string) bool {
 	}
 	return true
 }
+
+// memStream is a stream whose other side has said all it will say.
+type memStream struct {
+	in    *bytes.Reader
+	out   bytes.Buffer
+	ended bool
+}
+
+func (m *memStream) Read(p []byte) (int, error)       { return m.in.Read(p) }
+func (m *memStream) Write(p []byte) (int, error)      { return m.out.Write(p) }
+func (m *memStream) Close() error                     { m.ended = true; return nil }
+func (m *memStream) Reset() error                     { m.ended = true; return nil }
+func (m *memStream) CloseWrite() error                { return nil }
+func (m *memStream) SetDeadline(time.Time) error      { return nil }
+func (m *memStream) SetReadDeadline(time.Time) error  { return nil }
+func (m *memStream) SetWriteDeadline(time.Time) error { return nil }

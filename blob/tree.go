@@ -30,7 +30,7 @@ const (
 	// few enough for memory and for other writers of the index.
 	batchSmall = 1000
 	batchBytes = 4 << 20
-	batchLarge = 4000
+	batchLarge = 1000
 )
 
 // checkPath accepts clean relative slash-separated paths that mean the same on
