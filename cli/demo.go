@@ -52,7 +52,7 @@ func versionCmd(a *app) *cobra.Command {
 // agent before there are any commands.
 func agentCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "agent", Hidden: true, DisableFlagParsing: true, Short: "Execute tasks inside a sandbox",
+		Use: agentName, Hidden: true, DisableFlagParsing: true, Short: "Execute tasks inside a sandbox",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if code := a.deps.Agent(args); code != 0 {
 				return &exitError{code: code}

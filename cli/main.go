@@ -68,8 +68,12 @@ type DemoOptions struct {
 	Width int
 }
 
-// ProcessEnv is the world of the running process.
+// ProcessEnv is the world of the running process. The agent's is a bare one: in
+// a sandbox there may be no working folder to find and no program to look up.
 func ProcessEnv() (Env, error) {
+	if len(os.Args) > 1 && os.Args[1] == agentName {
+		return Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, nil
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return Env{}, api.Errorf(api.KindInternal, "the working folder is gone: %w", err)
@@ -87,11 +91,14 @@ func ProcessEnv() (Env, error) {
 	return Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Dir: dir, Program: program}, nil
 }
 
+// agentName is the hidden command that runs inside sandboxes.
+const agentName = "agent"
+
 // Main runs the command that args name (without the program's name) and returns
 // the exit code. It returns before the command has ended only when a second
 // signal asks for that; the process should then exit.
 func Main(ctx context.Context, args []string, env Env, deps Deps) int {
-	if len(args) > 0 && args[0] == "agent" { // before anything else: every guest pays for it
+	if len(args) > 0 && args[0] == agentName { // before anything else: every guest pays for it
 		return deps.Agent(args[1:])
 	}
 	a := newApp(env, deps)

@@ -141,7 +141,9 @@ func (a *app) awaitReady(ctx context.Context, client *api.Client, child *exec.Cm
 			return api.Errorf(api.KindTimeout, "the node, process %d, does not answer after %s", child.Process.Pid, wait).WithHint("it may only be slow: p2prc status; its log is %s", log)
 		case <-tick.C:
 		}
-		if st, err := client.Status(ctx); err == nil {
+		// Its door opens before it listens for peers; an invite made between the
+		// two would name no address.
+		if st, err := client.Status(ctx); err == nil && len(st.Addrs) > 0 {
 			a.sayUp(st, false)
 			return nil
 		}
