@@ -28,6 +28,7 @@ const (
 	nobodyEvery = 2 * time.Second
 	nobodySure  = 2                // looks in a row before it is believed: gossip may be on its way
 	cancelWait  = 10 * time.Second // for telling the node that the job is over
+	logWait     = 10 * time.Second // for the last of a task's output, once its job has ended
 	nodeGone    = 2 * time.Minute  // how long a node that went away is waited for
 )
 
@@ -83,8 +84,12 @@ func (b *batch) run(ctx context.Context) error {
 		<-logDone
 		return b.leave(ctx, err)
 	}
-	<-logDone // it ends with the task
+	select {
+	case <-logDone: // it ends with the task
+	case <-time.After(logWait): // or finish writes the rest
+	}
 	stop(nil)
+	<-logDone
 	<-guard
 	return b.finish(ctx)
 }
