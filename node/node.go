@@ -29,8 +29,10 @@ const PeersDoor = "/p2prc/api/1"
 
 // Options is what a node is made with. Home and Log are required.
 type Options struct {
-	Home    string
-	Log     *slog.Logger
+	Home string
+	Log  *slog.Logger
+	// Level, if set, is the level of Log and follows the home's settings.
+	Level   *slog.LevelVar
 	Version string
 	// Agent is the command that becomes the agent in a sandbox, as an argument
 	// list: this program and "agent". Without it nothing is lent.
@@ -94,6 +96,9 @@ func New(ctx context.Context, opts Options) (_ *Node, err error) {
 	if n.config, err = config.Open(n.home.dir, opts.Getenv); err != nil {
 		return nil, err
 	}
+	if opts.Level != nil {
+		opts.Level.Set(n.config.Get().Level())
+	}
 	if n.store, err = store.Open(ctx, n.home.path(stateName), n.log.With("part", "store")); err != nil {
 		return nil, err
 	}
@@ -148,7 +153,7 @@ func (n *Node) openWork() (err error) {
 func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
-		Node: n, Pool: pool{n.net, n.doors}, Members: members{n}, Blobs: n.blobs, Jobs: n.jobs,
+		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Jobs: n.jobs,
 		Lender: lender{n.server, n}, Events: n.hub, OpenAPI: openAPI,
 	})
 	log := n.log.With("part", "api")
