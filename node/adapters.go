@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -102,18 +103,47 @@ func (d *dialer) OpenStream(ctx context.Context, peer api.PeerID, protocol strin
 // pool is the peer table for the API.
 type pool struct {
 	*p2p.Net
-	doors *http.Client // dials peers' doors
+	n *Node
+}
+
+// Peers is the table; this node's own row says what it says now, which others
+// hear a tenth of a second later.
+func (p pool) Peers() []api.Peer {
+	peers := p.Net.Peers()
+	for i := range peers {
+		if peers[i].ID == p.ID() {
+			p.ownWord(&peers[i])
+		}
+	}
+	return peers
+}
+
+// Peer is one row of the table.
+func (p pool) Peer(id api.PeerID) (api.Peer, bool) {
+	row, ok := p.Net.Peer(id)
+	if ok && id == p.ID() {
+		p.ownWord(&row)
+	}
+	return row, ok
+}
+
+func (p pool) ownWord(row *api.Peer) {
+	p.Announce(func(r *api.Record) {
+		now := *r
+		now.Seq, now.Time, now.Role, now.Addrs = row.Seq, row.Time, row.Role, row.Addrs
+		row.Record = now
+		row.Labels = maps.Clone(r.Labels)
+	})
 }
 
 // PeerSpecs asks a peer's door what its machine is.
 func (p pool) PeerSpecs(ctx context.Context, id api.PeerID) (api.Specs, error) {
 	if id == p.ID() {
-		self, _ := p.Peer(id)
-		return self.Specs, nil
+		return p.n.Specs(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	return api.NewHTTPClient("http://"+string(id), p.doors).Specs(ctx)
+	return api.NewHTTPClient("http://"+string(id), p.n.doors).Specs(ctx)
 }
 
 // peerDoors is an HTTP client whose hosts are peer ids.
@@ -139,6 +169,10 @@ type lender struct {
 
 // Status is the lending side at a glance.
 func (l lender) Status() api.LendStatus { return l.n.lendStatus() }
+
+// Limits are those the owner set, zeros and all, so that they can be changed and
+// put back; what they come to is in Status.
+func (l lender) Limits() api.Limits { return l.n.config.Get().Lend.Limits }
 
 // serveLease hands a borrower's stream to the lending side, if this node lends.
 func (n *Node) serveLease(ctx context.Context, from api.Caller, st wire.Stream) {

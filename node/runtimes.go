@@ -6,13 +6,26 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/process"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/wasm"
 )
 
 // openRuntimes makes the runtimes there are. Which of them are lent is the
 // owner's choice, which the server asks for each lease.
-func (n *Node) openRuntimes(config.Config) ([]runtime.Runtime, error) {
-	if err := os.MkdirAll(n.home.path(sandboxesName), 0o700); err != nil {
+func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
+	rooms := n.home.path(sandboxesName)
+	if err := os.MkdirAll(rooms, 0o700); err != nil {
 		return nil, api.Errorf(api.KindInternal, "the room for sandboxes cannot be made: %w", err)
 	}
-	return n.opts.runtimes, nil
+	switch {
+	case n.opts.runtimes != nil:
+		return n.opts.runtimes, nil
+	case len(n.opts.Agent) == 0 || !cfg.Lend.Enabled:
+		return nil, nil
+	}
+	log := n.log.With("part", "runtime")
+	return []runtime.Runtime{
+		wasm.New(wasm.Config{Agent: n.opts.Agent, Dir: rooms, CacheDir: n.home.path(cacheName), Log: log}),
+		process.New(process.Config{Agent: n.opts.Agent, Dir: rooms, Home: n.home.dir, Log: log}),
+	}, nil
 }
