@@ -30,7 +30,7 @@ type outcome struct {
 	body  []byte
 	blobs []api.BlobID
 	usage api.UsageRow
-	cpu   time.Duration
+	cpu   time.Duration // of it, in usage
 }
 
 // execute runs one attempt in the slot's sandbox.
@@ -62,7 +62,8 @@ func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
 	out, oerr := stdout.close()
 	errs, eerr := stderr.close()
 	if ctx.Err() != nil && err != nil {
-		return outcome{err: ctx.Err(), cpu: time.Duration(res.Usage.CPU)}
+		cpu := time.Duration(res.Usage.CPU)
+		return outcome{err: ctx.Err(), cpu: cpu, usage: api.UsageRow{CPUSeconds: cpu.Seconds()}}
 	}
 	if err = errors.Join(err, outs.err, oerr, eerr); err != nil {
 		return outcome{err: err}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -415,11 +416,11 @@ func TestLedger(t *testing.T) {
 
 func TestStatusAndEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		changes := 0
-		r := newRig(t, 2, func(r *rig) { r.cfg.OnChange = func() { changes++ } })
+		var changes atomic.Int64
+		r := newRig(t, 2, func(r *rig) { r.cfg.OnChange = func() { changes.Add(1) } })
 		synctest.Wait()
-		if changes != 1 {
-			t.Fatalf("%d changes before anything happened", changes)
+		if changes.Load() != 1 {
+			t.Fatalf("%d changes before anything happened", changes.Load())
 		}
 		b, _ := r.lend(alice, anOpen("L1"))
 		b.assign(task(7, "wait", "gate"))
@@ -440,8 +441,8 @@ func TestStatusAndEvents(t *testing.T) {
 		if st := r.Status(); st.Sandboxes != 0 || st.Free.CPU != 2 {
 			t.Fatalf("status %+v", st)
 		}
-		if r.seen(api.EventSandbox) < 3 || changes < 4 {
-			t.Fatalf("%d sandbox events, %d changes", r.seen(api.EventSandbox), changes)
+		if r.seen(api.EventSandbox) < 3 || changes.Load() < 4 {
+			t.Fatalf("%d sandbox events, %d changes", r.seen(api.EventSandbox), changes.Load())
 		}
 		b.hangUp()
 		r.stop()

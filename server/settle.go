@@ -27,6 +27,10 @@ func (s *Server) saved(done []saving, err error) {
 		if err != nil {
 			s.giveBackLocked(at, ending{api.CauseLost, clip("the result could not be written here: " + err.Error())})
 			news[l] = nil // nothing to send, and its credit may have changed
+			if _, pinned := l.pins[sv.pin]; pinned {
+				delete(l.pins, sv.pin)
+				s.journal.put(func(p *pending) { p.unpin = append(p.unpin, pinOwner(l.id, sv.pin)) })
+			}
 			continue
 		}
 		l.recorded.Store(true)
@@ -81,7 +85,8 @@ func (s *Server) bury(l *loan) {
 
 // meter is what a slot was seen to use. Server.mu guards it.
 type meter struct {
-	at      time.Time
+	at      time.Time     // when rate was worked out
+	then    time.Duration // used until at
 	cpu     time.Duration // used since it was opened
 	charged time.Duration // of it, in the ledger already
 	rate    float64       // cores, over the last interval

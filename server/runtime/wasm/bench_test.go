@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
@@ -43,6 +45,7 @@ func BenchmarkExec(b *testing.B) {
 				}()
 				boxes = append(boxes, sb)
 			}
+			before := used(b, boxes)
 			b.ResetTimer()
 			var work sync.WaitGroup
 			for i, sb := range boxes {
@@ -58,7 +61,25 @@ func BenchmarkExec(b *testing.B) {
 				})
 			}
 			work.Wait()
+			b.ReportMetric(float64(used(b, boxes)-before)/float64(b.N)/1e3, "cpu-µs/op")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
 		})
 	}
+}
+
+// used is the processor time of this process and of the sandboxes.
+func used(b *testing.B, boxes []runtime.Sandbox) time.Duration {
+	var ru syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
+		b.Fatal(err)
+	}
+	sum := time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+	for _, sb := range boxes {
+		u, err := sb.Usage(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += u.CPUTime
+	}
+	return sum
 }

@@ -36,13 +36,14 @@ type Sandbox struct {
 
 	exec sync.Mutex // held by Exec; comes before mu
 
-	mu     sync.Mutex // guards the rest
-	cur    *resident  // nil: none, the next Exec starts one
-	watch  *watch     // of the command under way
-	closed bool
-	paused time.Time     // when, zero if it runs
-	frozen time.Duration // sum of pauses that ended
-	spent  time.Duration // processor time of agents that are gone
+	mu      sync.Mutex // guards the rest
+	cur     *resident  // nil: none, the next Exec starts one
+	watch   *watch     // of the command under way
+	looking bool       // a look is on its way
+	closed  bool
+	paused  time.Time     // when, zero if it runs
+	frozen  time.Duration // sum of pauses that ended
+	spent   time.Duration // processor time of agents that are gone
 }
 
 var _ runtime.Sandbox = (*Sandbox)(nil)

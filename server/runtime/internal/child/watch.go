@@ -14,8 +14,7 @@ import (
 
 // How often a command is looked at. Most commands end before the first look.
 const (
-	firstLook  = 20 * time.Millisecond
-	nextLook   = 25 * time.Millisecond
+	lookEvery  = 20 * time.Millisecond
 	diskEvery  = 100 * time.Millisecond
 	stopWithin = 2 * time.Second // from asking the agent to kill to killing the agent
 )
@@ -37,8 +36,7 @@ type watch struct {
 	oom0   int64         // of the group at start
 	forks0 int64
 
-	mu       sync.Mutex // guards the rest; comes before Sandbox.mu
-	timer    *time.Timer
+	mu       sync.Mutex  // guards the rest; comes before Sandbox.mu
 	force    *time.Timer // kills the agent when asking does not help
 	ended    bool
 	verdict  *verdict
@@ -59,6 +57,10 @@ func newWatch(s *Sandbox, r *resident, l runtime.Limits) *watch {
 	}
 	s.mu.Lock()
 	s.watch = w
+	if !s.looking {
+		s.looking = true
+		time.AfterFunc(lookEvery, s.look)
+	}
 	w.still = s.frozen
 	if !s.paused.IsZero() {
 		w.still += time.Since(s.paused)
@@ -68,17 +70,7 @@ func newWatch(s *Sandbox, r *resident, l runtime.Limits) *watch {
 	if closed {
 		w.mark(verdict{err: errClosed})
 	}
-	w.mu.Lock()
-	w.timer = time.AfterFunc(w.firstIn(), w.look)
-	w.mu.Unlock()
 	return w
-}
-
-func (w *watch) firstIn() time.Duration {
-	if w.limits.Wall > 0 {
-		return min(firstLook, w.limits.Wall)
-	}
-	return firstLook
 }
 
 func (w *watch) treeCPU() time.Duration {
@@ -103,29 +95,27 @@ func (w *watch) wall() time.Duration {
 	return time.Since(w.start) - (sum - w.still)
 }
 
-// look measures, judges, and comes again.
-func (w *watch) look() {
-	w.mu.Lock()
-	ended := w.ended
-	w.mu.Unlock()
-	if ended {
+// look measures and judges the command under way, and comes again as long as
+// there are commands. One timer serves all: setting and stopping one for each of
+// thousands of commands a second costs more than the look.
+func (s *Sandbox) look() {
+	s.mu.Lock()
+	w := s.watch
+	s.looking = w != nil
+	s.mu.Unlock()
+	if w == nil {
 		return
 	}
-	limit := w.judge()
-	if limit != api.LimitNone {
-		w.stop(verdict{limit: limit})
-		return
+	young := lookEvery
+	if w.limits.Wall > 0 {
+		young = min(young, w.limits.Wall)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended {
-		return
+	if time.Since(w.start) >= young {
+		if limit := w.judge(); limit != api.LimitNone {
+			w.stop(verdict{limit: limit})
+		}
 	}
-	next := nextLook
-	if left := w.limits.Wall - w.wall(); w.limits.Wall > 0 && left < next {
-		next = max(left, time.Millisecond)
-	}
-	w.timer.Reset(next)
+	time.AfterFunc(lookEvery, s.look)
 }
 
 func (w *watch) judge() api.Limit {
@@ -225,7 +215,6 @@ func (w *watch) end() *verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
-	w.timer.Stop()
 	if w.force != nil {
 		w.force.Stop()
 	}
