@@ -51,7 +51,10 @@
 // # Who is alive
 //
 // Each node keeps about six connections to members at random and pings them every
-// second (/p2prc/ping/1 echoes 8 bytes at a time). A neighbour that does not answer in a
+// second (/p2prc/ping/1: 8 bytes out, the same 8 back and a digest of the
+// answering side's log and of whom it knows; when that differs from one's own
+// twice in a row the two sync again, so that what gossip lost, a revocation say, is
+// made good in seconds). A neighbour that does not answer in a
 // second, or whose connection broke, becomes suspect and is gossiped as such; who
 // hears it probes the suspect itself, for 2 s, and only that probe says dead. A
 // dead peer is tried again with growing pauses of up to two minutes. No peer is

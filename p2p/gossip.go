@@ -176,7 +176,7 @@ func (g *gossip) validate(ctx context.Context, from peer.ID, msg *pubsub.Message
 	if len(msg.Data) < 2 || len(msg.Data) > maxGossip || !g.s.isMember(from) {
 		return pubsub.ValidationReject
 	}
-	news, err := g.s.heard(ctx, msg.Data[0], msg.Data[1:])
+	news, err := g.s.heard(ctx, from, msg.Data[0], msg.Data[1:])
 	switch {
 	case err != nil:
 		g.s.n.counters.badGossip.Add(1)
@@ -188,10 +188,14 @@ func (g *gossip) validate(ctx context.Context, from peer.ID, msg *pubsub.Message
 }
 
 // heard acts on a gossip message and says whether it was news.
-func (s *session) heard(ctx context.Context, kind byte, payload []byte) (bool, error) {
+func (s *session) heard(ctx context.Context, from peer.ID, kind byte, payload []byte) (bool, error) {
 	switch kind {
 	case gossipRecord:
-		return s.offer(payload, s.n.cfg.now(), true)
+		news, err := s.offer(payload, s.n.cfg.now(), true)
+		if news && s.hasOrphans() {
+			s.resyncSoon(from)
+		}
+		return news, err
 	case gossipStatements:
 		var list [][]byte
 		if err := json.Unmarshal(payload, &list); err != nil {

@@ -112,9 +112,11 @@ func (n *Net) places(p *pool) []peer.AddrInfo {
 	if e, ok := p.table.get(n.id); ok {
 		add(e)
 	}
-	for _, e := range p.table.list() {
-		if e.state == api.PeerAlive && len(out) < 3 {
-			add(e)
+	for _, state := range []api.PeerState{api.PeerAlive, api.PeerSuspect} {
+		for _, e := range p.table.list() {
+			if e.state == state && len(out) < 3 {
+				add(e)
+			}
 		}
 	}
 	return out
@@ -185,7 +187,7 @@ func (n *Net) Revoke(ctx context.Context, req api.RevokeRequest) error {
 		}
 		known = true
 		if m.Revoked {
-			return api.Errorf(api.KindConflict, "%s is revoked already", m.ID.Short())
+			return api.Errorf(api.KindConflict, "%s is revoked already", m.ID.Short()).WithHint("`p2prc members` shows it")
 		}
 		if m.Role == api.RoleAdmin && p.key == nil {
 			return api.Errorf(api.KindDenied, "only the network key revokes an admin").WithHint("do it on the home that holds the network's key")

@@ -178,7 +178,10 @@ func (j *joiner) at(ctx context.Context, net network.Network, m peer.AddrInfo) (
 	if err == nil {
 		var res api.JoinResult
 		if res, err = j.talk(ctx, mc, api.PeerID(m.ID.String())); err == nil {
-			return res, mc.st.Close()
+			if err := mc.st.Close(); err != nil {
+				j.n.log.Debug("close", "err", err) // all was said
+			}
+			return res, nil
 		}
 		err = errors.Join(err, mc.st.Reset())
 	}

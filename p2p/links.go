@@ -66,8 +66,12 @@ func (s *session) proofOf(c network.Conn) *proof {
 	return p
 }
 
-// settle ends a proof, once: with nil the other end is a member from now on.
-func (s *session) settle(c network.Conn, p *proof, err error) {
+// settle ends a proof, once: with nil the other end is a member that is
+// connected from now on. The connection of one that just joined (joined) is no link:
+// it comes from a host that only dials, and ends with the joining.
+func (s *session) settle(c network.Conn, p *proof, err error) { s.settleAs(c, p, err, false) }
+
+func (s *session) settleAs(c network.Conn, p *proof, err error, joined bool) {
 	p.once.Do(func() {
 		pid := c.RemotePeer()
 		s.mu.Lock()
@@ -75,7 +79,7 @@ func (s *session) settle(c network.Conn, p *proof, err error) {
 		if counted {
 			s.unproven--
 		}
-		p.err, p.ok = err, err == nil
+		p.err, p.ok = err, err == nil && !joined
 		first := false
 		if p.ok && counted {
 			l := s.links[pid]
@@ -123,7 +127,9 @@ func (s *session) closed(c network.Conn) {
 	if p != nil {
 		s.settle(c, p, errConnClosed)
 		s.mu.Lock()
-		delete(s.proofs, c)
+		if s.dialing[pid] == 0 {
+			delete(s.proofs, c)
+		}
 		s.mu.Unlock()
 	}
 	if lost {
@@ -159,6 +165,23 @@ func (s *session) connect(ctx context.Context, id api.PeerID) (peer.ID, error) {
 }
 
 func (s *session) connectTo(ctx context.Context, pid peer.ID) error {
+	// A refusal can close the connection before DialPeer has returned it here.
+	s.mu.Lock()
+	s.dialing[pid]++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.dialing[pid]--; s.dialing[pid] > 0 {
+			return
+		}
+		delete(s.dialing, pid)
+		for c := range s.proofs {
+			if c.RemotePeer() == pid && c.IsClosed() {
+				delete(s.proofs, c)
+			}
+		}
+	}()
 	forgetBackoff(s.host, pid)
 	c, err := s.host.Network().DialPeer(ctx, pid)
 	if err != nil {

@@ -244,7 +244,8 @@ func (s *session) serveMember(st network.Stream) {
 		resetStream(s, st)
 		return
 	}
-	if err := s.answerHello(m, peer); err != nil {
+	joined, err := s.answerHello(m, peer)
+	if err != nil {
 		var r *refused
 		if api.KindOf(err) != api.KindInternal && !errors.As(err, &r) {
 			m.refuse(err)
@@ -257,39 +258,39 @@ func (s *session) serveMember(st network.Stream) {
 		}
 		return
 	}
-	s.settle(c, s.proofOf(c), nil)
+	s.settleAs(c, s.proofOf(c), nil, joined)
 	if err := s.sync(m, false); err != nil && s.ctx.Err() == nil {
 		s.log.Debug("sync", "peer", peer, "err", err)
 	}
 	s.endMember(m)
 }
 
-// answerHello returns nil once the other side is a member.
-func (s *session) answerHello(m *memberConn, peer api.PeerID) error {
+// answerHello returns nil once the other side is a member, and whether it became one just now.
+func (s *session) answerHello(m *memberConn, peer api.PeerID) (joined bool, err error) {
 	var h hello
 	if err := m.next(frameHello, &h); err != nil {
-		return err
+		return false, err
 	}
 	if err := s.verify(s.ctx, peer, h, h.Join); err != nil {
-		return err
+		return false, err
 	}
 	if err := m.w.Send(frameHello, hello{Network: s.pool.id, Time: s.n.cfg.now().UnixMilli(), Proof: s.pool.log.Proof(s.n.id)}); err != nil {
-		return err
+		return false, err
 	}
 	if !h.Join {
-		return nil
+		return false, nil
 	}
 	var c claimMsg
 	if err := m.next(frameClaim, &c); err != nil {
-		return err
+		return false, err
 	}
 	raw, err := s.admit(peer, c.Claim)
 	if err != nil {
 		s.n.counters.joinsRefused.Add(1)
-		return err
+		return false, err
 	}
 	s.n.counters.joins.Add(1)
-	return m.w.Send(frameAdmitted, admittedMsg{raw})
+	return true, m.w.Send(frameAdmitted, admittedMsg{raw})
 }
 
 // admit countersigns a claim and makes the admission durable before anybody hears of it.

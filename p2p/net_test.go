@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"go.uber.org/goleak"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -161,5 +162,15 @@ func kindIs(t *testing.T, err error, kind api.Kind, what string) {
 	}
 	if api.HintOf(err) == "" {
 		t.Errorf("%s: no hint with %v", what, err)
+	}
+}
+
+// hushed is a stream handler that never answers.
+type hushed struct{ end chan struct{} }
+
+func (h hushed) handle(st network.Stream) {
+	<-h.end
+	if err := st.Reset(); err != nil {
+		return
 	}
 }

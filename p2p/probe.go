@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,7 +16,8 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// pingProtocol echoes 8 bytes at a time for as long as the stream is open.
+// pingProtocol answers 8 bytes with the same 8 and the 8 of the answering side's
+// digest, for as long as the stream is open.
 const pingProtocol = "/p2prc/ping/1"
 
 const (
@@ -28,8 +30,12 @@ const (
 
 // pinger keeps one ping stream of a link open. The zero value is ready.
 type pinger struct {
-	mu sync.Mutex // held during a ping
+	mu sync.Mutex // held during a ping; guards what follows
 	st network.Stream
+
+	differs int       // pings in a row that told of another digest
+	synced  time.Time // when that last led to a sync
+	pause   time.Duration
 }
 
 func (p *pinger) close() {
@@ -52,12 +58,13 @@ func (s *session) servePing(st network.Stream) {
 		return
 	}
 	defer s.tasks.Done()
-	var buf [8]byte
+	var buf [16]byte
 	for {
-		if _, err := io.ReadFull(st, buf[:]); err != nil {
+		if _, err := io.ReadFull(st, buf[:8]); err != nil {
 			resetStream(s, st)
 			return
 		}
+		binary.BigEndian.PutUint64(buf[8:], s.digest.Load())
 		if _, err := st.Write(buf[:]); err != nil {
 			resetStream(s, st)
 			return
@@ -105,7 +112,8 @@ func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Du
 	if err := p.st.SetDeadline(dl); err != nil {
 		return 0, err
 	}
-	var out, in [8]byte
+	var out [8]byte
+	var in [16]byte
 	if _, err := rand.Read(out[:]); err != nil {
 		return 0, err
 	}
@@ -116,10 +124,12 @@ func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Du
 	if _, err := io.ReadFull(p.st, in[:]); err != nil {
 		return 0, err
 	}
-	if in != out {
+	d := time.Since(start)
+	if [8]byte(in[:8]) != out {
 		return 0, errors.New("the wrong bytes came back")
 	}
-	return time.Since(start), nil
+	s.compare(pid, p, binary.BigEndian.Uint64(in[8:]))
+	return d, nil
 }
 
 // pingLoop pings connected members in turn. It is what finds a machine that is
@@ -213,8 +223,18 @@ func (s *session) suspected(x suspicion) bool {
 	return true
 }
 
-// probeSoon probes in the background, one probe of a member at a time.
+// probeSoon probes in the background, unless a probe of that member is under way.
 func (s *session) probeSoon(id api.PeerID) {
+	pid, err := peer.Decode(string(id))
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	busy := s.probing[pid] != nil
+	s.mu.Unlock()
+	if busy {
+		return
+	}
 	s.go_(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, probeTime)
 		defer cancel()

@@ -81,6 +81,7 @@ func (s *session) seal() error {
 		return err
 	}
 	s.pool.table.self(rec, raw, now)
+	s.redigest()
 	return nil
 }
 

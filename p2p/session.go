@@ -28,9 +28,11 @@ type session struct {
 	log    *slog.Logger
 	gossip *gossip
 	sealed chan struct{} // capacity 1: something of the own record changed
+	behind chan peer.ID  // capacity 1: compare with this neighbour
 	wake   chan struct{} // capacity 1: look after the overlay now
 	hellos chan struct{} // slots for hellos of strangers
 
+	digest    atomic.Uint64 // see redigest
 	outrunSeq atomic.Uint64 // of the newest own record anybody has
 
 	ctx    context.Context // ends all that the session started
@@ -45,7 +47,8 @@ type session struct {
 	probing  map[peer.ID]chan struct{}
 	handling map[peer.ID]map[*handled]struct{}
 	orphans  map[api.PeerID]orphan
-	next     int // whom to ping next
+	dialing  map[peer.ID]int // calls of connectTo; meanwhile proofs of closed connections stay
+	next     int             // whom to ping next
 }
 
 // proof is whether the other end of a connection has proved its membership.
@@ -71,8 +74,8 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{n: n, pool: p, gater: newGater(n.cfg.now), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		hellos: make(chan struct{}, 16), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, orphans: map[api.PeerID]orphan{}}
+	s := &session{n: n, pool: p, gater: newGater(n.cfg.now), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1), behind: make(chan peer.ID, 1),
+		hellos: make(chan struct{}, 16), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	if s.host, err = newHost(n.key, listen, s.gater); err != nil {
 		s.cancel()
@@ -83,6 +86,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 		s.gossip, err = newGossip(s)
 	}
 	if err == nil {
+		s.redigest()
 		err = s.seal() // the first hello already carries the record
 	}
 	if err != nil {
@@ -112,6 +116,7 @@ func (s *session) run(ctx context.Context) error {
 	s.go_(s.saveLoop)
 	s.go_(s.watchAddrs)
 	s.go_(s.renewLoop)
+	s.go_(s.resyncLoop)
 	var lan mdns.Service
 	if s.n.cfg.MDNS {
 		lan = mdns.NewMdnsService(s.host, mdnsTag(s.pool.id), (*found)(s))

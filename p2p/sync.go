@@ -187,6 +187,9 @@ func (s *session) offer(raw []byte, seen time.Time, alive bool) (news bool, err 
 	if news {
 		nudge(s.wake)
 	}
+	if changed {
+		s.redigest() // it may be the first record of it
+	}
 	if news || changed {
 		s.emitPeer(rec.ID)
 	}
@@ -206,6 +209,12 @@ func (s *session) orphan(rec api.Record, raw []byte, seen time.Time, alive bool)
 	}
 	s.orphans[rec.ID] = orphan{raw, rec.Seq, seen, alive}
 	return true
+}
+
+func (s *session) hasOrphans() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.orphans) > 0
 }
 
 // adopt offers orphans again after the log grew.
@@ -239,5 +248,6 @@ func (s *session) spread(added [][]byte) {
 func (s *session) logGrew() {
 	s.enforce()
 	s.adopt()
+	s.redigest()
 	s.n.cfg.OnEvent(api.Event{Time: s.n.cfg.now(), Type: api.EventMember, Msg: "the membership log grew"})
 }

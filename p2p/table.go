@@ -45,7 +45,7 @@ func (t *table) offer(rec api.Record, raw []byte, seen time.Time, alive bool) (n
 			e.state = api.PeerSuspect
 		}
 		t.entries[rec.ID] = e
-		changed, probe = true, !alive
+		changed, probe = true, !alive // new here is a change too
 	} else if rec.Seq <= e.rec.Seq {
 		if alive && seen.After(e.seen) && e.state == api.PeerAlive {
 			e.seen, e.dirty = seen, true
