@@ -249,7 +249,7 @@ func TestSpreadsAndEnds(t *testing.T) {
 			t.Fatalf("%d results, task 41: %+v", len(res), res[41])
 		}
 		for _, l := range []*lender{a, b, c} {
-			if ran, _, _, _ := l.counts(); len(ran) < 25 {
+			if ran, _, _, _ := l.counts(); len(ran) < 20 {
 				t.Errorf("lender %s ran %d of 100 tasks", l.id, len(ran))
 			}
 		}

@@ -36,12 +36,15 @@ func (s *sched) checkInvariants() error {
 		if t.id != id || t.node.lease != t || s.nodes[t.node.id] != t.node {
 			return fmt.Errorf("%s is not its node's lease", t)
 		}
-		queued := 0
+		queued, over := 0, 0
 		for k, a := range t.out {
 			live[k.Task]++
 			perKey[k]++
 			if a.state == attQueued {
 				queued++
+			}
+			if a.state >= attHeld {
+				over++
 			}
 			if !s.valid(k) {
 				return fmt.Errorf("%s holds invalid %v", t, k)
@@ -56,8 +59,8 @@ func (s *sched) checkInvariants() error {
 				return fmt.Errorf("%s is lost and holds %v", t, k)
 			}
 		}
-		if queued != t.queued {
-			return fmt.Errorf("%s: %d queued, counted %d", t, queued, t.queued)
+		if queued != t.queued || over != t.over {
+			return fmt.Errorf("%s: %d queued, %d over, counted %d and %d", t, queued, over, t.queued, t.over)
 		}
 		if len(t.out) > maxCredit {
 			return fmt.Errorf("%s holds %d", t, len(t.out))

@@ -214,7 +214,7 @@ func (l *lender) handle(x *loaned, kind wire.Kind, payload []byte) (done bool) {
 			}
 			x.queue = append(x.queue, t)
 		}
-		n := len(x.queue) + len(x.running) + len(x.held)
+		n := len(x.queue) + len(x.running)
 		l.maxOut = max(l.maxOut, n)
 		if n > l.credit {
 			l.broke = fmt.Sprintf("%d attempts outstanding, credit %d", n, l.credit)

@@ -18,9 +18,11 @@ const (
 	slowFactor   = 2                      // a task running this many times the usual (and slowFloor) gets a copy
 	slowFloor    = time.Second
 	crashLimit   = 3       // machines lost under a task before it is blamed
+	doubtAfter   = 3       // failures in a row before a machine gets no more than it runs at once
 	lostStreak   = 20      // tasks lost in a row before a machine is set aside
 	maxLeases    = 256     // of one job at once
 	maxCredit    = 10_000  // believed of one lender
+	maxUnsettled = 5_000   // results of one lease on their way into the journal before it gets no more tasks
 	maxAttempts  = 1 << 20 // of one task, then it fails
 	badLuck      = 0.001   // a streak of failures less likely than this is the machine's
 	invalidLimit = 3       // lenders that call the job nonsense before it is believed
@@ -59,6 +61,7 @@ type attempt struct {
 	state    attemptState
 	stolen   bool // called back to be run elsewhere
 	called   bool // Cancel was sent
+	suspect  bool // its task would be blamed for the next machine lost under it
 	assigned time.Time
 	started  time.Time
 }
@@ -109,13 +112,15 @@ type tenure struct {
 	id    api.LeaseID
 	node  *node
 	phase phase
-	since time.Time // of the phase
+	since time.Time // of the phase, or of the lender's last change of mind
 	old   bool      // of before a restart, and not heard from yet
 	share lease.Share
 	out   map[lease.Key]*attempt
 	late  map[lease.Key]struct{} // was out when the lease was lost; still welcome
 
 	queued    int // of out
+	over      int // of out: ended there, not yet in the journal here
+	suspects  int // of out
 	idleSince time.Time
 	rate      float64 // results a second
 	rateFrom  time.Time
@@ -142,7 +147,6 @@ type sched struct {
 	began   time.Time // when the first lender was there
 	lostN   int64
 	bytes   int64
-	ok      int64 // results with exit code 0, this run of the node
 
 	known      map[api.LeaseID]time.Time // leases of before a restart, and how long their answer is waited for
 	limbo      bool                      // tasks that may not run again were running when the node stopped
@@ -260,19 +264,35 @@ func (s *sched) node(id api.PeerID) *node {
 // add puts an attempt under a lease.
 func (t *tenure) add(k lease.Key, a *attempt) {
 	t.out[k] = a
-	if a.state == attQueued {
-		t.queued++
+	t.tally(a, 1)
+}
+
+// move brings an attempt to its next state.
+func (t *tenure) move(a *attempt, to attemptState) {
+	t.tally(a, -1)
+	a.state = to
+	t.tally(a, 1)
+}
+
+// remove takes an attempt off a lease.
+func (t *tenure) remove(k lease.Key, a *attempt) {
+	delete(t.out, k)
+	t.tally(a, -1)
+}
+
+func (t *tenure) tally(a *attempt, by int) {
+	switch {
+	case a.state == attQueued:
+		t.queued += by
+	case a.state >= attHeld:
+		t.over += by
+	}
+	if a.suspect {
+		t.suspects += by
 	}
 }
 
-func (t *tenure) move(a *attempt, to attemptState) {
-	if a.state == attQueued {
-		t.queued--
-	}
-	if to == attQueued {
-		t.queued++
-	}
-	a.state = to
-}
+// active is how many attempts the lender still has to do: what credit counts.
+func (t *tenure) active() int { return len(t.out) - t.over }
 
 func (t *tenure) to(p phase, now time.Time) { t.phase, t.since = p, now }

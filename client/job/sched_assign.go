@@ -90,11 +90,15 @@ func (s *sched) assign(now time.Time) {
 		// A task goes back to where it failed only when that lender has nothing else to do.
 		bored := len(t.out) == 0 && !t.idleSince.IsZero() && now.Sub(t.idleSince) > boredAfter
 		avoidable := others && !bored
-		l := Lender{Peer: t.node.id, Slots: t.share.Slots, Held: len(t.out), Done: t.node.done + t.node.failed, Speed: speed[t], Proven: t.rate > 0}
-		room := min(s.plan.strategy.Quota(l, view), t.share.Credit) - len(t.out)
+		l := Lender{Peer: t.node.id, Slots: t.share.Slots, Held: t.active(), Done: t.node.done + t.node.failed, Speed: speed[t], Proven: t.rate > 0}
+		room := min(s.plan.strategy.Quota(l, view), t.share.Credit)
+		if t.node.failStreak >= doubtAfter {
+			room = min(room, t.share.Slots)
+		}
+		room -= t.active()
 		var keys []lease.Key
 		for ; room > 0; room-- {
-			id, ok := s.queue.pop(s.plan.strategy.Lane(t.node.id), s.waiting, func(id api.TaskID) bool { return !avoidable || s.tasks[id].avoid != t.node.index+1 })
+			id, ok := s.queue.pop(s.plan.strategy.Lane(t.node.id), s.waiting, func(id api.TaskID) bool { return s.suits(t, id, avoidable) })
 			if !ok {
 				break
 			}
@@ -106,15 +110,25 @@ func (s *sched) assign(now time.Time) {
 	}
 }
 
+// suits tells whether a lease should take a task now. Two tasks that are one lost
+// machine away from being blamed never share one: only one of them may be guilty.
+func (s *sched) suits(t *tenure, id api.TaskID, avoidable bool) bool {
+	tk := &s.tasks[id]
+	if int(tk.kills) == len(tk.killed) && t.suspects > 0 {
+		return false
+	}
+	return !avoidable || tk.avoid != t.node.index+1
+}
+
 func (s *sched) usable(now time.Time) []*tenure {
 	var ready []*tenure
 	for _, t := range s.leases {
-		if t.usable(now) && t.share.Slots > 0 {
+		if t.usable(now) && t.share.Slots > 0 && t.over < maxUnsettled {
 			ready = append(ready, t)
 		}
 	}
 	slices.SortFunc(ready, func(a, b *tenure) int { // leases is a map: the order must not be chance
-		return cmp.Or(cmp.Compare(len(a.out)*b.share.Slots, len(b.out)*a.share.Slots), cmp.Compare(a.node.index, b.node.index))
+		return cmp.Or(cmp.Compare(a.active()*b.share.Slots, b.active()*a.share.Slots), cmp.Compare(a.node.index, b.node.index))
 	})
 	return ready
 }
@@ -158,7 +172,7 @@ func (s *sched) give(t *tenure, id api.TaskID, now time.Time) lease.Key {
 	tk.live++
 	s.set(id, running)
 	k := lease.Key{Task: id, Attempt: tk.attempt}
-	t.add(k, &attempt{state: attQueued, assigned: now})
+	t.add(k, &attempt{state: attQueued, assigned: now, suspect: int(tk.kills) == len(tk.killed)})
 	t.idleSince = time.Time{}
 	return k
 }

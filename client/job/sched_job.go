@@ -15,19 +15,24 @@ func (s *sched) onPause(reason string, now time.Time) error {
 	}
 	s.state, s.reason = api.JobPaused, reason
 	for _, t := range s.sorted() {
-		var keys []lease.Key
-		for _, k := range sortedKeys(t.out) {
-			if a := t.out[k]; a.state == attQueued && !a.called {
-				a.called = true
-				keys = append(keys, k)
-			}
-		}
-		if len(keys) > 0 {
-			s.act(action{kind: actCancel, lease: t.id, keys: keys, reason: "job paused"})
-		}
+		s.unqueue(t, "job paused")
 	}
 	s.act(action{kind: actChanged})
 	return nil
+}
+
+// unqueue calls back what a lender has not begun.
+func (s *sched) unqueue(t *tenure, reason string) {
+	var keys []lease.Key
+	for _, k := range sortedKeys(t.out) {
+		if a := t.out[k]; a.state == attQueued && !a.called {
+			a.called = true
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) > 0 {
+		s.act(action{kind: actCancel, lease: t.id, keys: keys, reason: reason})
+	}
 }
 
 // onResume undoes onPause, and gives nodes that were set aside another chance.

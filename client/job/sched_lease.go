@@ -164,7 +164,11 @@ func (s *sched) onShare(id api.LeaseID, sh lease.Share, now time.Time) {
 	if t == nil {
 		return
 	}
+	took := t.takes()
 	t.share = sane(sh)
+	if t.takes() != took {
+		t.since = now
+	}
 }
 
 // onRefused: a lease was refused, or could not even be asked for (kind unavailable).

@@ -162,7 +162,11 @@ func (n *node) rest(now time.Time) {
 	}
 }
 
+// setAside uses a node no more for this job; what it has not begun is called back.
 func (s *sched) setAside(n *node, why string) {
 	n.aside = why
+	if n.lease != nil {
+		s.unqueue(n.lease, "not used for this job any more")
+	}
 	s.act(action{kind: actChanged})
 }

@@ -97,11 +97,11 @@ func (s *sched) rebalance(now time.Time) {
 	}
 	s.stragglers = len(found)
 	for _, t := range s.usable(now) {
-		free := min(t.share.Slots, t.share.Credit) - len(t.out)
+		free := min(t.share.Slots, t.share.Credit) - t.active()
 		var copies []lease.Key
 		for i := 0; i < len(found) && free > 0; i++ {
 			g := found[i]
-			if g.a == nil || g.t == t {
+			if g.a == nil || g.t == t || (g.copy && !s.suits(t, g.k.Task, false)) {
 				continue
 			}
 			found[i].a = nil
@@ -121,17 +121,19 @@ func (s *sched) rebalance(now time.Time) {
 
 // late tells whether an attempt should be relieved, and whether by a copy.
 func (s *sched) late(t *tenure, a *attempt, usual time.Duration, now time.Time) (moves, dup bool) {
-	stuck := t.phase != open || !t.takes() || !t.node.alive
+	stuck := !t.takes() || t.node.aside != ""
 	age := now.Sub(a.assigned)
 	switch {
+	case t.phase != open: // it comes back, or is lost, in a moment
+		return false, false
 	case s.never():
-		return a.state == attQueued && !a.called && !stuck && age > stealAfter && len(t.out) > t.share.Slots, false
+		return a.state == attQueued && !a.called && !stuck && age > stealAfter && t.active() > t.share.Slots, false
 	case stuck:
-		return age > stuckAfter && now.Sub(t.since) > stuckAfter || age > slowFloor*slowFactor, true
+		return age > stuckAfter && now.Sub(t.since) > stuckAfter, true
 	case a.called:
 		return age > stuckAfter+stealAfter, true // asked for back, no answer
 	case a.state == attQueued:
-		return age > stealAfter && len(t.out) > t.share.Slots, false
+		return age > stealAfter && t.active() > t.share.Slots, false
 	default:
 		return usual > 0 && now.Sub(a.started) > max(slowFloor, slowFactor*usual), true
 	}

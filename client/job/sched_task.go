@@ -224,11 +224,10 @@ func (s *sched) credit(n *node, t *tenure, row api.Task, now time.Time) {
 	n.lossStreak = 0
 	if row.Cause == api.CauseFailed {
 		s.blameNode(n)
-	} else {
-		n.done++
-		n.failStreak = 0
-		s.ok++
+		return // failing fast is no speed
 	}
+	n.done++
+	n.failStreak = 0
 	if t != nil {
 		t.measure(1, now)
 	}
@@ -268,8 +267,7 @@ func (s *sched) onGivenBack(id api.LeaseID, keys []lease.Key, cause api.Cause, r
 
 // drop takes an attempt off a lease; its task's fate is the caller's business.
 func (s *sched) drop(t *tenure, k lease.Key, a *attempt) {
-	t.move(a, attRecording) // no longer counted as queued
-	delete(t.out, k)
+	t.remove(k, a)
 	tk := &s.tasks[k.Task]
 	if tk.live == 0 {
 		s.defect("task %d has attempt %d on %s but none counted", k.Task, k.Attempt, t)

@@ -1,0 +1,353 @@
+package job
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+func nodeOf(j api.Job, id api.PeerID) api.NodeProgress {
+	for _, n := range j.Nodes {
+		if n.Peer == id {
+			return n
+		}
+	}
+	return api.NodeProgress{}
+}
+
+func TestStragglerGetsACopy(t *testing.T) {
+	for _, restart := range []string{"", restartNever} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := newLender("a", 2), newLender("b", 2)
+			a.takes = func(tk lease.Task) time.Duration {
+				if tk.Task == 0 && tk.Attempt == 1 {
+					return time.Hour
+				}
+				return 100 * time.Millisecond
+			}
+			b.takes = a.takes
+			w := newWorld(t, NewMemStore(), a, b)
+			spec := batch(40)
+			spec.Restart = restart
+			begin := time.Now()
+			j := w.submit(spec)
+			end := w.wait(j.ID, 2*time.Hour)
+			took := time.Since(begin)
+			_, ba, _, _ := a.counts()
+			_, bb, _, _ := b.counts()
+			begun := ba[0] + bb[0]
+			if restart == "" && (begun != 2 || took > time.Minute) || restart != "" && (begun != 1 || took < time.Hour) {
+				t.Fatalf("restart %q: task 0 was begun %d times, the job took %s", restart, begun, took)
+			}
+			if end.State != api.JobDone || end.Tasks.Failed != 0 {
+				t.Fatalf("ended as %+v", end)
+			}
+			time.Sleep(time.Second)
+			w.honest(a, b)
+			w.close()
+		})
+	}
+}
+
+func TestQueuedTasksMoveToIdleLenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, fast := newLender("slow", 1), newLender("fast", 1)
+		slow.takes = func(lease.Task) time.Duration { return 20 * time.Second }
+		fast.takes = func(lease.Task) time.Duration { return 100 * time.Millisecond }
+		w := newWorld(t, NewMemStore(), slow, fast)
+		begin := time.Now()
+		spec := batch(40)
+		spec.Restart = restartNever // what was not begun may move even so
+		j := w.submit(spec)
+		end := w.wait(j.ID, time.Hour)
+		ran, begun, _, _ := slow.counts()
+		if took := time.Since(begin); end.State != api.JobDone || len(ran) != 1 || len(begun) != 1 || took > 25*time.Second {
+			t.Fatalf("slow ran %v of %v, took %s", ran, begun, took)
+		}
+		w.close()
+	})
+}
+
+func TestPausedLenderIsRelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 2), newLender("b", 2)
+		for _, l := range []*lender{a, b} {
+			l.takes = func(lease.Task) time.Duration { return 200 * time.Millisecond }
+		}
+		w := newWorld(t, NewMemStore(), a, b)
+		j := w.submit(batch(100))
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 10 })
+		a.setShare(lease.Share{State: api.LendPaused, Reason: "its owner is gaming"})
+		time.Sleep(time.Second)
+		now, _ := w.e.Job(j.ID)
+		if n := nodeOf(now.Job, "a"); n.State != "withdrawn" || n.Reason != "its owner is gaming" {
+			t.Fatalf("paused node: %+v", n)
+		}
+		end := w.wait(j.ID, time.Minute)
+		if end.State != api.JobDone || end.Tasks.Failed != 0 {
+			t.Fatalf("ended as %+v", end)
+		}
+		w.close()
+	})
+}
+
+func TestMachineThatFailsEverythingIsSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, hole := newLender("a", 2), newLender("b", 2), newLender("hole", 2)
+		for _, l := range []*lender{a, b} {
+			l.takes = func(lease.Task) time.Duration { return 50 * time.Millisecond }
+		}
+		hole.takes = func(lease.Task) time.Duration { return 5 * time.Millisecond }
+		hole.exec = func(lease.Task) lease.Result { return lease.Result{Exit: api.Exit{Code: 127, Msg: "no such program"}} }
+		w := newWorld(t, NewMemStore(), a, b, hole)
+		spec := batch(300)
+		spec.Retry = 1
+		j := w.submit(spec)
+		end := w.wait(j.ID, time.Minute)
+		if n := nodeOf(end, "hole"); n.State != "set aside" || n.Failed > 40 || !strings.Contains(n.Reason, "failed on it") {
+			t.Fatalf("the machine: %+v", n)
+		}
+		if end.Tasks.Done != 300 {
+			t.Fatalf("ended as %+v", end)
+		}
+		w.close()
+	})
+}
+
+func TestJobThatFailsEverywhereBlamesNoMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 2), newLender("b", 2)
+		for _, l := range []*lender{a, b} {
+			l.exec = func(lease.Task) lease.Result { return lease.Result{Exit: api.Exit{Code: 1}} }
+		}
+		w := newWorld(t, NewMemStore(), a, b)
+		spec := batch(100)
+		spec.MaxFails = 20
+		j := w.submit(spec)
+		end := w.wait(j.ID, time.Minute)
+		if end.State != api.JobCanceled || !strings.Contains(end.Reason, "max_fails") || nodeOf(end, "a").State == "set aside" {
+			t.Fatalf("ended as %+v", end)
+		}
+		w.close()
+	})
+}
+
+func TestTaskThatKillsMachines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ls []*lender
+		for _, id := range []api.PeerID{"a", "b", "c", "d", "e"} {
+			l := newLender(id, 2)
+			ls = append(ls, l)
+			l.takes = func(tk lease.Task) time.Duration {
+				if tk.Task == 5 {
+					time.AfterFunc(10*time.Millisecond, func() {
+						l.kill()
+						time.Sleep(5 * time.Second)
+						l.back()
+					})
+					return time.Hour
+				}
+				return 100 * time.Millisecond
+			}
+		}
+		w := newWorld(t, NewMemStore(), ls...)
+		j := w.submit(batch(50))
+		end := w.wait(j.ID, 10*time.Minute)
+		if end.Tasks.Done != 49 || end.Tasks.Failed != 1 {
+			t.Fatalf("ended as %+v", end)
+		}
+		task, err := w.e.Task(context.Background(), j.ID, 5)
+		if err != nil || task.Cause != api.CauseLost || task.Failures != 0 || !strings.Contains(task.Error, "3 machines") {
+			t.Fatalf("the task: %+v, %v", task, err)
+		}
+		time.Sleep(10 * time.Second) // the machines' own resurrections
+		w.close()
+	})
+}
+
+func TestPinKeepsTasksWhereTheyBelong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, c := newLender("a", 1), newLender("b", 1), newLender("c", 4)
+		w := newWorld(t, NewMemStore(), a, b, c)
+		spec := batch(31)
+		spec.Strategy, spec.On = "pin", []api.PeerID{"b", "a"}
+		j := w.submit(spec)
+		w.wait(j.ID, time.Minute)
+		for id, r := range w.results(j.ID) {
+			if r.Peer != spec.On[id%2] {
+				t.Fatalf("task %d ran on %s", id, r.Peer)
+			}
+		}
+		w.close()
+	})
+}
+
+func TestNeverRestartFailsWhatWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 2), newLender("b", 2)
+		for _, l := range []*lender{a, b} {
+			l.takes = func(lease.Task) time.Duration { return 300 * time.Millisecond }
+		}
+		w := newWorld(t, NewMemStore(), a, b)
+		spec := batch(40)
+		spec.Restart = restartNever
+		j := w.submit(spec)
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 5 })
+		a.kill()
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Failed > 0 })
+		w.stop()
+		b.kill() // while the borrower is away: only the journal knows what was given out
+		w.start()
+		a.back()
+		b.back()
+		if err := w.e.started(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		end := w.wait(j.ID, time.Minute)
+		if end.State != api.JobFailed || end.Tasks.Done+end.Tasks.Failed != 40 {
+			t.Fatalf("ended as %+v", end)
+		}
+		_, ba, _, _ := a.counts()
+		_, bb, _, _ := b.counts()
+		for id := range api.TaskID(40) {
+			if n := ba[id] + bb[id]; n > 1 {
+				t.Fatalf("task %d was begun %d times", id, n)
+			}
+		}
+		w.close()
+	})
+}
+
+// brittleStore fails to write while broken.
+type brittleStore struct {
+	*MemStore
+	mu     sync.Mutex
+	broken bool
+}
+
+func (s *brittleStore) SaveTasks(ctx context.Context, id api.JobID, tasks []api.Task) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken {
+		return api.Errorf(api.KindQuota, "the disk is full")
+	}
+	return s.MemStore.SaveTasks(ctx, id, tasks)
+}
+
+func TestFullDiskLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 4)
+		a.credit = 64
+		a.takes = func(lease.Task) time.Duration { return 20 * time.Millisecond }
+		st := &brittleStore{MemStore: NewMemStore()}
+		w := newWorld(t, st, a)
+		w.blobs.fail = func(api.BlobID) error {
+			st.mu.Lock()
+			defer st.mu.Unlock()
+			if st.broken {
+				return api.Errorf(api.KindQuota, "no room")
+			}
+			return nil
+		}
+		a.exec = func(lease.Task) lease.Result {
+			return lease.Result{Files: []api.OutputFile{{Path: "x", Blob: w.blobs.lent("x")}}}
+		}
+		j := w.submit(batch(200))
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 50 })
+		st.mu.Lock()
+		st.broken = true
+		st.mu.Unlock()
+		time.Sleep(2 * time.Minute)
+		now, _ := w.e.Job(j.ID)
+		if now.State != api.JobRunning || now.Tasks.Failed != 0 || !(strings.Contains(now.Reason, "disk is full") || strings.Contains(now.Reason, "no room")) {
+			t.Fatalf("with a full disk: %+v", now.Job)
+		}
+		st.mu.Lock()
+		st.broken = false
+		st.mu.Unlock()
+		w.wait(j.ID, time.Minute)
+		for id, n := range total(a) {
+			if n != 1 {
+				t.Fatalf("task %d ran %d times", id, n)
+			}
+		}
+		time.Sleep(time.Second)
+		w.honest(a)
+		w.close()
+	})
+}
+
+func TestSubmitChecksInputs(t *testing.T) {
+	ctx := context.Background()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, NewMemStore())
+		notWasm, err := w.blobs.Put(ctx, strings.NewReader("#!/bin/sh"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := api.JobSpec{Module: notWasm.ID}
+		if _, err := w.e.Submit(ctx, spec); api.KindOf(err) != api.KindInvalid || api.HintOf(err) == "" {
+			t.Fatalf("a module that is none: %v", err)
+		}
+		spec.Module = api.BlobID{7}
+		if _, err := w.e.Submit(ctx, spec); api.KindOf(err) != api.KindNotFound {
+			t.Fatalf("a module that is not here: %v", err)
+		}
+		spec = batch(1)
+		spec.Inputs = []api.Input{{Path: "x", Tree: api.BlobID{7}}}
+		if _, err := w.e.Submit(ctx, spec); api.KindOf(err) != api.KindNotFound {
+			t.Fatalf("an input that is not here: %v", err)
+		}
+		spec = batch(1)
+		spec.Stdin = strings.Repeat("long ", 10_000)
+		j, err := w.e.Submit(ctx, spec)
+		if err != nil || j.Reason != "no node can run it: this node knows no other" {
+			t.Fatalf("in an empty pool: %v %+v", err, j)
+		}
+		if d, _ := w.e.Job(j.ID); d.Spec.Stdin != "" || d.Spec.StdinBlob.IsZero() || !w.blobs.pins["job/"+string(j.ID)][d.Spec.StdinBlob] {
+			t.Fatalf("long stdin: %+v", d.Spec)
+		}
+		if err := w.e.Remove(ctx, j.ID); api.KindOf(err) != api.KindConflict {
+			t.Fatalf("remove of a running job: %v", err)
+		}
+		w.close()
+		if _, err := w.e.Submit(ctx, batch(1)); api.KindOf(err) != api.KindUnavailable {
+			t.Fatalf("after the end: %v", err)
+		}
+	})
+}
+
+func TestEventsAreThrottled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 8)
+		a.takes = func(lease.Task) time.Duration { return 2 * time.Millisecond }
+		w := newWorld(t, NewMemStore(), a)
+		j := w.submit(batch(8000))
+		begin := time.Now()
+		w.wait(j.ID, time.Minute)
+		secs := time.Since(begin).Seconds()
+		time.Sleep(time.Second)
+		n := eventsOf(w)
+		if float64(n[api.EventJob]) > 6*secs+5 || n[api.EventJob] < 3 || n[api.EventTask] > 2000 || n[api.EventTask] == 0 {
+			t.Fatalf("in %.1f s: %v", secs, n)
+		}
+		w.mu.Lock()
+		last := w.events[len(w.events)-1]
+		for _, e := range w.events {
+			if e.Type == api.EventJob {
+				last = e
+			}
+		}
+		w.mu.Unlock()
+		if last.Job.State != api.JobDone {
+			t.Fatalf("the last word: %+v", last.Job)
+		}
+		w.close()
+	})
+}
