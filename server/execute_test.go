@@ -246,3 +246,26 @@ func TestOutputBlobsAreWhatWasWritten(t *testing.T) {
 		}
 	})
 }
+
+func TestABatchThatCannotBeWrittenLeavesNoPins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		b.assign(task(0, "make", "a"))
+		b.results(1)
+		r.store.FailWith(api.Errorf(api.KindQuota, "disk full"))
+		b.assign(task(1, "make", "b"))
+		if g := b.back(1); g.Cause != api.CauseLost {
+			t.Fatalf("given back %+v", g)
+		}
+		r.store.FailWith(nil)
+		b.ack(key(0))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := fmt.Sprint(r.blobs.owners()); got != "[lease/L1/in]" {
+			t.Fatalf("pins %s", got)
+		}
+	})
+}

@@ -156,11 +156,15 @@ func (r *Runtime) launch(tier nsbox.Tier, spec runtime.Spec, room child.Room) ch
 	if spec.MaxProcs > 0 {
 		box.Procs = spec.MaxProcs + agentThreads
 	}
-	arg := agent.Process{Room: room.Room(), Scratch: []string{room.Tmp()}}
-	mine := []nsbox.Bind{{Source: room.Room(), Writable: true}, {Source: room.Tmp(), Writable: true}}
-	if tier == nsbox.Namespaces {
-		mine[0].Target, mine[1].Target = "/room", "/tmp"
-		arg.Room, arg.Scratch = "/room", []string{"/tmp", "/dev/shm"}
+	arg := agent.Process{Dirs: agent.Dirs{Work: room.Work(), Stage: room.Stage()}, Scratch: []string{room.Tmp()}}
+	mine := []nsbox.Bind{{Source: room.Work(), Writable: true}, {Source: room.Tmp(), Writable: true}}
+	switch tier {
+	case nsbox.Namespaces: // what is staged there no task can touch
+		mine[0].Target, mine[1].Target = "/work", "/tmp"
+		arg.Dirs, arg.Scratch = agent.Dirs{Work: "/work", Stage: nsbox.HeldPath(0)}, []string{"/tmp", "/dev/shm"}
+		box.Held = []string{room.Stage()}
+	default:
+		mine = append(mine, nsbox.Bind{Source: room.Stage(), Writable: true})
 	}
 	box.Binds = append(box.Binds, mine...)
 	return child.Launch{Agent: r.cfg.Agent, Mode: agent.ModeProcess, Arg: arg, Box: box}
@@ -217,7 +221,7 @@ func links() map[string]string {
 // files make the box's user known by name.
 func files() map[string]string {
 	return map[string]string{
-		"/etc/passwd":        fmt.Sprintf("task:x:%d:%d:task:/room:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", nsbox.UID, nsbox.GID),
+		"/etc/passwd":        fmt.Sprintf("task:x:%d:%d:task:/work/task:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", nsbox.UID, nsbox.GID),
 		"/etc/group":         fmt.Sprintf("task:x:%d:\nnogroup:x:65534:\n", nsbox.GID),
 		"/etc/hosts":         "127.0.0.1 localhost sandbox\n::1 localhost\n",
 		"/etc/hostname":      "sandbox\n",

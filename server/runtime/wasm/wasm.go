@@ -148,11 +148,12 @@ func (r *Runtime) group(spec runtime.Spec) (*cgroup.Group, error) {
 
 func (r *Runtime) launch(tier nsbox.Tier, hash string, spec runtime.Spec, room child.Room) child.Launch {
 	entry := r.cache.entry(hash)
-	arg := agent.Wasm{Room: room.Room(), Module: filepath.Join(entry, moduleName), Cache: entry, MemoryLimit: spec.Cap.Memory}
-	show := []nsbox.Bind{{Source: entry}, {Source: room.Room(), Writable: true}}
+	arg := agent.Wasm{Dirs: agent.Dirs{Work: room.Work(), Stage: room.Stage()}, Module: filepath.Join(entry, moduleName), Cache: entry, MemoryLimit: spec.Cap.Memory}
+	show := []nsbox.Bind{{Source: entry}, {Source: room.Work(), Writable: true}, {Source: room.Stage(), Writable: true}}
 	if tier == nsbox.Namespaces {
-		show[0].Target, show[1].Target = "/cache", "/room"
-		arg.Room, arg.Module, arg.Cache = "/room", "/cache/"+moduleName, "/cache"
+		show[0].Target, show[1].Target, show[2].Target = "/cache", "/work", "/stage"
+		arg.Dirs = agent.Dirs{Work: "/work", Stage: "/stage"}
+		arg.Module, arg.Cache = "/cache/"+moduleName, "/cache"
 	}
 	return child.Launch{Agent: r.cfg.Agent, Mode: agent.ModeWasm, Arg: arg,
 		Box: nsbox.Config{Root: room.Root(), Binds: append(child.Loader(r.cfg.Agent), show...)}}

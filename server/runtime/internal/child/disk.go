@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // perEntry is charged for every file and folder, so that empty ones are not free.
@@ -17,7 +16,7 @@ var errEnough = errors.New("over the limit")
 // the walk inside whatever links the guest makes meanwhile.
 func diskUsed(r Room, pid int, limit int64) int64 {
 	used := openDeleted(pid)
-	for _, dir := range []string{filepath.Join(r.Room(), "work"), r.Tmp()} {
+	for _, dir := range []string{r.Work(), r.Tmp()} {
 		root, err := os.OpenRoot(dir)
 		if err != nil {
 			continue

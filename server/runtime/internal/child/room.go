@@ -17,7 +17,8 @@ import (
 // Room is a sandbox's place on disk.
 //
 //	ID/root   empty; the box's root is mounted here in the box's own namespace
-//	ID/room   the agent's: work, stage
+//	ID/work   tasks run in a folder of it
+//	ID/stage  inputs
 //	ID/tmp    the box's /tmp
 //	ID/agent  number and identity of the agent process, for Recover
 type Room struct{ dir string }
@@ -25,8 +26,11 @@ type Room struct{ dir string }
 // Root is the folder that the box's root may be mounted on.
 func (r Room) Root() string { return filepath.Join(r.dir, "root") }
 
-// Room is the agent's folder.
-func (r Room) Room() string { return filepath.Join(r.dir, "room") }
+// Work is the folder that tasks run in.
+func (r Room) Work() string { return filepath.Join(r.dir, "work") }
+
+// Stage is where the agent keeps inputs.
+func (r Room) Stage() string { return filepath.Join(r.dir, "stage") }
 
 // Tmp is the box's /tmp.
 func (r Room) Tmp() string { return filepath.Join(r.dir, "tmp") }
@@ -43,7 +47,7 @@ func makeRoom(parent string, id api.SandboxID) (Room, error) {
 		return r, err
 	}
 	uid := nsbox.HostUID(string(id))
-	for _, d := range []string{r.Root(), r.Room(), r.Tmp(), filepath.Join(r.Room(), "work"), filepath.Join(r.Room(), "stage")} {
+	for _, d := range []string{r.Root(), r.Work(), r.Stage(), r.Tmp()} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			return r, errors.Join(err, r.remove())
 		}

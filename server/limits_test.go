@@ -1,0 +1,166 @@
+package server_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+)
+
+func TestLoweredLimitsWithdrawAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 4)
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		for i := range api.TaskID(4) {
+			b.assign(task(i, "wait", "gate"))
+		}
+		synctest.Wait()
+		l := r.Limits()
+		l.Total.CPU = 2
+		if err := r.SetLimits(t.Context(), l); err == nil {
+			t.Fatal("per_peer above total was accepted")
+		}
+		l.PerPeer, l.PerGuest = api.Resources{}, api.Resources{}
+		if err := r.SetLimits(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		if g := b.back(2); g.Cause != api.CauseWithdrawn {
+			t.Fatalf("given back %+v", g)
+		}
+		synctest.Wait()
+		if n := len(r.Sandboxes(t.Context())); n != 2 || r.set.limits.Total.CPU != 2 {
+			t.Fatalf("%d sandboxes, committed %+v", n, r.set.limits)
+		}
+		if u := expect[lease.Share](b, lease.KindUpdate); u.Slots != 2 {
+			t.Fatalf("told %+v", u)
+		}
+		r.set.fail = errors.New("read-only disk")
+		l.Total.CPU = 1
+		if err := r.SetLimits(t.Context(), l); err == nil || r.Limits().Total.CPU != 2 {
+			t.Fatalf("uncommitted limits are in force: %v, %+v", err, r.Limits())
+		}
+		r.rt.release("gate")
+		b.results(2)
+	})
+}
+
+func TestPerPeerCap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 4, func(r *rig) { r.set.limits.PerPeer = api.Resources{CPU: 1} })
+		defer r.stop()
+		b, g := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		c, _ := r.lend(alice, anOpen("L2"))
+		defer c.hangUp()
+		if g.Slots != 1 {
+			t.Fatalf("granted %+v", g)
+		}
+		b.assign(task(0, "sleep", "1s"), task(1, "sleep", "1s"))
+		c.assign(task(0, "sleep", "1s"), task(1, "sleep", "1s"))
+		b.results(2)
+		c.results(2)
+		if n := r.rt.mostOf[alice]; n != 1 {
+			t.Fatalf("%d commands of one peer at once", n)
+		}
+	})
+}
+
+func TestPolicyChangesTakeEffectOnWhatRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		b.assign(task(0, "echo", "held"))
+		b.results(1)
+		b.assign(task(1, "wait", "never"))
+		b.next(lease.KindStarted)
+		synctest.Wait()
+		if err := r.SetPolicy(t.Context(), []api.Rule{{Subject: "role:nobody", Action: "run", Resource: "*"}}); api.KindOf(err) != api.KindInvalid {
+			t.Fatalf("a policy of unknown roles: %v", err)
+		}
+		rules := []api.Rule{{Subject: alice, Action: "*", Resource: "*"}, {Subject: "*", Action: "run", Resource: "*", Allow: true}}
+		if err := r.SetPolicy(t.Context(), rules); err != nil {
+			t.Fatal(err)
+		}
+		if g := b.back(1); g.Cause != api.CauseWithdrawn {
+			t.Fatalf("given back %+v", g)
+		}
+		b.assign(task(2, "echo", "no"))
+		b.back(1)
+		if st := r.Status(); st.Held != 1 { // what was finished is still hers
+			t.Fatalf("status %+v", st)
+		}
+		c := r.connect(member(alice))
+		c.send(lease.KindOpen, anOpen("L2"))
+		if no := expect[lease.Refuse](c, lease.KindRefuse); no.Kind != api.KindDenied {
+			t.Fatalf("refused %+v", no)
+		}
+		c.ended()
+		d, _ := r.lend(bob, anOpen("L3"))
+		d.hangUp()
+		if r.Status().Refused != 1 || r.seen(api.EventRefused) != 1 {
+			t.Fatalf("refused %d, events %d", r.Status().Refused, r.seen(api.EventRefused))
+		}
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bare := newFake()
+		bare.name, bare.isolation = api.RuntimeProcess, "none"
+		r := newRig(t, 2, func(r *rig) {
+			r.cfg.Runtimes = []runtime.Runtime{r.rt, bare}
+			r.set.limits.Runtimes = []api.RuntimeName{api.RuntimeWasm, api.RuntimeProcess}
+			r.set.rules = []api.Rule{{Subject: bob, Action: "run", Resource: "*", Allow: true}, {Subject: "role:member", Action: "run", Resource: "*", Allow: true}}
+		})
+		defer r.stop()
+		ask := func(who api.Caller, change func(*lease.Open)) api.Kind {
+			b := r.connect(who)
+			defer b.hangUp()
+			o := anOpen("L1")
+			change(&o)
+			b.send(lease.KindOpen, o)
+			f := b.next(lease.KindRefuse, lease.KindGrant)
+			if f.kind == lease.KindGrant {
+				b.send(lease.KindRelease, struct{}{})
+				b.ended()
+				return "granted"
+			}
+			var no lease.Refuse
+			if err := unmarshal(f.body, &no); err != nil {
+				t.Fatal(err)
+			}
+			return no.Kind
+		}
+		process := func(o *lease.Open) { o.Runtime = api.RuntimeProcess }
+		for name, c := range map[string]struct {
+			who  api.Caller
+			make func(*lease.Open)
+			want api.Kind
+		}{
+			"a member":                   {member(alice), func(*lease.Open) {}, "granted"},
+			"a lender submits nothing":   {api.Caller{Peer: alice, Role: api.RoleLender}, func(*lease.Open) {}, api.KindDenied},
+			"a role the table omits":     {api.Caller{Peer: alice, Role: api.RoleBorrower}, func(*lease.Open) {}, api.KindDenied},
+			"a runtime that is not lent": {member(alice), func(o *lease.Open) { o.Runtime, o.Image = api.RuntimeDocker, "x" }, api.KindDenied},
+			"no isolation, not by name":  {member(alice), process, api.KindDenied},
+			"no isolation, by name":      {member(bob), process, "granted"},
+			"more than a guest may":      {member(alice), func(o *lease.Open) { o.Needs.CPU = 3 }, api.KindQuota},
+			"negative needs":             {member(alice), func(o *lease.Open) { o.Needs.CPU = -1 }, api.KindInvalid},
+			"no id":                      {member(alice), func(o *lease.Open) { o.Lease = "" }, api.KindInvalid},
+			"an id that is a path":       {member(alice), func(o *lease.Open) { o.Lease = "../../x" }, api.KindInvalid},
+			"no module":                  {member(alice), func(o *lease.Open) { o.Module = api.BlobID{} }, api.KindInvalid},
+			"an unknown runtime":         {member(alice), func(o *lease.Open) { o.Runtime = "bash" }, api.KindInvalid},
+		} {
+			if got := ask(c.who, c.make); got != c.want {
+				t.Errorf("%s: %s, want %s", name, got, c.want)
+			}
+			synctest.Wait()
+		}
+	})
+}
