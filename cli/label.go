@@ -16,7 +16,7 @@ func labelCmd(a *app) *cobra.Command {
 		Use:   "label [NAME=VALUE | NAME- ...]",
 		Short: "Show or change this node's labels",
 		Long: `Labels are shown to the pool, and jobs select by them: --where
-'peer.labels.zone == "eu"'. NAME=VALUE sets one, NAME- takes one away; without
+'labels.zone == "eu"'. NAME=VALUE sets one, NAME- takes one away; without
 arguments they are shown.` + exits(api.KindNotRunning),
 		Example: "  p2prc label zone=eu disk=ssd\n  p2prc label disk-\n  p2prc label",
 		RunE: func(cmd *cobra.Command, args []string) error {

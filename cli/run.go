@@ -56,7 +56,7 @@ at once.` + exits(api.KindTasksFailed, api.KindNotRunning, api.KindDenied, api.K
 		Example: "  p2prc run hello.wasm world\n" +
 			"  p2prc run --each frame=0001-0100 --in scene.obj --out 'frame-{frame}.png' -o pictures render.wasm --frame '{frame}' scene.obj\n" +
 			"  p2prc run --runtime process --on big-box -- uname -a\n" +
-			"  p2prc run --each n=1-1000 --where 'peer.labels.zone == \"eu\"' --memory 1GiB --retry 2 work.wasm '{n}'",
+			"  p2prc run --each n=1-1000 --where 'labels.zone == \"eu\"' --memory 1GiB --retry 2 work.wasm '{n}'",
 		Annotations: map[string]string{ownFailures: "yes"},
 		Args:        cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

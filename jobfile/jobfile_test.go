@@ -37,7 +37,7 @@ needs:
   gpu: 1
 timeout: 10m
 limits: {cpu: 300s, output: 1MiB}
-where: peer.labels.zone == "eu"
+where: labels.zone == "eu"
 on: [alpha, beta]
 strategy: pin
 retry: 2
@@ -62,7 +62,7 @@ func TestParseWhole(t *testing.T) {
 			Outputs: []string{"frame-*.png", "{light}/**"},
 			Needs:   api.Resources{CPU: 1.5, Memory: 512 << 20, Disk: 1 << 30, GPU: 1},
 			Limits:  api.TaskLimits{Wall: api.Duration(10 * time.Minute), CPU: api.Duration(5 * time.Minute), Output: 1 << 20},
-			Where:   `peer.labels.zone == "eu"`, Strategy: "pin", Retry: 2, MaxFails: 10, Restart: "never", Live: true,
+			Where:   `labels.zone == "eu"`, Strategy: "pin", Retry: 2, MaxFails: 10, Restart: "never", Live: true,
 		},
 	}
 	if !reflect.DeepEqual(j, want) {
