@@ -28,7 +28,7 @@ var (
 	_ blob.Index      = (*store.Blobs)(nil)
 	_ blob.Dialer     = (*dialer)(nil)
 	_ job.Dialer      = (*dialer)(nil)
-	_ job.Directory   = (*p2p.Net)(nil)
+	_ job.Directory   = pool{}
 	_ job.Blobs       = (*blob.Store)(nil)
 	_ job.Fetcher     = (*blob.Exchange)(nil)
 	_ server.Blobs    = (*blob.Store)(nil)
@@ -100,7 +100,7 @@ func (d *dialer) OpenStream(ctx context.Context, peer api.PeerID, protocol strin
 	return near, nil
 }
 
-// pool is the peer table for the API.
+// pool is the peer table for the API and for the engine.
 type pool struct {
 	*p2p.Net
 	n *Node

@@ -170,4 +170,5 @@ func (n *Node) announceLending() {
 	n.net.Announce(func(r *api.Record) {
 		r.Lending, r.Total, r.Free, r.Runtimes = s.State, s.Total, s.Free, lent
 	})
+	n.jobs.PeersChanged() // this node is one of the lenders it may use
 }

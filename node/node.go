@@ -136,7 +136,7 @@ func (n *Node) openWork() (err error) {
 		return err
 	}
 	n.jobs, err = job.New(job.Config{
-		Self: n.net.ID(), Store: n.store.Jobs(), Dial: dial, Peers: n.net, Blobs: n.blobs, Fetch: n.fetch,
+		Self: n.net.ID(), Store: n.store.Jobs(), Dial: dial, Peers: pool{n.net, n}, Blobs: n.blobs, Fetch: n.fetch,
 		Log: n.log.With("part", "job"), OnEvent: n.hub.Publish,
 	})
 	if err != nil {
@@ -197,7 +197,7 @@ func (n *Node) announceReady(ctx context.Context) error {
 	if err := n.net.WaitReady(ctx); err != nil {
 		return err
 	}
-	n.log.Info("ready", "id", n.net.ID(), "home", n.home.dir, "addrs", n.net.Addrs(), "after", time.Since(n.started).Round(time.Millisecond))
+	n.log.Info("ready", "id", n.net.ID(), "home", n.home.dir, "port", n.net.Port(), "after", time.Since(n.started).Round(time.Millisecond))
 	close(n.ready)
 	if err := n.keepPort(); err != nil {
 		n.log.Warn("the port taken could not be kept for the next start", "err", err)

@@ -25,15 +25,16 @@ var ErrSlow = &api.Error{Kind: api.KindUnavailable, Msg: "this reader is too slo
 // Hub takes events from anyone and gives them to any number of readers, in one
 // order. It is safe for concurrent use.
 type Hub struct {
-	mu   sync.Mutex // guards what follows
-	ring []api.Event
+	mu   sync.Mutex  // guards what follows
+	ring []api.Event // an event lies at its cursor modulo the length
+	held int
 	last api.Cursor    // of the newest event; before the first, where numbering began
 	more chan struct{} // closed and replaced when an event arrives
 }
 
 // New makes a hub that holds kept events.
 func New(kept int) *Hub {
-	return &Hub{ring: make([]api.Event, 0, kept), last: api.Cursor(time.Now().UnixMicro()), more: make(chan struct{})}
+	return &Hub{ring: make([]api.Event, kept), last: api.Cursor(time.Now().UnixMicro()), more: make(chan struct{})}
 }
 
 // Publish numbers and dates an event and wakes the readers. What it points at
@@ -46,17 +47,14 @@ func (h *Hub) Publish(e api.Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now().UTC()
 	}
-	if len(h.ring) < cap(h.ring) {
-		h.ring = append(h.ring, e)
-	} else {
-		h.ring[h.slotLocked(h.last)] = e
-	}
+	*h.slotLocked(h.last) = e
+	h.held = min(h.held+1, len(h.ring))
 	close(h.more)
 	h.more = make(chan struct{})
 }
 
-// slotLocked is where the event of a cursor lies in a full ring.
-func (h *Hub) slotLocked(c api.Cursor) int { return int(c % api.Cursor(cap(h.ring))) }
+// slotLocked is where the event of a cursor lies.
+func (h *Hub) slotLocked(c api.Cursor) *api.Event { return &h.ring[c%api.Cursor(len(h.ring))] }
 
 // Last is the newest event's cursor.
 func (h *Hub) Last() api.Cursor {
@@ -87,7 +85,7 @@ func (h *Hub) Reader(since api.Cursor) *Reader {
 }
 
 // oldestLocked is the cursor of the oldest event held, or of the next one to come.
-func (h *Hub) oldestLocked() api.Cursor { return h.last - api.Cursor(len(h.ring)) + 1 }
+func (h *Hub) oldestLocked() api.Cursor { return h.last - api.Cursor(h.held) + 1 }
 
 // Ready gives the events that are there now, at most max, oldest first, and
 // none when the reader is up to date.
@@ -127,11 +125,7 @@ func (r *Reader) take(max int) ([]api.Event, <-chan struct{}, error) {
 	}
 	var out []api.Event
 	for ; r.next <= h.last && len(out) < max; r.next++ {
-		i := int(r.next - oldest)
-		if len(h.ring) == cap(h.ring) {
-			i = h.slotLocked(r.next)
-		}
-		out = append(out, h.ring[i])
+		out = append(out, *h.slotLocked(r.next))
 	}
 	return out, h.more, nil
 }

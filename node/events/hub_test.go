@@ -47,6 +47,24 @@ func TestReaderResumesWhereItWas(t *testing.T) {
 	}
 }
 
+// Wherever numbering begins, the ring is read in order while it fills and after.
+func TestRingAtEveryPhase(t *testing.T) {
+	for phase := range 4 {
+		for total := 1; total <= 9; total++ {
+			h := New(4)
+			h.last = api.Cursor(1000 + phase)
+			fill(h, 1, total)
+			want := ""
+			for i := max(1, total-3); i <= total; i++ {
+				want += fmt.Sprint(i, " ")
+			}
+			if got, err := h.Reader(0).Ready(10); err != nil || msgs(got) != want {
+				t.Errorf("phase %d after %d: %q, want %q, %v", phase, total, msgs(got), want, err)
+			}
+		}
+	}
+}
+
 func TestOldCursorIsToldOfTheGap(t *testing.T) {
 	h := New(4)
 	start := h.Last()
