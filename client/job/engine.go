@@ -238,7 +238,8 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 		}
 		if r.sched.never() {
 			for _, k := range a.keys {
-				e.journal.add(entry{r: r, given: true, row: &api.Task{ID: k.Task, State: api.TaskRunning, Attempt: k.Attempt, Peer: a.peer}})
+				e.journal.add(entry{r: r, given: true, row: &api.Task{ID: k.Task, State: api.TaskRunning, Attempt: k.Attempt, Peer: a.peer,
+					Failures: int(r.sched.tasks[k.Task].fails)}})
 			}
 			e.journal.add(entry{r: r, then: func() { c.push(lease.KindAssign, a.keys, "") }})
 			return

@@ -132,8 +132,11 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 // adopt takes an attempt back that a lender turned out to hold. False: nobody needs it.
 func (s *sched) adopt(t *tenure, k lease.Key, st attemptState, now time.Time) bool {
 	tk := &s.tasks[k.Task]
-	if tk.state.terminal() || tk.state == recording || s.state.Terminal() || (tk.live > 0 && (tk.live > 1 || s.never() || !s.plan.strategy.Moves())) {
+	if tk.state.terminal() || tk.state == recording || s.state.Terminal() || tk.live > maxLeases/2 {
 		return false
+	}
+	if st != attHeld && tk.live > 0 && (tk.live > 1 || s.never() || !s.plan.strategy.Moves()) {
+		return false // it runs elsewhere too; a result that is there already is always welcome
 	}
 	s.set(k.Task, running)
 	tk.live++

@@ -154,12 +154,13 @@ func (s *sched) recording(row api.Task, from api.LeaseID, key lease.Key) {
 		own = 1
 	}
 	if row.State != api.TaskWaiting && s.tasks[row.ID].live > own {
-		s.callBack(row.ID, key, "another copy was first")
+		s.callBack(row.ID, from, key, "another copy was first")
 	}
 }
 
-// callBack cancels every attempt of a task but one.
-func (s *sched) callBack(id api.TaskID, but lease.Key, reason string) {
+// callBack cancels every attempt of a task but one. After a restart attempts of
+// different leases may have the same number, so the lease counts too.
+func (s *sched) callBack(id api.TaskID, from api.LeaseID, but lease.Key, reason string) {
 	left := int(s.tasks[id].live)
 	for _, t := range s.leases {
 		if left == 0 {
@@ -170,7 +171,7 @@ func (s *sched) callBack(id api.TaskID, but lease.Key, reason string) {
 				continue
 			}
 			left--
-			if k != but && a.state <= attRunning && !a.called {
+			if (k != but || t.id != from) && a.state <= attRunning && !a.called {
 				a.called = true
 				s.act(action{kind: actCancel, lease: t.id, keys: []lease.Key{k}, reason: reason})
 			}

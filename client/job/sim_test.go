@@ -85,6 +85,9 @@ func newSim(seed uint64) *sim {
 	}
 	if m.chance(0.2) {
 		spec.Restart = restartNever
+		for _, l := range m.lenders {
+			l.liar = false // without copies a lender that says it runs a task and does not holds it for ever
+		}
 	}
 	if m.chance(0.2) {
 		spec.Strategy = "pin"
@@ -137,7 +140,9 @@ func (m *sim) settle() {
 			x := l.leases[a.lease]
 			x.inbox = append(x.inbox, func() { m.answer(x, false) })
 		case actAssign:
-			if x := m.lease(a.lease); x != nil && x.connected {
+			if m.s.never() {
+				m.journal = append(m.journal, simStep{kind: actAssign, lease: a.lease, ack: a.keys})
+			} else if x := m.lease(a.lease); x != nil && x.connected {
 				x.queue = append(x.queue, a.keys...)
 			}
 		case actCancel, actRelease, actAck:
@@ -207,6 +212,13 @@ func (m *sim) commit(n int) error {
 		case actRecord:
 			m.rows[st.row.ID] = append(m.rows[st.row.ID], *st.row)
 			m.s.onRecorded(st.lease, st.key, *st.row, m.now)
+		case actAssign: // restart: never
+			for _, k := range st.ack {
+				m.rows[k.Task] = append(m.rows[k.Task], api.Task{ID: k.Task, State: api.TaskRunning, Attempt: k.Attempt, Failures: int(m.s.tasks[k.Task].fails)})
+			}
+			if x != nil && x.connected {
+				x.queue = append(x.queue, st.ack...)
+			}
 		case actAck:
 			for _, k := range st.ack {
 				if x == nil {
@@ -355,7 +367,11 @@ func (m *sim) lie(x *simLease) {
 
 // harm does something to a lender.
 func (m *sim) harm(l *simLender) {
-	switch m.rnd.IntN(6) {
+	switch m.rnd.IntN(7) {
+	case 6:
+		if m.chance(0.2) {
+			m.restart()
+		}
 	case 0: // its streams break
 		m.breakStreams(l)
 	case 1: // kill -9
@@ -403,6 +419,24 @@ func (m *sim) breakStreams(l *simLender) {
 	}
 }
 
+// restart is kill -9 of the borrower: what is not in the journal is forgotten.
+func (m *sim) restart() {
+	m.note("the borrower restarts")
+	m.journal, m.fetches = nil, nil
+	m.s = newSched("job", m.s.plan, m.s.newLease, m.now)
+	for _, id := range slices.Sorted(maps.Keys(m.rows)) {
+		m.s.restore(m.rows[id][len(m.rows[id])-1])
+	}
+	m.peers()
+	for _, l := range m.lenders {
+		for _, id := range slices.Sorted(maps.Keys(l.leases)) {
+			x := l.leases[id]
+			x.connected, x.lost, x.releasing, x.inbox = false, false, false, nil
+			m.s.onKnown(x.id, l.id, m.now)
+		}
+	}
+}
+
 func (m *sim) run() error {
 	m.settle()
 	for range 300 {
@@ -441,7 +475,7 @@ func (m *sim) verdict() error {
 	for id := range api.TaskID(m.s.count.Total) {
 		final, failures := 0, 0
 		for _, row := range m.rows[id] {
-			if row.Cause == api.CauseFailed {
+			if row.Cause == api.CauseFailed { // every one is a result of its own
 				failures++
 			}
 			if row.State.Terminal() {
