@@ -214,6 +214,9 @@ func (s *fakeSandbox) Exec(ctx context.Context, cmd runtime.Command, st runtime.
 		select {
 		case <-s.r.gate(arg(1)):
 		case <-ctx.Done():
+			if s.isPaused() { // what is frozen does not hear
+				<-s.gone
+			}
 			err = ctx.Err()
 		case <-s.gone:
 			err = api.Errorf(api.KindLost, "the sandbox was closed")

@@ -190,8 +190,11 @@ func TestPauseOfOneSandbox(t *testing.T) {
 			t.Fatalf("sandboxes %+v", s)
 		}
 		// a cancel of what is frozen closes its sandbox: it could not end when asked
+		began := time.Now()
 		b.send(lease.KindCancel, lease.Keys{Keys: []lease.Key{{Task: one.Task, Attempt: 1}}})
-		b.back(1)
+		if b.back(1); time.Since(began) > time.Second {
+			t.Fatalf("it took %s", time.Since(began))
+		}
 		r.rt.release("gate")
 		b.results(1)
 	})

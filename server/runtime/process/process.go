@@ -50,9 +50,20 @@ var _ runtime.Runtime = (*Runtime)(nil)
 const (
 	// agentMemory is what a sandbox's agent may use beyond its tasks' cap.
 	agentMemory = 64 << 20
-	// agentThreads is how many of a sandbox's processes and threads are the agent's.
+	// agentThreads is how many of a sandbox's threads are the agent's.
 	agentThreads = 32
+	// threadsEach is how many threads the kernel's limit, which counts them, allows
+	// for each process of the cap. The processes themselves are counted.
+	threadsEach = 4
 )
+
+// threads is the kernel's limit for a cap of processes.
+func threads(procs int) int {
+	if procs <= 0 {
+		return 0
+	}
+	return threadsEach*procs + agentThreads
+}
 
 // New makes the runtime. It touches nothing before its first use.
 func New(cfg Config) *Runtime {
@@ -86,10 +97,10 @@ func (r *Runtime) Probe(ctx context.Context) (api.RuntimeInfo, error) {
 	}
 	info.Missing = append(info.Missing, r.groups.Missing()...)
 	if !r.groups.Has(cgroup.Memory) {
-		info.Missing = append(info.Missing, "memory is measured every 25 ms, not held by the kernel")
+		info.Missing = append(info.Missing, "memory is measured every 20 ms, not held by the kernel")
 	}
 	if !r.groups.Has(cgroup.Pids) {
-		info.Missing = append(info.Missing, "processes are counted every 25 ms, not held by the kernel")
+		info.Missing = append(info.Missing, "processes are counted every 20 ms, not held by a control group")
 	}
 	if !r.groups.Has(cgroup.CPU) {
 		info.Missing = append(info.Missing, "a share of the processors is not held: no cpu control group")
@@ -116,12 +127,9 @@ func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox,
 	if err != nil {
 		return nil, err
 	}
-	cfg := child.Config{Spec: spec, Dir: r.dir, Group: group, Tier: tier, Log: r.cfg.Log}
+	cfg := child.Config{Spec: spec, Dir: r.dir, Group: group, Tier: tier, Procs: spec.MaxProcs, Log: r.cfg.Log}
 	if !r.groups.Has(cgroup.Memory) {
 		cfg.Memory = spec.Cap.Memory
-	}
-	if !r.groups.Has(cgroup.Pids) {
-		cfg.Procs = spec.MaxProcs
 	}
 	cfg.Launch = func(_ context.Context, room child.Room) (child.Launch, error) {
 		return r.launch(tier, spec, room), nil
@@ -130,12 +138,9 @@ func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox,
 }
 
 func (r *Runtime) group(spec runtime.Spec) (*cgroup.Group, error) {
-	l := cgroup.Limits{CPU: spec.Cap.CPU}
+	l := cgroup.Limits{CPU: spec.Cap.CPU, Procs: threads(spec.MaxProcs)}
 	if spec.Cap.Memory > 0 {
 		l.Memory = spec.Cap.Memory + agentMemory
-	}
-	if spec.MaxProcs > 0 {
-		l.Procs = spec.MaxProcs + agentThreads
 	}
 	if !r.groups.Has(cgroup.Freezer) && !r.groups.Has(cgroup.Memory) && !r.groups.Has(cgroup.Pids) {
 		return nil, nil
@@ -153,8 +158,8 @@ func (r *Runtime) launch(tier nsbox.Tier, spec runtime.Spec, room child.Room) ch
 	if r.cfg.Home == "" {
 		box.Hide = box.Hide[1:]
 	}
-	if spec.MaxProcs > 0 {
-		box.Procs = spec.MaxProcs + agentThreads
+	if !r.groups.Has(cgroup.Pids) { // which counts for itself and tells when it refused
+		box.Procs = threads(spec.MaxProcs)
 	}
 	arg := agent.Process{Dirs: agent.Dirs{Work: room.Work(), Stage: room.Stage()}, Scratch: []string{room.Tmp()}}
 	mine := []nsbox.Bind{{Source: room.Work(), Writable: true}, {Source: room.Tmp(), Writable: true}}

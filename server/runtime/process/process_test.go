@@ -1,0 +1,41 @@
+package process
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/Akilan1999/p2p-rendering-computation/internal/nsbox"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/runtimetest"
+)
+
+func newRuntime(t testing.TB, dir string, tier nsbox.Tier) *Runtime {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(Config{Agent: []string{exe, "agent"}, Dir: dir, Home: dir, Log: slog.New(slog.DiscardHandler), Tier: tier})
+}
+
+// need tells why a tier cannot be had here, empty if it can.
+func need(t *testing.T, tier nsbox.Tier) string {
+	t.Helper()
+	found, missing, err := newRuntime(t, t.TempDir(), tier).tiers.Best(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found == tier {
+		return ""
+	}
+	return strings.Join(missing, "; ")
+}
+
+func TestNamespaces(t *testing.T) {
+	ring.Need(t, "isolation", need(t, nsbox.Namespaces))
+	runtimetest.Run(t, runtimetest.Target{Isolated: true, Closed: true,
+		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, dir, nsbox.Namespaces) }})
+}

@@ -1,0 +1,5 @@
+//go:build wasip1
+
+package main
+
+func native(what string, _ []string) { fail("not for WASI: " + what) }
