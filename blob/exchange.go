@@ -34,6 +34,7 @@ const (
 	serveMax    = 4  // streams served to one member
 	partialMax  = 8  // broken fetches kept
 
+	dialTime    = 30 * time.Second
 	silence     = 20 * time.Second // a holder that says nothing is left
 	frameTime   = 2 * time.Minute  // one answer's bytes
 	waitTime    = 10 * time.Minute // announced waiting for one answer

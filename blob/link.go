@@ -124,7 +124,9 @@ func (x *Exchange) link(ctx context.Context, peer api.PeerID, s *linkSlot) (*lin
 	if l != nil {
 		return l, nil
 	}
-	st, err := x.dial.OpenStream(ctx, peer, Protocol)
+	dialing, cancel := context.WithTimeout(ctx, dialTime)
+	st, err := x.dial.OpenStream(dialing, peer, Protocol)
+	cancel()
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +179,13 @@ func (l *link) start(ctx context.Context, m askMsg) (*ask, error) {
 		err = l.w.Send(kindGet, m)
 	}
 	if err != nil {
-		l.fail(err)
+		// Answers may still be on their way, so it is the reader who finds the end:
+		// nobody will answer this one.
+		l.mu.Lock()
+		if l.dead == nil {
+			l.dead = l.why(err)
+		}
+		l.mu.Unlock()
 	}
 	return a, nil
 }

@@ -97,6 +97,11 @@ func FuzzSlice(f *testing.F) {
 			f.Add(byte(i), false, answer(data, askMsg{Len: groupSize}))
 		}
 	}
+	file, err := os.Create(f.TempDir() + "/part")
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer file.Close()
 	f.Fuzz(func(t *testing.T, which byte, tail bool, slice []byte) {
 		data := blobs[int(which)%len(blobs)]
 		id := api.BlobID(blake3.Sum256(data))
@@ -107,11 +112,6 @@ func FuzzSlice(f *testing.F) {
 			}
 			return
 		}
-		file, err := os.Create(t.TempDir() + "/part")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
 		p := &partial{file: file, size: int64(len(data))}
 		if p.size <= groupSize {
 			return
@@ -129,8 +129,9 @@ func FuzzSlice(f *testing.F) {
 func FuzzServe(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x02\x01{"))
 	f.Add(fmt.Appendf(nil, "\x00\x00\x00\x5b\x01{\"id\":%q,\"tail\":true}", api.BlobID{1}))
+	s := memStore(f, 0)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		x := NewExchange(memStore(t, 0), newPool(t), quiet)
+		x := NewExchange(s, newPool(t), quiet)
 		st := &memStream{in: bytes.NewReader(data)}
 		x.Serve(ctx, api.Caller{Peer: "p"}, st)
 		if err := x.close(); err != nil {

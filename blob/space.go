@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -116,11 +117,23 @@ func (s *Store) flushTouched(ctx context.Context) error {
 	return s.idx.Touch(ctx, touched)
 }
 
+// pinBatch bounds the pins written in one step, so that other writers of the
+// index get a turn.
+const pinBatch = 1000
+
 // Pin keeps blobs, and the files of those that are folders' manifests, until
 // owner is unpinned. Owners are names like job/ID, lease/ID, upload. An id may
-// be pinned before its blob arrives.
+// be pinned before its blob arrives. After an error some are pinned: pin again or unpin.
 func (s *Store) Pin(ctx context.Context, owner string, ids ...api.BlobID) error {
-	if err := s.idx.Pin(ctx, owner, ids); err != nil {
+	pin := func(ids []api.BlobID) error {
+		for some := range slices.Chunk(ids, pinBatch) {
+			if err := s.idx.Pin(ctx, owner, some); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := pin(ids); err != nil {
 		return err
 	}
 	for _, id := range ids {
@@ -135,7 +148,7 @@ func (s *Store) Pin(ctx context.Context, owner string, ids ...api.BlobID) error 
 		if err != nil {
 			return err
 		}
-		if err := s.idx.Pin(ctx, owner, treeBlobs(t)); err != nil {
+		if err := pin(treeBlobs(t)); err != nil {
 			return err
 		}
 	}

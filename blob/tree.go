@@ -238,7 +238,12 @@ func (s *Store) markTree(ctx context.Context, id api.BlobID, t api.Tree) error {
 	if err := s.record(ctx, []api.BlobEntry{e}); err != nil {
 		return err
 	}
-	return s.idx.PinLike(ctx, id, treeBlobs(t))
+	for some := range slices.Chunk(treeBlobs(t), pinBatch) {
+		if err := s.idx.PinLike(ctx, id, some); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tarError tells a broken archive from our own troubles.

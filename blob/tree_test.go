@@ -241,8 +241,8 @@ func TestTreeRefusesOtherBlobs(t *testing.T) {
 func FuzzPutTree(f *testing.F) {
 	f.Add(tarOf(f, reg("a", []byte("x")), reg("b/c", random(1, 9000))))
 	f.Add(tarOf(f, entry{Header: tar.Header{Name: "l", Linkname: "/", Typeflag: tar.TypeSymlink}}))
+	s := memStore(f, 0)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := memStore(t, 1<<20)
 		info, err := s.PutTree(ctx, bytes.NewReader(data))
 		if err == nil {
 			if _, err := s.Tree(ctx, info.ID); err != nil {

@@ -1,3 +1,5 @@
+//go:build !linux
+
 package blob
 
 const inTmpfs = "P2PRC_TEST_TMPFS"
