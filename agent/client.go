@@ -125,7 +125,7 @@ func (c *Client) Exec(cmd Command, s Streams) (Report, error) {
 	staged, refs, err := c.stage.send(c, cmd.Files)
 	rep.BytesIn = staged
 	if err != nil {
-		return rep, err
+		return rep, c.giveUp(err)
 	}
 	seq := c.begin(s.Stdin)
 	defer c.end()

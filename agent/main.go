@@ -27,7 +27,7 @@ const (
 
 // Wasm configures the wasm mode.
 type Wasm struct {
-	Room        string `json:"room,omitempty"`
+	Dirs
 	Module      string `json:"module"`
 	Cache       string `json:"cache,omitempty"`
 	MemoryLimit int64  `json:"memory_limit,omitempty"` // bytes of linear memory; 0: 4 GiB
@@ -35,7 +35,7 @@ type Wasm struct {
 
 // Process configures the process mode.
 type Process struct {
-	Room    string   `json:"room"`
+	Dirs
 	Scratch []string `json:"scratch,omitempty"` // emptied after every task; the first one is TMPDIR
 }
 
@@ -83,7 +83,7 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		return serve(c.Room, ex)
+		return serve(c.Dirs, ex)
 	case ModeProcess:
 		var c Process
 		if err := json.Unmarshal([]byte(arg), &c); err != nil {
@@ -96,7 +96,7 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		return serve(c.Room, ex)
+		return serve(c.Dirs, ex)
 	}
 	return fmt.Errorf("unknown mode %q", args[0])
 }
@@ -105,14 +105,22 @@ func run(args []string) error {
 // which the default would collect many times a second.
 func lean() { debug.SetGCPercent(400) }
 
-func serve(room string, ex task.Executor) error {
-	return Serve(context.Background(), stdio{}, room, ex)
+func serve(dirs Dirs, ex task.Executor) error {
+	return Serve(context.Background(), stdio{hot: ex.Inline()}, dirs, ex)
 }
 
 // stdio is the stream to the node: on unix both are the same socket.
-type stdio struct{}
+type stdio struct {
+	hot bool // nothing else has to run while a read waits a moment
+}
 
-func (stdio) Read(p []byte) (int, error)  { return os.Stdin.Read(p) }
+func (s stdio) Read(p []byte) (int, error) {
+	if s.hot {
+		await()
+	}
+	return os.Stdin.Read(p)
+}
+
 func (stdio) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
 
 var _ io.ReadWriter = stdio{}

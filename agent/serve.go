@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
@@ -20,23 +20,26 @@ import (
 // flushAfter is how long a command's output may wait for more before it is sent.
 const flushAfter = 20 * time.Millisecond
 
+// Dirs are the agent's own folders.
+type Dirs struct {
+	Work  string `json:"work,omitempty"`  // tasks run in a folder of it; it holds nothing else
+	Stage string `json:"stage,omitempty"` // inputs are kept here
+}
+
 // Serve is the guest end: it executes what comes over conn with ex, one command
-// after another, until the stream ends (nil) or breaks. room is a directory of
-// the agent's own, in which it makes the tasks' directories and keeps inputs.
-// When ctx is done and conn is an io.Closer, it is closed.
-func Serve(ctx context.Context, conn io.ReadWriter, room string, ex task.Executor) error {
+// after another, until the stream ends (nil) or breaks. When ctx is done and conn
+// is an io.Closer, it is closed.
+func Serve(ctx context.Context, conn io.ReadWriter, dirs Dirs, ex task.Executor) error {
 	s := &server{
 		r: wire.NewReader(conn, maxToAgent), w: wire.NewWriter(conn, maxToNode),
-		ex: ex, work: filepath.Join(room, "work"),
+		ex: ex,
 	}
-	s.flush = time.AfterFunc(time.Hour, func() { s.broken(s.w.Flush()) })
-	s.flush.Stop()
 	var err error
-	if s.workRoot, err = openDir(s.work); err != nil {
+	if s.work, err = openWorkdir(dirs.Work, !ex.Inline()); err != nil {
 		return err
 	}
-	defer s.workRoot.Close()
-	if s.stage, err = openStage(filepath.Join(room, "stage")); err != nil {
+	defer s.work.close()
+	if s.stage, err = openStage(dirs.Stage); err != nil {
 		return err
 	}
 	defer s.stage.close()
@@ -56,21 +59,19 @@ func Serve(ctx context.Context, conn io.ReadWriter, room string, ex task.Executo
 }
 
 func openDir(dir string) (*os.Root, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return os.OpenRoot(dir)
 }
 
 type server struct {
-	r        *wire.Reader
-	w        *wire.Writer
-	ex       task.Executor
-	work     string
-	workRoot *os.Root
-	stage    *stage
-	next     uint64 // names the tasks' directories
-	flush    *time.Timer
+	r     *wire.Reader
+	w     *wire.Writer
+	ex    task.Executor
+	work  *workdir
+	stage *stage
+	late  atomic.Bool // a flush is on its way
 
 	mu      sync.Mutex // guards the rest
 	running *running   // the command under way, if it does not run inline
@@ -189,15 +190,9 @@ func (s *server) start(m *execMsg) error {
 
 // execute runs one command from making its directory to removing it.
 func (s *server) execute(ctx context.Context, m *execMsg, in io.Reader) error {
-	s.next++
-	name := strconv.FormatUint(s.next, 10)
-	end, root, err := s.run(ctx, m, name, in)
-	s.flush.Stop()
-	if err == nil && root != nil {
+	end, root, err := s.run(ctx, m, in)
+	if err == nil {
 		err = s.collect(root, m.Outputs, &end)
-	}
-	if root != nil {
-		root.Close()
 	}
 	if err != nil {
 		err = s.w.Send(kindFail, failMsg{Seq: m.Seq, Kind: api.KindOf(err), Msg: cut(err.Error())})
@@ -208,21 +203,17 @@ func (s *server) execute(ctx context.Context, m *execMsg, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return removeAll(s.workRoot, name)
+	return s.work.clean()
 }
 
-// run makes the directory, stages the inputs and executes. The root is nil when
-// there is nothing to collect from.
-func (s *server) run(ctx context.Context, m *execMsg, name string, in io.Reader) (task.End, *os.Root, error) {
+// run makes the directory, stages the inputs and executes.
+func (s *server) run(ctx context.Context, m *execMsg, in io.Reader) (task.End, *os.Root, error) {
 	if len(m.Args) == 0 {
 		return task.End{}, nil, api.Errorf(api.KindInvalid, "a command without a program")
 	}
-	if err := s.workRoot.Mkdir(name, 0o700); err != nil {
-		return task.End{}, nil, fmt.Errorf("cannot make the task's directory: %w", err)
-	}
-	root, err := s.workRoot.OpenRoot(name)
+	root, err := s.work.take()
 	if err != nil {
-		return task.End{}, nil, fmt.Errorf("cannot open the task's directory: %w", err)
+		return task.End{}, nil, err
 	}
 	for _, f := range m.Files {
 		if err := s.stage.place(root, f); err != nil {
@@ -238,7 +229,7 @@ func (s *server) run(ctx context.Context, m *execMsg, name string, in io.Reader)
 			return task.End{}, root, fmt.Errorf("cannot make the working directory: %w", err)
 		}
 	}
-	end, err := s.ex.Exec(ctx, &task.Task{Args: m.Args, Env: m.Env, Dir: filepath.Join(s.work, name), Cwd: cwd, Root: root,
+	end, err := s.ex.Exec(ctx, &task.Task{Args: m.Args, Env: m.Env, Dir: s.work.dir(), Cwd: cwd, Root: root,
 		Stdin: in, Stdout: &out{s, kindStdout}, Stderr: &out{s, kindStderr}})
 	return end, root, err
 }
@@ -259,8 +250,17 @@ func (o *out) Write(p []byte) (int, error) {
 		}
 		n, p = n+len(c), p[len(c):]
 	}
-	o.s.flush.Reset(flushAfter)
+	// The flush is left to happen when the command ends first: setting and
+	// stopping a timer for each of thousands of commands a second costs more.
+	if o.s.late.CompareAndSwap(false, true) {
+		time.AfterFunc(flushAfter, o.s.flush)
+	}
 	return n, nil
+}
+
+func (s *server) flush() {
+	s.late.Store(false)
+	s.broken(s.w.Flush())
 }
 
 func (s *server) sendCredit(n int) error {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"strconv"
+	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -22,6 +23,16 @@ func openStage(dir string) (*stage, error) {
 	root, err := openDir(dir)
 	if err != nil {
 		return nil, err
+	}
+	// A folder that came as a descriptor must not be inherited by tasks.
+	if n, ok := strings.CutPrefix(dir, "/proc/self/fd/"); ok {
+		fd, err := strconv.Atoi(n)
+		if err == nil {
+			err = os.NewFile(uintptr(fd), dir).Close()
+		}
+		if err != nil {
+			return nil, errors.Join(err, root.Close())
+		}
 	}
 	return &stage{root: root, have: make(map[uint64]error)}, nil
 }

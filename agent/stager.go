@@ -53,6 +53,9 @@ func (s *stager) send(c *Client, files []File) (staged int64, refs []fileRef, er
 			}
 			staged += f.Size
 		}
+		if e.Value.(*kept).size != f.Size {
+			return staged, nil, api.Errorf(api.KindCorrupt, "input %s has %d bytes, %d were announced", f.Path, e.Value.(*kept).size, f.Size)
+		}
 		e.Value.(*kept).seq = seq
 		s.used.MoveToFront(e)
 		refs = append(refs, fileRef{Path: f.Path, ID: e.Value.(*kept).id, Mode: f.Mode & 0o777})
@@ -83,7 +86,7 @@ func (s *stager) put(c *Client, f File) (*list.Element, error) {
 		return nil, lost(err)
 	}
 	if readErr == nil && n != f.Size {
-		readErr = api.Errorf(api.KindCorrupt, "has %d bytes, %d were announced", n, f.Size)
+		readErr = api.Errorf(api.KindCorrupt, "it has %d bytes, %d were announced", n, f.Size)
 	}
 	if readErr != nil {
 		return nil, fmt.Errorf("input %s: %w", f.Path, readErr)

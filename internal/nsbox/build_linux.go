@@ -59,6 +59,9 @@ func build(c Config) error {
 			return fmt.Errorf("/dev/shm: %w", err)
 		}
 	}
+	if err := hold(c.Held); err != nil {
+		return err
+	}
 	if err := loopbackUp(); err != nil {
 		return fmt.Errorf("loopback: %w", err)
 	}
@@ -133,7 +136,7 @@ func asBoxUser(f func() error) error {
 
 // furnish makes everything in the new root that is not a mount.
 func furnish(c Config, binds []source) error {
-	for _, d := range []string{"proc", "dev/shm", "tmp", "etc"} {
+	for _, d := range []string{"proc", "dev/shm", "tmp", "etc", holder} {
 		if err := os.MkdirAll(inside(d), 0o755); err != nil {
 			return err
 		}
@@ -235,6 +238,31 @@ func attributes(target string, attr uint64, flags uintptr, deep bool) error {
 	keep := uintptr(st.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RDONLY | unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_RELATIME)
 	return unix.Mount("", target, "", unix.MS_BIND|unix.MS_REMOUNT|flags|keep, "")
 }
+
+// hold opens folders on mounts of their own and takes the mounts away again:
+// what is left is a descriptor from which no path leads anywhere else.
+func hold(dirs []string) error {
+	for i, d := range dirs {
+		if err := unix.Mount(d, holder, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("holding %s: %w", d, err)
+		}
+		if err := attributes(holder, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, unix.MS_NOSUID|unix.MS_NODEV, false); err != nil {
+			return fmt.Errorf("holding %s: %w", d, err)
+		}
+		fd, err := unix.Open(holder, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("holding %s: %w", d, err)
+		}
+		err = unix.Dup3(fd, heldBase+i, 0) // without O_CLOEXEC: for the program
+		if err = errors.Join(err, unix.Close(fd), unix.Unmount(holder, unix.MNT_DETACH)); err != nil {
+			return fmt.Errorf("holding %s: %w", d, err)
+		}
+	}
+	return nil
+}
+
+// holder is an empty folder of the box where mounts live for a moment.
+const holder = "dev/hold"
 
 // hide covers what must stay invisible and lies below a bind, with an empty
 // folder that nobody may write to.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -18,6 +19,9 @@ func enter(c Config) error {
 	self, err := unix.Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("own executable: %w", err)
+	}
+	if err := keepDescriptors(); err != nil {
+		return fmt.Errorf("inherited descriptors: %w", err)
 	}
 	switch c.Tier {
 	case Namespaces:
@@ -44,6 +48,25 @@ func enter(c Config) error {
 		}
 	}
 	return become(self, c)
+}
+
+// keepDescriptors keeps whatever this process inherited by accident beyond the
+// standard three from reaching the program.
+func keepDescriptors() error {
+	d, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	names, err := d.Readdirnames(-1)
+	if err = errors.Join(err, d.Close()); err != nil {
+		return err
+	}
+	for _, n := range names {
+		if fd, err := strconv.Atoi(n); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // becomeUser takes the box's user and gives every capability away for good.

@@ -48,6 +48,7 @@ type Config struct {
 	Binds []Bind            // what is visible
 	Links map[string]string // Namespaces: path in the box -> target of a symbolic link
 	Files map[string]string // Namespaces: path in the box -> content
+	Held  []string          // Namespaces: folders that only the program itself has, see HeldPath
 	Hide  []string          // paths of this machine that stay invisible even below a bind
 	Proc  bool              // Namespaces: a /proc of the box's own processes
 	Dev   bool              // Namespaces: null, zero, full, random, urandom, tty, shm
@@ -63,6 +64,14 @@ type Bind struct {
 	Writable bool
 	Optional bool // leave out what does not exist
 }
+
+// heldBase is the descriptor of the first held folder; lower ones are in use
+// while the box is built.
+const heldBase = 20
+
+// HeldPath is where the program finds Config.Held[i]. No other process of the box
+// can reach it: it is a descriptor, to be opened and then closed.
+func HeldPath(i int) string { return fmt.Sprintf("/proc/self/fd/%d", heldBase+i) }
 
 const maxConfig = 1 << 20
 

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package agent
+
+// await does not wait: the read does.
+func await() {}
