@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 
 	"lukechampine.com/blake3/bao"
 
@@ -145,4 +146,30 @@ func TestHostileHolders(t *testing.T) {
 			settled(t, s)
 		})
 	}
+}
+
+// An answer to nothing ends the stream, before it is taken for the next answer.
+func TestUnaskedAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := random(1, 1000)
+		p := newPool(t)
+		p.add("h", liar(func(_ int, m askMsg, _ wire.Stream, w *wire.Writer) bool {
+			b := answer(data, m)
+			return w.Write(kindData, b) == nil && w.Write(kindData, b) == nil
+		}))
+		x := NewExchange(memStore(t, 0), p, quiet)
+		if err := x.Fetch(ctx, mustID(t, data), "h"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		x.mu.Lock()
+		if len(x.links) != 0 {
+			t.Error("the stream is still in use")
+		}
+		x.mu.Unlock()
+		if err := x.close(); err != nil {
+			t.Error(err)
+		}
+		p.end()
+	})
 }
