@@ -34,6 +34,9 @@ func openStage(dir string) (*stage, error) {
 			return nil, errors.Join(err, root.Close())
 		}
 	}
+	if err := emptyDir(root); err != nil { // of an agent before this one, whose numbers meant other files
+		return nil, errors.Join(err, root.Close())
+	}
 	return &stage{root: root, have: make(map[uint64]error)}, nil
 }
 
@@ -151,6 +154,20 @@ func cleanPath(p string) (string, error) {
 		return "", api.Errorf(api.KindInvalid, "path %q is not clean and relative", cut(p))
 	}
 	return p, nil
+}
+
+// emptyDir removes everything in root's folder.
+func emptyDir(root *os.Root) error {
+	d, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	names, err := d.Readdirnames(-1)
+	err = errors.Join(err, d.Close())
+	for _, n := range names {
+		err = errors.Join(err, removeAll(root, n))
+	}
+	return err
 }
 
 // removeAll removes a task's directory, whatever permissions it left.

@@ -71,14 +71,5 @@ func (w *workdir) clean() error {
 		return nil
 	}
 	w.forget()
-	d, err := w.parent.Open(".")
-	if err != nil {
-		return err
-	}
-	names, err := d.Readdirnames(-1)
-	err = errors.Join(err, d.Close())
-	for _, n := range names {
-		err = errors.Join(err, removeAll(w.parent, n))
-	}
-	return err
+	return emptyDir(w.parent)
 }

@@ -29,12 +29,13 @@ func (r *rootFS) close() {
 	}
 }
 
-// clean is the guest's path below the root. os.Root takes no empty name.
+// clean is the guest's path below the root. What is opened relative to a folder
+// comes with a leading slash; the root's own name is ".".
 func clean(p string) string {
-	if p == "" {
-		return "."
+	if p = path.Clean("/" + p)[1:]; p != "" {
+		return p
 	}
-	return path.Clean(p)
+	return "."
 }
 
 // errno is err as WASI knows it. What os.Root refuses is not permitted.

@@ -23,9 +23,10 @@ const (
 )
 
 // HostUID is who the program in box name is outside: an unprivileged user of its
-// own when this process is root, else this process's user.
-func HostUID(name string) int {
-	if os.Geteuid() != 0 {
+// own when this process is root and the box has its own users, else this
+// process's user.
+func HostUID(t Tier, name string) int {
+	if os.Geteuid() != 0 || t != Namespaces {
 		return os.Geteuid()
 	}
 	h := fnv.New32a()
@@ -41,13 +42,13 @@ func Attr(t Tier, name string) *syscall.SysProcAttr {
 	root := os.Geteuid() == 0
 	gid := os.Getegid()
 	if root {
-		gid = HostUID(name)
+		gid = HostUID(t, name)
 	}
 	return &syscall.SysProcAttr{
 		Setsid: true,
 		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC |
 			unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP,
-		UidMappings:                []syscall.SysProcIDMap{{ContainerID: UID, HostID: HostUID(name), Size: 1}},
+		UidMappings:                []syscall.SysProcIDMap{{ContainerID: UID, HostID: HostUID(t, name), Size: 1}},
 		GidMappings:                []syscall.SysProcIDMap{{ContainerID: GID, HostID: gid, Size: 1}},
 		GidMappingsEnableSetgroups: root,
 		AmbientCaps:                setupCaps,

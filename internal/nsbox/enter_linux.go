@@ -35,6 +35,9 @@ func enter(c Config) error {
 		if err := closeFiles(c); err != nil {
 			return err
 		}
+		if err := dropCapabilities(); err != nil {
+			return err
+		}
 	case None:
 	default:
 		return fmt.Errorf("unknown tier %q", c.Tier)
@@ -82,6 +85,24 @@ func becomeUser() error {
 			return fmt.Errorf("taking the box's user: %w", e)
 		}
 	}
+	return dropCapabilities()
+}
+
+// dropCapabilities gives all away and sees to it that executing a program as
+// user 0 gives none back. Without any to begin with there is nothing to do.
+func dropCapabilities() error {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var have, none [2]unix.CapUserData
+	if err := unix.Capget(&head, &have[0]); err != nil {
+		return fmt.Errorf("reading capabilities: %w", err)
+	}
+	if have[0].Permitted|have[1].Permitted == 0 {
+		return nil
+	}
+	const noRoot, noRootLocked = 1 << 0, 1 << 1
+	if err := unix.Prctl(unix.PR_SET_SECUREBITS, noRoot|noRootLocked, 0, 0, 0); err != nil {
+		return fmt.Errorf("securing user 0: %w", err)
+	}
 	for c := uintptr(0); c <= 63; c++ {
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
 			if errors.Is(err, unix.EINVAL) && c > unix.CAP_BLOCK_SUSPEND {
@@ -93,8 +114,6 @@ func becomeUser() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return fmt.Errorf("clearing ambient capabilities: %w", err)
 	}
-	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var none [2]unix.CapUserData
 	if err := unix.Capset(&head, &none[0]); err != nil {
 		return fmt.Errorf("clearing capabilities: %w", err)
 	}

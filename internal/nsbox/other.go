@@ -12,7 +12,7 @@ import (
 const Supported = false
 
 // HostUID is this process's user: boxes have none of their own here.
-func HostUID(string) int { return os.Geteuid() }
+func HostUID(Tier, string) int { return os.Geteuid() }
 
 // Attr is how the helper of a box must be started.
 func Attr(Tier, string) *syscall.SysProcAttr { return nil }

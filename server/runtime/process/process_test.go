@@ -39,3 +39,9 @@ func TestNamespaces(t *testing.T) {
 	runtimetest.Run(t, runtimetest.Target{Isolated: true, Closed: true,
 		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, dir, nsbox.Namespaces) }})
 }
+
+func TestLandlock(t *testing.T) {
+	ring.Need(t, "isolation", need(t, nsbox.Landlock))
+	runtimetest.Run(t, runtimetest.Target{Closed: true,
+		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, dir, nsbox.Landlock) }})
+}

@@ -35,7 +35,7 @@ func (r Room) Stage() string { return filepath.Join(r.dir, "stage") }
 // Tmp is the box's /tmp.
 func (r Room) Tmp() string { return filepath.Join(r.dir, "tmp") }
 
-func makeRoom(parent string, id api.SandboxID) (Room, error) {
+func makeRoom(parent string, id api.SandboxID, tier nsbox.Tier) (Room, error) {
 	if !fs.ValidPath(string(id)) || strings.ContainsAny(string(id), `/\`) || id == "." {
 		return Room{}, api.Errorf(api.KindInvalid, "sandbox id %q is no name", id)
 	}
@@ -46,7 +46,7 @@ func makeRoom(parent string, id api.SandboxID) (Room, error) {
 	if err := os.Mkdir(r.dir, 0o700); err != nil {
 		return r, err
 	}
-	uid := nsbox.HostUID(string(id))
+	uid := nsbox.HostUID(tier, string(id))
 	for _, d := range []string{r.Root(), r.Work(), r.Stage(), r.Tmp()} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			return r, errors.Join(err, r.remove())

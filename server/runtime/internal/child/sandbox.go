@@ -57,7 +57,7 @@ type resident struct {
 
 // Open makes the room and starts the first agent.
 func Open(ctx context.Context, cfg Config) (*Sandbox, error) {
-	room, err := makeRoom(cfg.Dir, cfg.Spec.ID)
+	room, err := makeRoom(cfg.Dir, cfg.Spec.ID, cfg.Tier)
 	if err != nil {
 		return nil, errors.Join(err, removeGroup(cfg.Group))
 	}
