@@ -51,7 +51,7 @@ func (j *journal) take() []entry {
 	return batch
 }
 
-// journal is the goroutine that writes. A write that fails is tried again until
+// writeJournal is the goroutine that writes. A write that fails is tried again until
 // it works: until then nothing is acknowledged, so nothing is lost.
 func (e *Engine) writeJournal(ctx context.Context) {
 	for {

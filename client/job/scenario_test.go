@@ -52,7 +52,8 @@ func RestartScenario(t *testing.T, store Store, reopen func() Store) {
 }
 
 // ThroughputScenario runs n tasks that take no time on two lenders and fails
-// below floor tasks a second, which leaves room for a busy machine.
+// below floor tasks a second; floor is far below what is expected, for race
+// detectors and busy machines: what was reached is in the log.
 func ThroughputScenario(t *testing.T, name string, store Store, n int64, floor float64) {
 	a, b := newLender("a", 8), newLender("b", 8)
 	a.credit, b.credit = 4096, 4096
@@ -72,5 +73,5 @@ func ThroughputScenario(t *testing.T, name string, store Store, n int64, floor f
 }
 
 func TestThroughput(t *testing.T) {
-	ThroughputScenario(t, "memory", NewMemStore(), 50_000, 3000)
+	ThroughputScenario(t, "memory", NewMemStore(), 30_000, 300)
 }

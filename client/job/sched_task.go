@@ -2,7 +2,6 @@ package job
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -311,33 +310,6 @@ func (s *sched) lose(t *tenure, k lease.Key, a *attempt, cause api.Cause, reason
 func (s *sched) fail(k lease.Key, on api.PeerID, cause api.Cause, why string, now time.Time) {
 	s.recording(api.Task{ID: k.Task, State: api.TaskFailed, Peer: on, Attempt: k.Attempt, Failures: int(s.tasks[k.Task].fails),
 		Cause: cause, Error: why, Ended: now.UTC()}, "", k)
-}
-
-// mark notes that a machine was lost under a task and tells whether that was
-// one machine too many.
-func (s *sched) mark(id api.TaskID, n *node) bool {
-	tk := &s.tasks[id]
-	if slices.Contains(tk.killed[:tk.kills], n.index) {
-		return false
-	}
-	if int(tk.kills) == len(tk.killed) {
-		return true
-	}
-	tk.killed[tk.kills] = n.index
-	tk.kills++
-	return false
-}
-
-// unmark takes a mark back: the machine was not lost after all.
-func (s *sched) unmark(id api.TaskID, n *node) bool {
-	tk := &s.tasks[id]
-	i := slices.Index(tk.killed[:tk.kills], n.index)
-	if i < 0 {
-		return false
-	}
-	tk.kills--
-	tk.killed[i] = tk.killed[tk.kills]
-	return true
 }
 
 func exitWords(e api.Exit) string {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
@@ -256,24 +255,6 @@ func (p *plan) files() error {
 	return nil
 }
 
-// eachRendering checks every form that a path can take: two harmless values may
-// make a harmful path together, so nothing less will do.
-func (p *plan) eachRendering(what string, t *template, check func(string) string) error {
-	if !t.varies() {
-		if why := check(t.plain); why != "" {
-			return badPath(what, t.plain, why)
-		}
-		return nil
-	}
-	for task := range api.TaskID(p.array.n) {
-		path := t.render(&p.array, task)
-		if why := check(path); why != "" {
-			return badPath(fmt.Sprintf("%s of task %d", what, task), path, why)
-		}
-	}
-	return nil
-}
-
 // size makes sure that every message about the job fits its frame.
 func (p *plan) size() error {
 	n := p.stdin.bytes
@@ -328,37 +309,4 @@ func (p *plan) open(id api.LeaseID, job api.JobID, resume bool) lease.Open {
 	s := &p.spec
 	return lease.Open{Lease: id, Job: job, JobName: s.Name, Resume: resume, Runtime: s.Runtime, Module: s.Module, Image: s.Image,
 		Needs: s.Needs, Slots: int(min(p.array.n, 1<<20)), Live: s.Live, Common: p.common}
-}
-
-func badPath(what, path, why string) error {
-	return api.Errorf(api.KindInvalid, "%s %q %s", what, clip(path, 80), why).
-		WithHint("give a path below the task's directory, with /")
-}
-
-// localPath says what is wrong with a path that should stay below a directory.
-func localPath(p string) string {
-	switch {
-	case p == "":
-		return "is empty"
-	case len(p) > 4096:
-		return "is longer than 4096 bytes"
-	case strings.HasPrefix(p, "/"):
-		return "is absolute"
-	case strings.ContainsRune(p, '\\'):
-		return "holds a backslash"
-	case text(p) != nil:
-		return "is not plain text"
-	}
-	for seg := range strings.SplitSeq(p, "/") {
-		switch seg {
-		case "..":
-			return "leaves the task's directory"
-		case "", ".":
-			return "is not in its shortest form"
-		}
-	}
-	if len(p) >= 2 && p[1] == ':' {
-		return "names a drive"
-	}
-	return ""
 }

@@ -121,7 +121,7 @@ func conform(t *testing.T, s job.Store) {
 
 func TestThroughputSQLite(t *testing.T) {
 	db := openStore(t, filepath.Join(t.TempDir(), "state.db"))
-	job.ThroughputScenario(t, "sqlite", db.Jobs(), 20_000, 1500)
+	job.ThroughputScenario(t, "sqlite", db.Jobs(), 10_000, 300)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
