@@ -59,7 +59,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
+	defer func() { err = errors.Join(p.blame(err), p.stop()) }()
 	say(o.Stderr, "%d nodes are up and in one network", plan.nodes)
 
 	r := &renderer{plan: plan, pool: p, client: p.nodes[0].client, stderr: o.Stderr, width: o.Width}

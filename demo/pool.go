@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -36,6 +37,9 @@ type member struct {
 
 // startPool starts the nodes, each lending slots, and joins them. On error nothing is left.
 func startPool(ctx context.Context, plan plan, program string) (p *pool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if program == "" {
 		return nil, api.Errorf(api.KindInternal, "the demo does not know the program to start nodes with")
 	}
@@ -47,11 +51,15 @@ func startPool(ctx context.Context, plan plan, program string) (p *pool, err err
 	p = &pool{dir: dir}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.stop())
+			err = errors.Join(p.blame(err), p.stop())
 		}
 	}()
-	for i := range plan.nodes {
-		m, err := startMember(dir, fmt.Sprintf("node-%d", i+1), program)
+	ports, err := freePorts(plan.nodes)
+	if err != nil {
+		return p, err
+	}
+	for i, port := range ports {
+		m, err := startMember(dir, fmt.Sprintf("node-%d", i+1), program, port)
 		if err != nil {
 			return p, err
 		}
@@ -63,14 +71,29 @@ func startPool(ctx context.Context, plan plan, program string) (p *pool, err err
 	return p, p.join(ctx)
 }
 
-// startMember starts a node on the loopback interface that looks for nobody by itself.
-func startMember(dir, name, program string) (*member, error) {
+// freePorts finds ports that are free, all different: nodes that start at the
+// same moment would all go for the same one.
+func freePorts(n int) (ports []int, err error) {
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, api.Errorf(api.KindInternal, "no port on the loopback interface: %w", err)
+		}
+		defer ln.Close() // not before all are found
+		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// startMember starts a node on the loopback interface that looks for nobody by
+// itself. The port is a wish: should it be taken by then, the node finds another.
+func startMember(dir, name, program string, port int) (*member, error) {
 	home := filepath.Join(dir, name)
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return nil, api.Errorf(api.KindInternal, "%w", err)
 	}
 	settings, err := json.Marshal(map[string]any{
-		"name": name, "mdns": false, "listen": map[string]any{"hosts": []string{"127.0.0.1"}},
+		"name": name, "mdns": false, "listen": map[string]any{"hosts": []string{"127.0.0.1"}, "kept_port": port},
 	})
 	if err != nil {
 		return nil, err
@@ -93,7 +116,7 @@ func (m *member) ready(ctx context.Context, plan plan) error {
 			return false, err
 		}
 		m.id = st.ID
-		return true, nil
+		return len(st.Addrs) > 0, nil // it answers before it listens
 	})
 	if err != nil {
 		return err
@@ -160,7 +183,7 @@ func (m *member) until(ctx context.Context, within time.Duration, what string, a
 		}
 		select {
 		case <-m.proc.done:
-			return api.Errorf(api.KindInternal, "%s ended by itself: %s", m.name, m.proc.lastWords())
+			return errors.New("the node has ended") // blame says more
 		case <-waitCtx.Done():
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -185,6 +208,22 @@ func (p *pool) each(ctx context.Context, members []*member, do func(context.Cont
 	}
 	wg.Wait()
 	return context.Cause(ctx)
+}
+
+// blame is err in better words where a node has ended: that nobody answers is
+// only what follows from it.
+func (p *pool) blame(err error) error {
+	if err == nil || api.KindOf(err) == api.KindCanceled {
+		return err
+	}
+	for _, m := range p.nodes {
+		select {
+		case <-m.proc.done:
+			return api.Errorf(api.KindInternal, "%s ended by itself: %s", m.name, m.proc.lastWords())
+		default:
+		}
+	}
+	return err
 }
 
 // stop ends all nodes and removes their homes.
