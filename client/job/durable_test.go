@@ -110,3 +110,40 @@ func TestSubmitChecksInputs(t *testing.T) {
 		}
 	})
 }
+
+// TestFinishedIsNotSecured: while the journal cannot be written nothing is done
+// and nothing acknowledged, and a borrower that dies then finds it all again.
+func TestFinishedIsNotSecured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 4)
+		st := &brittleStore{MemStore: NewMemStore(), broken: true}
+		w := newWorld(t, st, a)
+		j := w.submit(batch(30))
+		time.Sleep(30 * time.Second)
+		ran, _, _, held := a.counts()
+		now, _ := w.e.Job(j.ID)
+		if len(ran) != 30 || held != 30 || now.Tasks.Done != 0 || now.State != api.JobRunning || !strings.Contains(now.Reason, "disk is full") {
+			t.Fatalf("%d ran, %d held, %+v", len(ran), held, now.Job)
+		}
+		w.stop() // nothing of it is in the journal
+		st.mu.Lock()
+		st.broken = false
+		st.mu.Unlock()
+		w.start()
+		if err := w.e.started(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		end := w.wait(j.ID, time.Minute)
+		if end.State != api.JobDone || len(w.results(j.ID)) != 30 {
+			t.Fatalf("ended as %+v", end)
+		}
+		for id, n := range total(a) {
+			if n != 1 {
+				t.Fatalf("task %d ran %d times", id, n)
+			}
+		}
+		time.Sleep(time.Second)
+		w.honest(a)
+		w.close()
+	})
+}
