@@ -5,12 +5,12 @@ import "sync/atomic"
 // counters count since New; the fields are the names.
 type counters struct {
 	refusedStrangers, refusedMembers, refusedStreams, joins, joinsRefused *atomic.Int64
-	probes, deaths, badGossip, reconnects                                 *atomic.Int64
+	probes, deaths, badGossip                                             *atomic.Int64
 }
 
 func newCounters() counters {
 	i := func() *atomic.Int64 { return &atomic.Int64{} }
-	return counters{i(), i(), i(), i(), i(), i(), i(), i(), i()}
+	return counters{i(), i(), i(), i(), i(), i(), i(), i()}
 }
 
 func (c counters) all() map[string]int64 {
@@ -23,6 +23,5 @@ func (c counters) all() map[string]int64 {
 		"probes":            c.probes.Load(),
 		"deaths":            c.deaths.Load(),    // peers this node's probe found dead
 		"bad_gossip":        c.badGossip.Load(), // messages that did not verify
-		"reconnects":        c.reconnects.Load(),
 	}
 }

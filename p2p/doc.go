@@ -38,7 +38,7 @@
 // admission durable and answers Admitted{statement}; Have and so on follow.
 // Any member can do this, whether or not an admin is up.
 //
-// A Hello may have 512 KiB and must come within 5 s; a stranger shares 16 slots
+// A Hello may have 512 KiB and must come within 10 s; a stranger shares 16 slots
 // with other strangers, and no more than 64 connections may be unproved at once.
 //
 // # Gossip

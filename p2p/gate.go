@@ -22,11 +22,11 @@ import (
 type networkPeer = peer.ID
 
 const (
-	strikes       = 3               // refusals within strikeTime before a node is not even answered
-	strikeTime    = time.Minute     //
-	maxRemembered = 1024            // strangers remembered
-	maxUnproven   = 64              // connections that have not proved membership yet
-	proveTime     = 5 * time.Second // to prove it
+	strikes       = 3                // refusals within strikeTime before a node is not even answered
+	strikeTime    = time.Minute      //
+	maxRemembered = 1024             // strangers remembered
+	maxUnproven   = 64               // connections that have not proved membership yet
+	proveTime     = 10 * time.Second // to prove it; busy machines are slow
 )
 
 // gater refuses connections of strangers that were refused before. It is

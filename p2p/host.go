@@ -24,7 +24,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-const dialTimeout = 5 * time.Second
+const dialTimeout = 10 * time.Second // for a dial and its handshake; machines that work are slow to answer
 
 // newHost makes a libp2p host that speaks TCP and QUIC and nothing beyond
 // identify; with no listen addresses it can only dial. It is not to be handed out: streams

@@ -183,8 +183,14 @@ func (s *session) connectTo(ctx context.Context, pid peer.ID) error {
 		}
 	}()
 	forgetBackoff(s.host, pid)
-	c, err := s.host.Network().DialPeer(ctx, pid)
+	dial, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.go_(func() { s.giveUpIfRefused(dial, pid, cancel) })
+	c, err := s.host.Network().DialPeer(dial, pid)
 	if err != nil {
+		if errors.Is(context.Cause(dial), errRefused) {
+			err = errRefused
+		}
 		return &api.Error{Kind: api.KindUnavailable, Msg: "cannot reach " + api.PeerID(pid.String()).Short(), Err: err, Hint: "is it up? `p2prc peers` shows when it was last seen"}
 	}
 	p := s.proofOf(c)
@@ -212,6 +218,15 @@ func (s *session) refuse(c network.Conn, did string, why error) {
 	if p != nil {
 		s.settle(c, p, why)
 	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			s.log.Debug("close", "err", err)
+		}
+	}()
+	if s.isMember(pid) { // slow or broken, but one of us
+		s.log.Debug("gave up a connection", "peer", string(id), "did", did, "why", why.Error())
+		return
+	}
 	s.gater.strike(pid)
 	counter, what := s.n.counters.refusedStrangers, "stranger"
 	if _, known := s.pool.table.get(id); known {
@@ -220,7 +235,4 @@ func (s *session) refuse(c network.Conn, did string, why error) {
 	counter.Add(1)
 	s.log.Warn("refused a "+what, "peer", string(id), "addr", c.RemoteMultiaddr().String(), "did", did, "why", why.Error())
 	s.n.cfg.OnEvent(api.Event{Time: s.n.cfg.now(), Type: api.EventRefused, Msg: what + " " + string(id) + " at " + c.RemoteMultiaddr().String() + ": " + why.Error()})
-	if err := c.Close(); err != nil {
-		s.log.Debug("close", "err", err)
-	}
 }

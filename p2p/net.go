@@ -82,6 +82,7 @@ func New(ctx context.Context, cfg Config) (*Net, error) {
 		}
 		cfg.Name = name
 	}
+	takeLibraryLog(cfg.Log.Handler())
 	key, err := loadOrMakeKey(filepath.Join(cfg.Dir, identityFile))
 	if err != nil {
 		return nil, homeError(err)

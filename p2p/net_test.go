@@ -91,7 +91,7 @@ func (p *peerNode) down() {
 // until waits for cond, which is looked at after every event, and now and then.
 func (p *peerNode) until(what string, cond func() bool) {
 	p.t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute) // far more than it takes; machines are busy
 	defer deadline.Stop()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()

@@ -16,6 +16,7 @@ import (
 const (
 	overlayLinks = 6                 // connections a node makes, if it has fewer
 	overlayEvery = 2 * time.Second   // how often it looks
+	lonely       = 10 * time.Second  // the longest pause before trying a peer again, with no link at all
 	silence      = 100 * time.Second // without a word: three announcements and a bit
 )
 
@@ -45,7 +46,7 @@ func (s *session) knit() {
 	now := s.n.cfg.now()
 	var good, doubtful, dead []api.PeerID
 	for _, e := range s.pool.table.list() {
-		if e.rec.ID == s.n.id || now.Before(e.retry) {
+		if e.rec.ID == s.n.id || now.Before(e.retry) && (have > 0 || now.Sub(e.tried) < lonely) {
 			continue
 		}
 		if pid, err := peer.Decode(string(e.rec.ID)); err != nil || s.proven(pid) || !s.isMember(pid) {

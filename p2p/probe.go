@@ -22,10 +22,11 @@ const pingProtocol = "/p2prc/ping/1"
 
 const (
 	pingEvery   = time.Second
-	pingTime    = time.Second     // to answer a ping on a link
-	probeTime   = 2 * time.Second // for a probe: connecting, proving, a ping
-	pingsAtOnce = 10              // links pinged per round; the others' turn comes next round
-	maxProbing  = 16              // probes under way
+	pingTime    = time.Second             // to answer a ping on a link
+	probeTime   = 2500 * time.Millisecond // for a probe: connecting, proving, a ping
+	maxPatience = 20 * time.Second        // most that is added to these when this machine itself is slow
+	pingsAtOnce = 10                      // links pinged per round; the others' turn comes next round
+	maxProbing  = 16                      // probes under way
 )
 
 // pinger keeps one ping stream of a link open. The zero value is ready.
@@ -137,15 +138,19 @@ func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Du
 func (s *session) pingLoop() {
 	t := time.NewTicker(pingEvery)
 	defer t.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-t.C:
 		case <-s.ctx.Done():
 			return
 		}
+		now := time.Now()
+		s.feelLag(now.Sub(last) - pingEvery)
+		last = now
 		for _, pid := range s.pingRound() {
 			s.go_(func() {
-				ctx, cancel := context.WithTimeout(s.ctx, pingTime)
+				ctx, cancel := context.WithTimeout(s.ctx, pingTime+s.patience())
 				defer cancel()
 				id := api.PeerID(pid.String())
 				d, err := s.pingLink(ctx, pid)
@@ -160,6 +165,23 @@ func (s *session) pingLoop() {
 			})
 		}
 	}
+}
+
+// feelLag notes how late this node's own clock ticked. A machine that cannot
+// keep its own time must not take others for dead: its patience grows at once and
+// wears off slowly.
+func (s *session) feelLag(late time.Duration) {
+	old := time.Duration(s.lag.Load())
+	s.lag.Store(int64(max(late, old*3/4, 0)))
+}
+
+// patience is what is added to the times that others have to answer.
+func (s *session) patience() time.Duration {
+	lag := time.Duration(s.lag.Load())
+	if lag < 50*time.Millisecond {
+		return 0
+	}
+	return min(10*lag, maxPatience)
 }
 
 func (s *session) pingRound() []peer.ID {
@@ -236,7 +258,7 @@ func (s *session) probeSoon(id api.PeerID) {
 		return
 	}
 	s.go_(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, probeTime)
+		ctx, cancel := context.WithTimeout(s.ctx, probeTime+s.patience())
 		defer cancel()
 		if _, err := s.probe(ctx, id); err != nil && s.ctx.Err() == nil {
 			s.log.Debug("probe failed", "peer", string(id), "err", err)

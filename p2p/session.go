@@ -33,6 +33,7 @@ type session struct {
 	hellos chan struct{} // slots for hellos of strangers
 
 	digest    atomic.Uint64 // see redigest
+	lag       atomic.Int64  // nanoseconds; see feelLag
 	outrunSeq atomic.Uint64 // of the newest own record anybody has
 
 	ctx    context.Context // ends all that the session started

@@ -52,6 +52,7 @@ const leaseProtocol = "/p2prc/lease/1"
 func TestStrangerSpeaksNothingElse(t *testing.T) {
 	for _, name := range append(pubsub.GossipSubDefaultProtocols, pingProtocol, leaseProtocol, "/ipfs/ping/1.0.0", "/ipfs/id/push/1.0.0") {
 		t.Run(string(name), func(t *testing.T) {
+			t.Parallel()
 			p := newNode(t, "p")
 			served := make(chan struct{}, 10)
 			p.Handle(leaseProtocol, func(context.Context, api.Caller, wire.Stream) { served <- struct{}{} })

@@ -107,7 +107,8 @@ func (s *session) endHandlers(pid peer.ID) {
 // OpenStream opens a stream to a member, connecting first where needed. Errors:
 // KindNotFound for who is not known as a member, KindDenied for one that was revoked or that
 // refuses us, KindUnavailable and KindTimeout when it cannot be reached (trying again
-// may help), KindUnsupported when it does not speak the protocol.
+// may help), KindUnsupported when it does not speak the protocol. To a peer that is
+// going away at this moment a stream may open and fail at its first read.
 func (n *Net) OpenStream(ctx context.Context, id api.PeerID, protocol string) (wire.Stream, error) {
 	s := n.session()
 	if s == nil {

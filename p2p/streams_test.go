@@ -54,6 +54,7 @@ func TestStreamsBetweenMembers(t *testing.T) {
 		t.Errorf("a stream to itself: %v", err)
 	}
 	b.down()
+	a.until("knows that it is gone", func() bool { return a.sees(b, api.PeerDead) })
 	_, err = a.OpenStream(t.Context(), b.ID(), "/test/echo/1")
 	if k := api.KindOf(err); k != api.KindUnavailable && k != api.KindTimeout {
 		t.Errorf("a stopped peer: %v", err)

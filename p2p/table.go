@@ -18,7 +18,8 @@ type entry struct {
 	seen    time.Time
 	dirty   bool // differs from the store
 
-	retry time.Time // after failed dials: not before then
+	tried time.Time // when a probe last failed
+	retry time.Time // not before then the next
 	fails int
 }
 
@@ -119,7 +120,7 @@ func (t *table) bury(id api.PeerID, now time.Time) bool {
 		return false
 	}
 	e.fails = min(e.fails+1, 8)
-	e.retry = now.Add(min(time.Second<<e.fails, 2*time.Minute))
+	e.tried, e.retry = now, now.Add(min(time.Second<<e.fails, 2*time.Minute))
 	changed := e.state != api.PeerDead
 	e.state = api.PeerDead
 	return changed
