@@ -2,7 +2,6 @@ package process
 
 import (
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 
@@ -14,11 +13,7 @@ import (
 
 func newRuntime(t testing.TB, dir string, tier nsbox.Tier) *Runtime {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return New(Config{Agent: []string{exe, "agent"}, Dir: dir, Home: dir, Log: slog.New(slog.DiscardHandler), Tier: tier})
+	return New(Config{Agent: self(), Dir: dir, Home: dir, Log: slog.New(slog.DiscardHandler), Tier: tier})
 }
 
 // need tells why a tier cannot be had here, empty if it can.
@@ -36,12 +31,23 @@ func need(t *testing.T, tier nsbox.Tier) string {
 
 func TestNamespaces(t *testing.T) {
 	ring.Need(t, "isolation", need(t, nsbox.Namespaces))
-	runtimetest.Run(t, runtimetest.Target{Isolated: true, Closed: true,
+	runtimetest.Run(t, runtimetest.Target{Isolated: true, Closed: true, Node: node(nsbox.Namespaces),
 		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, dir, nsbox.Namespaces) }})
 }
 
 func TestLandlock(t *testing.T) {
 	ring.Need(t, "isolation", need(t, nsbox.Landlock))
-	runtimetest.Run(t, runtimetest.Target{Closed: true,
+	runtimetest.Run(t, runtimetest.Target{Closed: true, Node: node(nsbox.Landlock),
 		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, dir, nsbox.Landlock) }})
+}
+
+// TestNone is what holds where the system offers no box: limits, kills and
+// accounts, but no protection.
+func TestNone(t *testing.T) {
+	runtimetest.Run(t, runtimetest.Target{Node: node(nsbox.None),
+		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, dir, nsbox.None) }})
+	info, err := newRuntime(t, t.TempDir(), nsbox.None).Probe(t.Context())
+	if err != nil || info.Isolation != "none" || !info.Available {
+		t.Errorf("%+v %v", info, err)
+	}
 }

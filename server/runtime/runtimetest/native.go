@@ -70,7 +70,9 @@ func (s *suite) shell(t *testing.T) {
 	// A closed folder, a pipe and a changed directory hinder nobody afterwards.
 	r = b.exec(t, runtime.Command{Args: []string{"sh", "-c", "mkdir -p shut/in; touch shut/in/f; mkfifo p.out; ln -s /etc/passwd l.out; chmod 0 shut; touch kept; chmod 0500 ."}, Outputs: []string{"**"}})
 	r.want(t, "")
-	r.wantFiles(t, map[string]string{"kept": ""})
+	if s.Closed { // else the agent may be a user whom no permission stops
+		r.wantFiles(t, map[string]string{"kept": ""})
+	}
 	r = b.exec(t, runtime.Command{Args: []string{"sh", "-c", "ls -A; touch ok"}})
 	r.want(t, "")
 	// A background child does not hold its task up.

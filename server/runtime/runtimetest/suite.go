@@ -28,6 +28,8 @@ type Target struct {
 	Isolated bool
 	// Closed: guests cannot reach files beyond their own and the system's.
 	Closed bool
+	// Node is a command that makes a runtime below dir and calls [Node] with it.
+	Node func(dir string) []string
 }
 
 // Run runs the whole suite.
@@ -39,6 +41,7 @@ func Run(t *testing.T, target Target) {
 		"LimitWall": s.limitWall, "LimitCPU": s.limitCPU, "LimitOutput": s.limitOutput, "LimitDisk": s.limitDisk, "LimitMemory": s.limitMemory,
 		"Cancel": s.cancel, "Pause": s.pause, "PauseStopsTheClock": s.pauseClock, "Close": s.close, "CloseWhilePaused": s.closePaused,
 		"Usage": s.usage, "Recover": s.recover, "Concurrent": s.concurrent, "EscapeByPath": s.escapeByPath, "BadPaths": s.badPaths,
+		"NodeKilled": s.nodeKilled,
 	} {
 		t.Run(name, f)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,16 +19,12 @@ import (
 // BenchmarkExec is the floor of the wasm runtime: a tiny module, a fresh
 // instance and directory per task, nothing around it.
 func BenchmarkExec(b *testing.B) {
-	exe, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
 	dir := b.TempDir()
 	module := filepath.Join(dir, "echo.wasm")
 	if err := os.WriteFile(module, runtimetest.EchoModule(), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	r := New(Config{Agent: []string{exe, "agent"}, Dir: dir, CacheDir: filepath.Join(dir, "cache"), Log: slog.New(slog.DiscardHandler)})
+	r := newRuntime(b, dir, filepath.Join(dir, "cache"), "")
 	for _, n := range []int{1, 2} {
 		b.Run(fmt.Sprintf("sandboxes=%d", n), func(b *testing.B) {
 			var boxes []runtime.Sandbox

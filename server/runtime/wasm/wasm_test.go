@@ -2,7 +2,6 @@ package wasm
 
 import (
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,16 +14,12 @@ import (
 
 func newRuntime(t testing.TB, dir, cache string, tier nsbox.Tier) *Runtime {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return New(Config{Agent: []string{exe, "agent"}, Dir: dir, CacheDir: cache, Log: slog.New(slog.DiscardHandler), Tier: tier})
+	return New(Config{Agent: self(), Dir: dir, CacheDir: cache, Log: slog.New(slog.DiscardHandler), Tier: tier})
 }
 
 func conformance(t *testing.T, tier nsbox.Tier) {
 	cache := filepath.Join(t.TempDir(), "cache") // one for all: compiling takes a second
-	runtimetest.Run(t, runtimetest.Target{Wasm: true, Closed: true,
+	runtimetest.Run(t, runtimetest.Target{Wasm: true, Closed: true, Node: node(tier),
 		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, dir, cache, tier) }})
 }
 
