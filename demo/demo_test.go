@@ -3,14 +3,18 @@ package demo
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"image"
 	"image/color"
 	"image/gif"
 	"image/png"
 	"io"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -303,6 +307,52 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	if len(left) > 0 {
 		t.Errorf("left in the temporary folder: %v", left)
+	}
+}
+
+// TestUpload sends a scene of the user's to a node that only counts.
+func TestUpload(t *testing.T) {
+	dir := t.TempDir()
+	var got [][]byte
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		b, err := io.ReadAll(req.Body)
+		if err != nil || req.Method != http.MethodPost || req.URL.Path != "/v1/blobs" {
+			t.Errorf("%s %s: %v", req.Method, req.URL, err)
+		}
+		got = append(got, b)
+		json.NewEncoder(w).Encode(api.BlobInfo{ID: api.BlobID{byte(len(got))}, Size: int64(len(b))})
+	}))
+	defer node.Close()
+	defer node.CloseClientConnections()
+	name := filepath.Join(dir, "mine.obj")
+	if err := os.WriteFile(name, []byte("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sc, err := loadScene(name, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Options{Frames: 3, Size: "32x16", Samples: 5}.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &renderer{plan: p, client: api.NewHTTPClient(node.URL, node.Client())}
+	if err := r.upload(t.Context(), []byte("module"), sc); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || string(got[0]) != "module" || !strings.HasPrefix(string(got[1]), "v 0 0 0") {
+		t.Errorf("uploaded %q", got)
+	}
+	want := api.JobSpec{
+		Name: "demo", Runtime: api.RuntimeWasm, Module: api.BlobID{1},
+		Command: strings.Fields("render -scene scene.obj -frame {frame} -frames 3 -size 32x16 -samples 5 -out frame-{frame}.png"),
+		Each:    []api.Axis{{Name: "frame", To: 2, Width: 4}},
+		Inputs:  []api.Input{{Path: "scene.obj", Blob: api.BlobID{2}, Size: 32}},
+		Outputs: []string{"frame-*.png"},
+		Needs:   api.Resources{CPU: 1, Memory: 128<<20 + 300},
+	}
+	if !reflect.DeepEqual(r.spec, want) {
+		t.Errorf("the job is\n%+v, want\n%+v", r.spec, want)
 	}
 }
 

@@ -36,6 +36,12 @@ const (
 func writeSheet(name string, frames []image.Image) error {
 	size := frames[0].Bounds()
 	columns := int(math.Ceil(math.Sqrt(float64(len(frames)) * float64(size.Dy()) / float64(size.Dx()) * 4 / 3)))
+	for _, c := range [3]int{columns, columns + 1, columns - 1} { // without a gap at the end, if one of these does
+		if c > 0 && len(frames)%c == 0 {
+			columns = c
+			break
+		}
+	}
 	columns = min(len(frames), max(1, columns))
 	rows := (len(frames) + columns - 1) / columns
 	w := max(1, min(size.Dx(), sheetWidth/columns-sheetGap))

@@ -34,7 +34,7 @@ func (r *renderer) upload(ctx context.Context, module []byte, sc *scene) error {
 		if err != nil {
 			return api.BlobInfo{}, api.Errorf(api.KindInvalid, "the scene cannot be read: %w", err)
 		}
-		info, err := r.client.PutBlob(ctx, in)
+		info, err := r.client.PutBlob(ctx, struct{ io.Reader }{in}) // HTTP would close it too
 		return info, errors.Join(err, in.Close())
 	}
 	program, err := put(file{bytes: module})
