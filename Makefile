@@ -33,6 +33,7 @@ race: $(MODULE) ## tests with the race detector, failing where it cannot run
 lint: ## gofmt, vet for every system we ship to, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "error: run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
 	@for os in linux darwin windows; do for arch in amd64 arm64; do \
 		echo "vet $$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) vet ./cmd/... ./node/... ./abstractions/... || exit 1; done; done
 
