@@ -51,9 +51,9 @@ func TestAnswersThatAreNotOurs(t *testing.T) {
 		h    http.HandlerFunc
 		kind Kind
 	}{
-		"html 404":   {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "<h1>no</h1>", 404) }, KindUnsupported},
-		"html 403":   {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 403) }, KindDenied},
-		"html 502":   {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 502) }, KindUnavailable},
+		"html 404":   {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "<h1>no</h1>", http.StatusNotFound) }, KindUnsupported},
+		"html 403":   {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusForbidden) }, KindDenied},
+		"html 502":   {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusBadGateway) }, KindUnavailable},
 		"not json":   {func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello") }, KindCorrupt},
 		"other json": {func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"peers":"many"}`) }, KindCorrupt},
 		"cut off": {func(w http.ResponseWriter, r *http.Request) {

@@ -155,7 +155,8 @@ func TestUnaskedAnswer(t *testing.T) {
 		p := newPool(t)
 		p.add("h", liar(func(_ int, m askMsg, _ wire.Stream, w *wire.Writer) bool {
 			b := answer(data, m)
-			return w.Write(kindData, b) == nil && w.Write(kindData, b) == nil
+			twice := w.Buffer(kindData, b) == nil
+			return twice && w.Write(kindData, b) == nil
 		}))
 		x := NewExchange(memStore(t, 0), p, quiet)
 		if err := x.Fetch(ctx, mustID(t, data), "h"); err != nil {

@@ -73,11 +73,11 @@ type loan struct {
 
 // common is the state of the inputs that all tasks of a lease share.
 type common struct {
-	busy, done bool
-	files      []runtime.File
-	bytes      int64
-	env        []string
-	fault      string // what is wrong with them, if that is the job's own doing
+	done  bool
+	files []runtime.File
+	bytes int64
+	env   []string
+	fault string // what is wrong with them, if that is the job's own doing
 }
 
 // attemptState is where an attempt is.

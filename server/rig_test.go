@@ -128,7 +128,6 @@ type borrower struct {
 	served chan struct{} // closed when ServeLease returned
 	log    func(dir string, kind wire.Kind, body []byte)
 
-	mu   sync.Mutex
 	kept []frame // read while something else was expected
 }
 

@@ -40,9 +40,8 @@ type Server struct {
 	infos   map[api.RuntimeName]api.RuntimeInfo
 	state   api.LendState // open, paused or draining
 	reason  string
-	paused  time.Time // since when
-	down    bool      // Run is stopping
-	up      bool      // Run serves
+	down    bool // Run is stopping
+	up      bool // Run serves
 	loans   map[api.LeaseID]*loan
 	peers   map[api.PeerID]*peer
 	slots   map[api.SandboxID]*slot

@@ -86,7 +86,6 @@ func (s *Server) bury(l *loan) {
 // meter is what a slot was seen to use. Server.mu guards it.
 type meter struct {
 	at      time.Time     // when rate was worked out
-	then    time.Duration // used until at
 	cpu     time.Duration // used since it was opened
 	charged time.Duration // of it, in the ledger already
 	rate    float64       // cores, over the last interval

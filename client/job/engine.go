@@ -106,8 +106,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	close(e.ready)
 	e.loop(ctx)
 	cancel()
-	e.mu.Lock() // nobody starts a lease after this
-	e.mu.Unlock()
+	e.mu.Lock()
+	e.mu.Unlock() //lint:ignore SA2001 whoever held it saw no end of ctx; nobody starts a lease after this
 	e.work.Wait()
 	own.Wait()
 	return nil

@@ -36,7 +36,6 @@ type simStep struct {
 	key   lease.Key
 	ack   []lease.Key
 	kind  actionKind
-	then  func()
 }
 
 type simLender struct {
