@@ -1,9 +1,6 @@
 package p2p
 
 import (
-	"fmt"
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -20,8 +17,6 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/libp2p/go-libp2p/x/rate"
 	"github.com/multiformats/go-multiaddr"
-
-	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
 const dialTimeout = 10 * time.Second // for a dial and its handshake; machines that work are slow to answer
@@ -106,94 +101,6 @@ func rankDials(addrs []multiaddr.Multiaddr) []network.AddrDelay {
 		out[i].Delay -= least
 	}
 	return out
-}
-
-// listenAddrs decides where to listen. Addresses that the owner set are taken as
-// they are; else the preferred port if TCP and UDP have it free, else one that is free.
-func listenAddrs(set []string, port int) (addrs []string, got int, err error) {
-	if len(set) > 0 {
-		return set, port, nil
-	}
-	const tries = 20
-	if !portFree(port) {
-		port = 0
-	}
-	for range tries {
-		if port != 0 {
-			break
-		}
-		l, err := net.Listen("tcp", ":0")
-		if err != nil {
-			return nil, 0, err
-		}
-		p := l.Addr().(*net.TCPAddr).Port
-		if err := l.Close(); err != nil {
-			return nil, 0, err
-		}
-		if portFree(p) {
-			port = p
-		}
-	}
-	if port == 0 {
-		return nil, 0, api.Errorf(api.KindUnavailable, "no port is free for both TCP and UDP")
-	}
-	for _, ip := range []string{"/ip4/0.0.0.0", "/ip6/::"} {
-		addrs = append(addrs, fmt.Sprintf("%s/tcp/%d", ip, port), fmt.Sprintf("%s/udp/%d/quic-v1", ip, port))
-	}
-	return addrs, port, nil
-}
-
-func portFree(port int) bool {
-	addr := net.JoinHostPort("", strconv.Itoa(port))
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return false
-	}
-	u, err := net.ListenPacket("udp", addr)
-	if err != nil {
-		return l.Close() != nil
-	}
-	return l.Close() == nil && u.Close() == nil
-}
-
-// checkListen is KindConflict when an address that the owner set is not listened on: libp2p is content with one of them.
-func checkListen(h host.Host, set []string) error {
-	for _, s := range set {
-		want, err := multiaddr.NewMultiaddr(s)
-		if err != nil {
-			return api.Errorf(api.KindInvalid, "%q is not a listen address: %w", s, err).WithHint("write it like /ip4/0.0.0.0/tcp/4001")
-		}
-		if !listens(h, want) {
-			return api.Errorf(api.KindConflict, "cannot listen on %s: it is taken, or not of this machine", s).WithHint("stop what uses it, or set another port")
-		}
-	}
-	return nil
-}
-
-func listens(h host.Host, want multiaddr.Multiaddr) bool {
-	for _, have := range h.Network().ListenAddresses() {
-		if have.Equal(want) {
-			return true
-		}
-		// Port 0 became some other one; the rest must be the same.
-		if samePath(have, want) {
-			return true
-		}
-	}
-	return false
-}
-
-func samePath(have, want multiaddr.Multiaddr) bool {
-	if len(have) != len(want) {
-		return false
-	}
-	for i := range want {
-		port := want[i].Protocol().Code == multiaddr.P_TCP || want[i].Protocol().Code == multiaddr.P_UDP
-		if have[i].Protocol().Code != want[i].Protocol().Code || (have[i].Value() != want[i].Value() && (!port || want[i].Value() != "0")) {
-			return false
-		}
-	}
-	return true
 }
 
 // forgetBackoff lets the next dial go out at once: our own schedule says when to try.

@@ -25,17 +25,19 @@ const DefaultPort = 4001
 
 // Config is what a Net is made of.
 type Config struct {
-	Dir      string           // the home; keys are kept in it
-	Listen   []string         // multiaddrs to listen on exactly; empty: all addresses, on Port
-	Port     int              // preferred port for TCP and QUIC where Listen is empty; DefaultPort if 0; another free one is taken if it is not free
-	Name     string           // shown to others; the host name if empty
-	Version  string           // of the program
-	Features []string         // protocol ids and feature names
-	Store    Store            // required
-	MDNS     bool             // find members on the local network
-	Log      *slog.Logger     // required
-	OnEvent  func(api.Event)  // may be nil; called without locks held, must not block for long
-	now      func() time.Time // for tests of clocks
+	Dir       string           // the home; keys are kept in it
+	Listen    []string         // multiaddrs to listen on exactly; empty: Hosts, on Port
+	Hosts     []string         // IP addresses to listen on; all of the machine if empty
+	Port      int              // for TCP and QUIC; DefaultPort if 0
+	FixedPort bool             // Port and no other: KindConflict when it is taken; else another free one is taken
+	Name      string           // shown to others; the host name if empty
+	Version   string           // of the program
+	Features  []string         // protocol ids and feature names
+	Store     Store            // required
+	MDNS      bool             // find members on the local network
+	Log       *slog.Logger     // required
+	OnEvent   func(api.Event)  // may be nil; called without locks held, must not block for long
+	now       func() time.Time // for tests of clocks
 }
 
 // HandlerFunc serves one stream of a member. ctx ends with the node, with the

@@ -71,22 +71,15 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	n.mu.Lock()
 	p, port := n.pool, n.port
 	n.mu.Unlock()
-	listen, port, err := listenAddrs(n.cfg.Listen, port)
-	if err != nil {
-		return nil, err
-	}
 	s := &session{n: n, pool: p, gater: newGater(n.cfg.now), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1), behind: make(chan peer.ID, 1),
 		hellos: make(chan struct{}, 16), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	if s.host, err = newHost(n.key, listen, s.gater); err != nil {
+	var err error
+	if s.host, port, err = n.openHost(s.gater, port); err != nil {
 		s.cancel()
-		return nil, &api.Error{Op: "listen", Kind: api.KindConflict, Msg: "cannot start the host", Err: err, Hint: "is the port taken? set another one"}
+		return nil, err
 	}
-	err = checkListen(s.host, n.cfg.Listen)
-	if err == nil {
-		s.gossip, err = newGossip(s)
-	}
-	if err == nil {
+	if s.gossip, err = newGossip(s); err == nil {
 		s.redigest()
 		err = s.seal() // the first hello already carries the record
 	}

@@ -386,9 +386,21 @@ func TestSummaries(t *testing.T) {
 	}
 }
 
+func fixedKey(t testing.TB, seed byte) (crypto.PrivKey, api.PeerID) {
+	k, err := KeyOf([32]byte{seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := IDOf(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, api.PeerID(id)
+}
+
 func FuzzStatement(f *testing.F) {
-	netKey, id := key(f)
-	node, nodeID := key(f)
+	netKey, id := fixedKey(f, 1) // the same in every worker
+	node, nodeID := fixedKey(f, 2)
 	now := time.UnixMilli(1_800_000_000_000)
 	grant, err := Sign(&Grant{Network: api.NetworkID(id), Node: nodeID, Role: api.RoleAdmin, Time: now.UnixMilli(), Expires: now.Add(time.Hour).UnixMilli()}, netKey)
 	if err != nil {

@@ -1,0 +1,131 @@
+package p2p
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/multiformats/go-multiaddr"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// portTries is how many free ports are tried before there seems to be none.
+const portTries = 20
+
+// openHost listens where the owner said, or on the first port that TCP and UDP
+// both get: asking whether a port is free and taking it later would let two
+// nodes that start together take the same one.
+func (n *Net) openHost(g *gater, port int) (host.Host, int, error) {
+	if len(n.cfg.Listen) > 0 {
+		h, err := hostAt(n.key, n.cfg.Listen, g)
+		return h, port, err
+	}
+	hosts := n.cfg.Hosts
+	if len(hosts) == 0 {
+		hosts = allHosts()
+	}
+	var last error
+	for range portTries {
+		h, err := hostAt(n.key, addrsAt(hosts, port), g)
+		if err == nil {
+			return h, port, nil
+		}
+		if n.cfg.FixedPort || api.KindOf(err) != api.KindConflict {
+			return nil, 0, err
+		}
+		last = cmp.Or(last, err)
+		if port, err = freePort(hosts[0]); err != nil {
+			return nil, 0, errors.Join(last, err)
+		}
+	}
+	return nil, 0, last
+}
+
+// hostAt is a host that listens on every one of the addresses: libp2p alone is
+// content with one of them. KindConflict where one is taken.
+func hostAt(key crypto.PrivKey, listen []string, g *gater) (host.Host, error) {
+	h, err := newHost(key, listen, g)
+	if err != nil {
+		return nil, &api.Error{Op: "listen", Kind: api.KindConflict, Msg: fmt.Sprintf("cannot listen on %s", strings.Join(listen, ", ")), Err: err,
+			Hint: "stop what uses the port, or set another one: p2prc config set listen.port"}
+	}
+	if err := checkListen(h, listen); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// allHosts is every address of the machine.
+func allHosts() []string {
+	hosts := []string{"0.0.0.0"}
+	if l, err := net.Listen("tcp6", "[::]:0"); err == nil {
+		hosts = append(hosts, "::")
+		_ = l.Close() // it only showed that there is IPv6
+	}
+	return hosts
+}
+
+func addrsAt(hosts []string, port int) (addrs []string) {
+	for _, h := range hosts {
+		family := "ip4"
+		if strings.Contains(h, ":") {
+			family = "ip6"
+		}
+		addrs = append(addrs, fmt.Sprintf("/%s/%s/tcp/%d", family, h, port), fmt.Sprintf("/%s/%s/udp/%d/quic-v1", family, h, port))
+	}
+	return addrs
+}
+
+// freePort is a port that was free for TCP a moment ago.
+func freePort(host string) (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return 0, api.Errorf(api.KindUnavailable, "no port is free on %s: %w", host, err)
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+// checkListen is KindConflict when an address that was asked for is not listened on.
+func checkListen(h host.Host, set []string) error {
+	for _, s := range set {
+		want, err := multiaddr.NewMultiaddr(s)
+		if err != nil {
+			return api.Errorf(api.KindInvalid, "%q is not a listen address: %w", s, err).WithHint("write it like /ip4/0.0.0.0/tcp/4001")
+		}
+		if !listens(h, want) {
+			return api.Errorf(api.KindConflict, "cannot listen on %s: it is taken, or not of this machine", s).WithHint("stop what uses it, or set another port: p2prc config set listen.port")
+		}
+	}
+	return nil
+}
+
+func listens(h host.Host, want multiaddr.Multiaddr) bool {
+	for _, have := range h.Network().ListenAddresses() {
+		if have.Equal(want) {
+			return true
+		}
+		// Port 0 became some other one; the rest must be the same.
+		if samePath(have, want) {
+			return true
+		}
+	}
+	return false
+}
+
+func samePath(have, want multiaddr.Multiaddr) bool {
+	if len(have) != len(want) {
+		return false
+	}
+	for i := range want {
+		port := want[i].Protocol().Code == multiaddr.P_TCP || want[i].Protocol().Code == multiaddr.P_UDP
+		if have[i].Protocol().Code != want[i].Protocol().Code || (have[i].Value() != want[i].Value() && (!port || want[i].Value() != "0")) {
+			return false
+		}
+	}
+	return true
+}
