@@ -76,10 +76,12 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 		}
 		e.journal.add(en)
 	case actChanged:
+		r.over.Store(!r.sched.ended.IsZero()) // a retry undoes the end
 		e.save(r, now)
 		e.tell(r, now)
 	case actEnded:
 		r.over.Store(true)
+		r.wakeFollowers() // canceled tasks have no row to wake them
 		e.save(r, now)
 		e.tell(r, now)
 	}

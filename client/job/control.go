@@ -86,43 +86,35 @@ func (e *Engine) Cancel(ctx context.Context, id api.JobID, reason string) error 
 }
 
 // Retry puts a job's failed and canceled tasks back, with all their retries, and
-// tells how many. A job that had ended runs again.
+// tells how many. A job that had ended runs again. KindNotFound if there is none.
 func (e *Engine) Retry(ctx context.Context, id api.JobID) (int64, error) {
-	if err := e.revive(ctx, id); err != nil {
-		return 0, err
-	}
-	var n int64
-	err := e.change(ctx, id, func(s *sched, now time.Time) error {
-		n = s.onRetry(now)
-		return nil
-	})
-	return n, err
-}
-
-// revive gives an ended job its scheduler back.
-func (e *Engine) revive(ctx context.Context, id api.JobID) error {
 	if err := e.started(ctx); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	j := e.past[id]
-	e.mu.Unlock()
-	if j == nil {
-		return nil // it has one, or does not exist: change will say so
-	}
-	r, err := e.rebuild(ctx, j)
-	if err != nil {
-		return err
+		return 0, err
 	}
 	peers := e.cfg.Peers.Peers()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.past[id] == j { // nobody else was faster
-		delete(e.past, id)
-		e.runs[id] = r
-		r.sched.onPeers(peers, time.Now())
+	for e.runs[id] == nil { // an ended job is given its scheduler back
+		j := e.past[id]
+		e.mu.Unlock()
+		if j == nil {
+			return 0, noJob(id)
+		}
+		r, err := e.rebuild(ctx, j)
+		if err != nil {
+			return 0, err
+		}
+		e.mu.Lock()
+		if e.past[id] == j { // nobody else was faster
+			delete(e.past, id)
+			e.runs[id] = r
+			r.sched.onPeers(peers, time.Now())
+		}
 	}
-	return nil
+	r, now := e.runs[id], time.Now()
+	n := r.sched.onRetry(now)
+	e.apply(r, now)
+	e.mu.Unlock()
+	return n, e.barrier(ctx)
 }
 
 // Remove forgets an ended job: its results, and the hold on its blobs.

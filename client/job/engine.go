@@ -229,13 +229,18 @@ func (e *Engine) progress(r *run, now time.Time) {
 // taskEnded makes an event of a recorded result.
 func (e *Engine) taskEnded(r *run, row api.Task, now time.Time) {
 	r.live.end(row)
-	close(r.bump)
-	r.bump = make(chan struct{})
+	r.wakeFollowers()
 	if row.State == api.TaskDone && r.sched.meter.rate(now) > quietAbove {
 		return
 	}
 	row.Each = r.plan.array.values(row.ID)
 	e.emit(api.Event{Time: now.UTC(), Type: api.EventTask, JobID: r.id, Task: &row})
+}
+
+// wakeFollowers lets those that follow a task look whether it has ended.
+func (r *run) wakeFollowers() {
+	close(r.bump)
+	r.bump = make(chan struct{})
 }
 
 func (e *Engine) emit(ev api.Event) {

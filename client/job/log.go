@@ -122,7 +122,7 @@ func (l *liveOutput) since(p *livePieces, n int) ([]lease.Output, int, <-chan st
 
 // Log gives a task's stdout and stderr in pieces: of a task that has ended the
 // whole, of a running one what has been seen of it (jobs submitted with live
-// only). With follow it waits for the task's end and completes what was missing;
+// only), of a canceled one nothing more. With follow it waits for the task's end and completes what was missing;
 // KindConflict when pieces got lost on the way, so that the whole cannot be
 // completed: ask again without follow. An error of fn ends it and is returned.
 func (e *Engine) Log(ctx context.Context, id api.JobID, task api.TaskID, follow bool, fn func(api.LogChunk) error) error {
@@ -191,7 +191,7 @@ func (f *follower) piece(o lease.Output) error {
 // finish passes on what the result has beyond what was seen.
 func (f *follower) finish(ctx context.Context) error {
 	t, err := f.e.Task(ctx, f.id, f.task)
-	if err != nil {
+	if err != nil || t.State == api.TaskCanceled { // canceled: there is no result to complete it from
 		return err
 	}
 	for _, s := range []struct {
