@@ -143,22 +143,3 @@ func TestPortNobodySetIsKept(t *testing.T) {
 		t.Errorf("moved from %d to %d", port, again.net.Port())
 	}
 }
-
-func TestListenSettings(t *testing.T) {
-	for _, c := range []struct {
-		in    config.Listen
-		addrs string
-		port  int
-	}{
-		{config.Listen{}, "", 4001},
-		{config.Listen{Kept: 5000}, "", 5000},
-		{config.Listen{Port: 6000}, "/ip4/0.0.0.0/tcp/6000 /ip4/0.0.0.0/udp/6000/quic-v1 /ip6/::/tcp/6000 /ip6/::/udp/6000/quic-v1", 6000},
-		{config.Listen{Port: 6000, Hosts: []string{"127.0.0.1"}}, "/ip4/127.0.0.1/tcp/6000 /ip4/127.0.0.1/udp/6000/quic-v1", 6000},
-		{config.Listen{Port: 6000, Hosts: []string{"::1"}}, "/ip6/::1/tcp/6000 /ip6/::1/udp/6000/quic-v1", 6000},
-	} {
-		addrs, port := listen(c.in)
-		if strings.Join(addrs, " ") != c.addrs || port != c.port {
-			t.Errorf("%+v: %v, %d", c.in, addrs, port)
-		}
-	}
-}

@@ -3,11 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"net"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -25,47 +21,12 @@ func Features() []string { return []string{PeersDoor, blob.Protocol, lease.Proto
 func (n *Node) openNet(ctx context.Context) (*p2p.Net, error) {
 	cfg := n.config.Get()
 	cfg.Listen.Port = cmp.Or(n.opts.Port, cfg.Listen.Port)
-	conf := p2p.Config{
+	ports, fixed := cfg.Listen.Ports()
+	return p2p.New(ctx, p2p.Config{
 		Dir: n.home.dir, Name: cfg.Name, Version: n.opts.Version, Features: Features(), Store: networkStore{n.store.Membership(), n.store.Peers()},
-		MDNS: cfg.MDNS, Log: n.log.With("part", "p2p"), OnEvent: n.onNetEvent, Listen: n.opts.Listen,
-	}
-	if len(conf.Listen) == 0 {
-		conf.Listen, conf.Port = listen(cfg.Listen)
-	}
-	return p2p.New(ctx, conf)
-}
-
-// listen is what the settings say as multiaddrs, or, where p2p may choose, the
-// port to prefer.
-func listen(l config.Listen) (addrs []string, port int) {
-	ports, fixed := l.Ports()
-	if !fixed && len(l.Hosts) == 0 {
-		return nil, ports[0]
-	}
-	hosts := l.Hosts
-	if len(hosts) == 0 {
-		hosts = []string{"0.0.0.0", "::"}
-	}
-	port = ports[0]
-	if !fixed && !free(hosts[0], port) {
-		port = 0
-	}
-	for _, h := range hosts {
-		family := "ip4"
-		if strings.Contains(h, ":") {
-			family = "ip6"
-		}
-		addrs = append(addrs, fmt.Sprintf("/%s/%s/tcp/%d", family, h, port), fmt.Sprintf("/%s/%s/udp/%d/quic-v1", family, h, port))
-	}
-	return addrs, port
-}
-
-func free(host string, port int) bool {
-	ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	return ln.Close() == nil
+		MDNS: cfg.MDNS, Log: n.log.With("part", "p2p"), OnEvent: n.onNetEvent,
+		Listen: n.opts.Listen, Hosts: cfg.Listen.Hosts, Port: ports[0], FixedPort: fixed,
+	})
 }
 
 // keepPort remembers the port this node took, so that peers find it where it
@@ -117,12 +78,21 @@ func (n *Node) nameOf(id api.PeerID) string {
 	return p.Name
 }
 
+// listenPatience is how long an invite waits for the node to listen: its token
+// names the addresses at which the node can be met.
+const listenPatience = 5 * time.Second
+
 // members is the membership for the API.
 type members struct{ n *Node }
 
 func (m members) Invite(ctx context.Context, req api.InviteRequest) (api.InviteToken, error) {
 	if req.Role == "" {
 		req.Role = api.RoleMember
+	}
+	wait, cancel := context.WithTimeout(ctx, listenPatience)
+	defer cancel()
+	if err := m.n.net.WaitReady(wait); err != nil {
+		return api.InviteToken{}, api.Errorf(api.KindUnavailable, "this node does not listen yet: %w", err).WithHint("try again in a moment")
 	}
 	return m.n.net.Invite(ctx, req)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
-	"sync"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -48,7 +47,6 @@ type gossip struct {
 	sub    *pubsub.Subscription
 	events *pubsub.TopicEventHandler
 	out    chan []byte // messages to publish
-	done   sync.WaitGroup
 }
 
 func newGossip(s *session) (*gossip, error) {

@@ -22,9 +22,9 @@ import (
 const dialTimeout = 10 * time.Second // for a dial and its handshake; machines that work are slow to answer
 
 // newHost makes a libp2p host that speaks TCP and QUIC and nothing beyond
-// identify; with no listen addresses it can only dial. It is not to be handed out: streams
-// belong behind the gate of a session.
-func newHost(key crypto.PrivKey, listen []string, g *gater) (host.Host, error) {
+// identify. It does not listen yet, it can only dial. It is not to be handed
+// out: streams belong behind the gate of a session.
+func newHost(key crypto.PrivKey, g *gater) (host.Host, error) {
 	limits, err := resources()
 	if err != nil {
 		return nil, err
@@ -42,15 +42,10 @@ func newHost(key crypto.PrivKey, listen []string, g *gater) (host.Host, error) {
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		// With SO_REUSEPORT two nodes of one user would silently share a port.
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()), libp2p.Transport(libp2pquic.NewTransport),
-		libp2p.DialRanker(rankDials), libp2p.WithDialTimeout(dialTimeout),
+		libp2p.SwarmOpts(swarm.WithDialRanker(rankDials)), libp2p.WithDialTimeout(dialTimeout),
 		libp2p.ConnectionGater(g), libp2p.ConnectionManager(conns), libp2p.ResourceManager(limits),
 		libp2p.Ping(false), libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery(),
-		libp2p.UserAgent("p2prc"),
-	}
-	if len(listen) > 0 {
-		opts = append(opts, libp2p.ListenAddrStrings(listen...))
-	} else {
-		opts = append(opts, libp2p.NoListenAddrs)
+		libp2p.UserAgent("p2prc"), libp2p.NoListenAddrs,
 	}
 	return libp2p.New(opts...)
 }

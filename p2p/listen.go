@@ -49,13 +49,25 @@ func (n *Net) openHost(g *gater, port int) (host.Host, int, error) {
 // hostAt is a host that listens on every one of the addresses: libp2p alone is
 // content with one of them. KindConflict where one is taken.
 func hostAt(key crypto.PrivKey, listen []string, g *gater) (host.Host, error) {
-	h, err := newHost(key, listen, g)
-	if err != nil {
-		return nil, &api.Error{Op: "listen", Kind: api.KindConflict, Msg: fmt.Sprintf("cannot listen on %s", strings.Join(listen, ", ")), Err: err,
-			Hint: "stop what uses the port, or set another one: p2prc config set listen.port"}
+	addrs := make([]multiaddr.Multiaddr, len(listen))
+	for i, s := range listen {
+		var err error
+		if addrs[i], err = multiaddr.NewMultiaddr(s); err != nil {
+			return nil, api.Errorf(api.KindInvalid, "%q is not a listen address: %w", s, err).WithHint("write it like /ip4/0.0.0.0/tcp/4001")
+		}
 	}
-	if err := checkListen(h, listen); err != nil {
-		return nil, errors.Join(err, h.Close())
+	h, err := newHost(key, g)
+	if err != nil {
+		return nil, &api.Error{Op: "listen", Kind: api.KindInternal, Msg: "cannot start the host", Err: err}
+	}
+	// Its error tells only of the last address; what is missing tells more.
+	err = h.Network().Listen(addrs...)
+	for _, want := range addrs {
+		if !listens(h, want) {
+			taken := api.Errorf(api.KindConflict, "cannot listen on %s: it is taken, or not of this machine", want).WithHint("stop what uses it, or set another port: p2prc config set listen.port")
+			taken.Err = err
+			return nil, errors.Join(taken, h.Close())
+		}
 	}
 	return h, nil
 }
@@ -88,20 +100,6 @@ func freePort(host string) (int, error) {
 		return 0, api.Errorf(api.KindUnavailable, "no port is free on %s: %w", host, err)
 	}
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
-}
-
-// checkListen is KindConflict when an address that was asked for is not listened on.
-func checkListen(h host.Host, set []string) error {
-	for _, s := range set {
-		want, err := multiaddr.NewMultiaddr(s)
-		if err != nil {
-			return api.Errorf(api.KindInvalid, "%q is not a listen address: %w", s, err).WithHint("write it like /ip4/0.0.0.0/tcp/4001")
-		}
-		if !listens(h, want) {
-			return api.Errorf(api.KindConflict, "cannot listen on %s: it is taken, or not of this machine", s).WithHint("stop what uses it, or set another port: p2prc config set listen.port")
-		}
-	}
-	return nil
 }
 
 func listens(h host.Host, want multiaddr.Multiaddr) bool {
