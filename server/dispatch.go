@@ -283,7 +283,7 @@ func (s *Server) shareLocked(l *loan) lease.Share {
 		return lease.Share{State: s.state, Reason: no.reason}
 	}
 	sh := lease.Share{Slots: l.slotsDue, State: s.state}
-	if l.peer.held >= lease.MaxHeld {
+	if l.peer.held >= lease.MaxHeld || l.peer.kept >= keptBytes {
 		sh.Reason = "results wait to be acknowledged"
 		return sh
 	}

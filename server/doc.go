@@ -39,7 +39,8 @@
 //
 // # Bounds
 //
-// Per borrower: leases, results held, bytes of queued tasks. Per lease: attempts
+// Per borrower: leases, results held and their bytes in the journal, tasks under
+// way and their bytes. Per lease: attempts
 // (the credit it was told; more ends the stream), stagers. Per stream: what waits
 // to be sent, beyond which it is not read. Per task: arguments, inputs, files,
 // the size of its result. Per machine: sandboxes, streams.

@@ -46,7 +46,6 @@ type pending struct {
 	unpin   []string
 	end     []api.LeaseID
 	usage   map[usageKey]api.UsageRow
-	lending *lease.Lending
 	flushed []chan error
 }
 
@@ -132,7 +131,7 @@ func (j *journal) write(ctx context.Context) bool {
 		notify(j.wake)
 	}
 	j.mu.Unlock()
-	if len(p.saves)+len(p.drops)+len(p.end)+len(p.unpin)+len(p.usage)+len(p.flushed) == 0 && p.lending == nil {
+	if len(p.saves)+len(p.drops)+len(p.end)+len(p.unpin)+len(p.usage)+len(p.flushed) == 0 {
 		return false
 	}
 	err := j.apply(ctx, &p)
@@ -155,10 +154,8 @@ func (j *journal) write(ctx context.Context) bool {
 // are not kept: their attempts are given back.
 func (p *pending) again(failed pending) {
 	p.drops = append(failed.drops, p.drops...)
+	p.unpin = append(failed.unpin, p.unpin...)
 	p.end = append(failed.end, p.end...)
-	if p.lending == nil {
-		p.lending = failed.lending
-	}
 	for k, row := range failed.usage {
 		if p.usage == nil {
 			p.usage = map[usageKey]api.UsageRow{}
@@ -174,7 +171,7 @@ func (p *pending) again(failed pending) {
 // journal names them, and pins go before the results that need them: a result
 // without pins was acknowledged, so its borrower has it.
 func (j *journal) apply(ctx context.Context, p *pending) error {
-	b := lease.Batch{Drop: p.drops, End: p.end, Lending: p.lending}
+	b := lease.Batch{Drop: p.drops, End: p.end}
 	for _, row := range p.usage {
 		b.Usage = append(b.Usage, row)
 	}
@@ -213,6 +210,7 @@ func (j *journal) apply(ctx context.Context, p *pending) error {
 			j.mu.Unlock()
 		}
 	}
+	p.unpin = nil // done, should what follows fail
 	if b.Empty() {
 		return nil
 	}

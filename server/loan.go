@@ -16,8 +16,10 @@ type peer struct {
 	id     api.PeerID
 	name   string
 	loans  int
+	begun  int    // attempts that have not ended, over all leases
+	bytes  int64  // of them
 	held   int    // results not acknowledged, over all leases
-	bytes  int64  // of assigned tasks that have not ended
+	kept   int64  // bytes of them, in the journal
 	served uint64 // when a slot was last given to it, in Server.turns
 }
 

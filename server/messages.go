@@ -14,7 +14,8 @@ import (
 const (
 	peerBytes = 64 << 20 // of a borrower's assigned tasks: credit is told so that it suffices
 	hardBytes = 2 * peerBytes
-	maxLists  = 1000 // inputs, outputs, variables of one task
+	keptBytes = 256 << 20 // of a borrower's results in the journal; beyond it gets no credit
+	maxLists  = 1000      // inputs, outputs, variables of one task
 )
 
 // message handles one frame of a borrower. An error ends the stream.
@@ -98,7 +99,7 @@ func (s *Server) assignLocked(l *loan, se *session, tasks []lease.Task, size int
 		if no == nil && l.peer.bytes+each > hardBytes {
 			no = &ending{api.CauseWithdrawn, "too many bytes of tasks are queued here"}
 		}
-		if no == nil && l.peer.held+len(l.attempts) >= 2*lease.MaxHeld {
+		if no == nil && (l.peer.held+l.peer.begun >= 2*lease.MaxHeld || l.peer.kept >= 2*keptBytes) {
 			no = &ending{api.CauseWithdrawn, fmt.Sprintf("%d results wait to be acknowledged", l.peer.held)}
 		}
 		if no != nil {
@@ -140,6 +141,7 @@ func (s *Server) noLocked(l *loan) *ending {
 func (s *Server) takeLocked(l *loan, t lease.Task, size int64) {
 	at := &attempt{loan: l, task: t, bytes: size, state: attemptStaging}
 	l.attempts[t.Key] = at
+	l.peer.begun++
 	l.peer.bytes += size
 	l.active = time.Now()
 	if l.common.done && !ownInputs(t) {
@@ -158,6 +160,7 @@ func (s *Server) overLocked(at *attempt) {
 	}
 	at.state = attemptOver
 	delete(l.attempts, at.task.Key)
+	l.peer.begun--
 	l.peer.bytes -= at.bytes
 	l.active = time.Now()
 }
@@ -213,6 +216,7 @@ func (s *Server) cancelLocked(l *loan, se *session, m lease.Keys) {
 func (s *Server) holdLocked(l *loan, k lease.Key, h held) {
 	l.held[k] = h
 	l.peer.held++
+	l.peer.kept += int64(h.size)
 }
 
 // dropLocked lets a result go: it was acknowledged, or nobody wants it.
@@ -223,6 +227,7 @@ func (s *Server) dropLocked(l *loan, k lease.Key) {
 	}
 	delete(l.held, k)
 	l.peer.held--
+	l.peer.kept -= int64(h.size)
 	unpin := ""
 	if h.pin > 0 {
 		if l.pins[h.pin]--; l.pins[h.pin] == 0 {
@@ -262,7 +267,10 @@ func (s *Server) endLocked(l *loan, why ending) {
 	for sl := range l.slots {
 		s.stopSlotLocked(sl, &why)
 	}
-	l.peer.held -= len(l.held)
+	for _, h := range l.held {
+		l.peer.held--
+		l.peer.kept -= int64(h.size)
+	}
 	l.held = map[lease.Key]held{}
 	if se := l.out.Load(); se != nil {
 		se.put(func(o *outbox) { o.closing = true })
