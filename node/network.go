@@ -66,7 +66,20 @@ func (n *Node) onNetEvent(e api.Event) {
 	}
 	if n.wired.Load() && e.Type == api.EventMember {
 		n.announceLending() // this node's own role may be another
+		n.server.Recheck(n.roles)
 	}
+}
+
+// roles is the role of every member that may be a caller. This node stays its
+// own member whatever others hold of it.
+func (n *Node) roles() map[api.PeerID]api.Role {
+	roles := map[api.PeerID]api.Role{}
+	for _, m := range n.net.Members() {
+		if !m.Revoked || m.Self {
+			roles[m.ID] = m.Role
+		}
+	}
+	return roles
 }
 
 // nameOf is what a peer calls itself.

@@ -220,6 +220,8 @@ func (s *Server) addLoanLocked(name string, from api.Caller, o lease.Open) *loan
 func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, needs api.Resources) *api.Error {
 	limits, info := s.limits.Load(), s.infos[name]
 	switch {
+	case who.Role == "":
+		return api.Errorf(api.KindDenied, "you are no member of this network any more")
 	case !who.Role.Borrows():
 		return api.Errorf(api.KindDenied, "a %s does not submit work", who.Role)
 	case !slices.Contains(limits.Runtimes, name):

@@ -1,0 +1,48 @@
+package server_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// The tasks of a member that was revoked do not run on for the grace time.
+func TestARevokedBorrowersTasksAreWithdrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		b.assign(task(0, "echo", "x"), task(1, "wait", "ever"), task(2, "wait", "ever"))
+		b.results(1)
+		c, _ := r.lend(bob, anOpen("L2"))
+		c.assign(task(0, "wait", "end"))
+		synctest.Wait()
+		r.Recheck(func() map[api.PeerID]api.Role {
+			return map[api.PeerID]api.Role{alice: api.RoleMember, bob: api.RoleMember}
+		})
+		synctest.Wait()
+		if n := len(r.Sandboxes(t.Context())); n != 2 {
+			t.Fatalf("%d sandboxes after a check that changed nothing", n)
+		}
+		b.hangUp() // p2p ends a revoked member's streams
+		r.Recheck(func() map[api.PeerID]api.Role { return map[api.PeerID]api.Role{bob: api.RoleMember} })
+		synctest.Wait()
+		for _, sb := range r.Sandboxes(t.Context()) {
+			if sb.Borrower == alice {
+				t.Fatalf("a revoked member's sandbox goes on: %+v", sb)
+			}
+		}
+		if st := r.Status(); st.Held != 1 {
+			t.Fatalf("status %+v", st)
+		}
+		r.rt.release("end")
+		c.results(1)
+		c.hangUp()
+		again, g := r.lend(alice, anOpen("L1")) // admitted anew
+		if g.Credit == 0 || len(g.Finished) != 1 {
+			t.Fatalf("resumed as %+v", g)
+		}
+		again.hangUp()
+	})
+}
