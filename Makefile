@@ -6,10 +6,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 MODULE  := demo/module/render.wasm
 
 build: $(MODULE) ## build ./p2prc, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o p2prc ./cmd/p2prc
+	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o p2prc ./cmd/p2prc
 
-$(MODULE): $(wildcard examples/render/*.go examples/render/*/*.go) go.mod
-	GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o $@ ./examples/render
+$(MODULE): $(wildcard examples/render/*.go internal/teapot/*.go internal/wavefront/*.go)
+	GOOS=wasip1 GOARCH=wasm $(GO) build -ldflags '-s -w' -o $@ ./examples/render
 
 demo: build ## start three nodes, render an animation on all of them, show the table
 	./p2prc demo
@@ -30,16 +30,15 @@ test-all: $(MODULE) ## the same with the full sizes
 race: $(MODULE) ## tests with the race detector, failing where it cannot run
 	P2PRC_REQUIRE=race $(GO) run ./test/rings ./...
 
-lint: ## gofmt, vet for every system we ship to, staticcheck
+lint: ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "error: run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	@for os in linux darwin windows; do for arch in amd64 arm64; do \
-		echo "vet $$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) vet ./cmd/... ./node/... ./abstractions/... || exit 1; done; done
 
-cross: $(MODULE) ## cross-build the systems we ship to, into dist/
-	@for os in linux darwin windows; do for arch in amd64 arm64; do \
-		echo "build $$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/p2prc-$$os-$$arch ./cmd/p2prc || exit 1; done; done
+CROSS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+cross: $(MODULE) ## vet and build for every system we ship to, into dist/
+	@for target in $(CROSS); do export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; echo "vet and build $$target"; \
+		$(GO) vet -trimpath ./... && $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/p2prc-$$GOOS-$$GOARCH ./cmd/p2prc || exit 1; done
 
 bench: build ## measure: the whole path against its floor, in one run
 	$(GO) run ./bench
