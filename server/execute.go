@@ -19,6 +19,7 @@ import (
 
 const (
 	maxFiles  = 10_000  // output files of one task
+	maxGlobs  = 100     // patterns for them: each is matched with each file, outside the sandbox
 	maxResult = 1 << 20 // bytes of one result's JSON
 )
 
@@ -121,7 +122,7 @@ func (s *Server) command(ctx context.Context, l *loan, t lease.Task) (cmd runtim
 	if c.fault != "" {
 		return cmd, 0, 0, fault{c.fault}
 	}
-	if len(t.Args) > maxLists || len(t.Outputs)+len(shared.Outputs) > maxLists {
+	if len(t.Args) > maxLists || len(t.Outputs)+len(shared.Outputs) > maxGlobs {
 		return cmd, 0, 0, fault{"too many arguments or outputs"}
 	}
 	if l.open.Runtime == api.RuntimeProcess && len(t.Args) == 0 {

@@ -97,6 +97,7 @@ func TestATasksOwnFault(t *testing.T) {
 			bad(5, func(v *lease.Task) { v.Outputs = []string{"[a"} }),
 			bad(6, func(v *lease.Task) { v.Env = map[string]string{"A=B": "1"} }),
 			bad(7, func(v *lease.Task) { v.Args = slices.Repeat([]string{"x"}, 2000) }),
+			bad(9, func(v *lease.Task) { v.Outputs = slices.Repeat([]string{"*"}, 101) }),
 			bad(8, func(v *lease.Task) { v.Outputs = []string{"nothing-like-this/*.png"} }),
 		}
 		for _, v := range tasks {

@@ -15,7 +15,7 @@ const (
 	peerBytes = 64 << 20 // of a borrower's assigned tasks: credit is told so that it suffices
 	hardBytes = 2 * peerBytes
 	keptBytes = 256 << 20 // of a borrower's results in the journal; beyond it gets no credit
-	maxLists  = 1000      // inputs, outputs, variables of one task
+	maxLists  = 1000      // inputs, arguments, variables of one task
 )
 
 // message handles one frame of a borrower. An error ends the stream.

@@ -67,7 +67,7 @@ type tasksIn struct {
 	JobPath
 	State string `query:"state" enum:"waiting,running,done,failed,canceled" doc:"all if empty"`
 	After int64  `query:"after" default:"-1" doc:"those with a higher id"`
-	Limit int    `query:"limit" default:"1000" minimum:"1" maximum:"10000"`
+	Limit int    `query:"limit" default:"1000" minimum:"1" maximum:"1000"`
 }
 
 func (s *Services) tasks(ctx context.Context, in *tasksIn) ([]api.Task, error) {
