@@ -27,8 +27,8 @@
 //
 // # Order
 //
-// Both sides send hello; a version the node does not know is KindUnsupported.
-// After that the agent speaks only while a command is under way, so the node
+// The node says hello first, the agent answers with its own; a version the node
+// does not know is KindUnsupported. After that the agent speaks only while a command is under way, so the node
 // needs no reader between commands. A command is: exec (with put before it for
 // every input the agent does not hold yet), then from the agent any number of
 // stdout, stderr and credit frames, then the outputs as file and data frames in

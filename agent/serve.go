@@ -47,9 +47,6 @@ func Serve(ctx context.Context, conn io.ReadWriter, dirs Dirs, ex task.Executor)
 		stop := context.AfterFunc(ctx, func() { c.Close() })
 		defer stop()
 	}
-	if err := s.w.Send(kindHello, hello{Version: version, Inline: ex.Inline()}); err != nil {
-		return err
-	}
 	err = s.loop()
 	s.endTask()
 	if errors.Is(err, io.EOF) || ctx.Err() != nil {
@@ -99,6 +96,9 @@ func (s *server) loop() error {
 		switch kind {
 		case kindHello:
 			greeted = true
+			if err := s.w.Send(kindHello, hello{Version: version, Inline: s.ex.Inline()}); err != nil {
+				return err
+			}
 		case kindPut:
 			var m put
 			if err := wire.Decode(payload, &m); err != nil {
