@@ -131,7 +131,7 @@ func (c *conn) run(resume bool) {
 		case errors.Is(err, errReleased):
 			c.end(func(s *sched, now time.Time) { s.onGone(c.id, now) })
 			return
-		case errors.As(err, &no):
+		case errors.As(err, &no) && (!taken || no.Kind != api.KindUnavailable): // a lender that restarts may still hold results
 			c.end(func(s *sched, now time.Time) { s.onRefused(c.id, no.Kind, no.Msg, now) })
 			return
 		case errors.As(err, &bad):

@@ -145,6 +145,34 @@ func TestBrokenStreamResumesWithoutRerun(t *testing.T) {
 	})
 }
 
+// A lender on its way down takes no leases. That is no word about those it has:
+// restarted, it holds what was finished, and restart: never forbids another run.
+func TestLenderThatIsBusyIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 4)
+		a.takes = func(lease.Task) time.Duration { return time.Second }
+		w := newWorld(t, NewMemStore(), a)
+		spec := batch(8)
+		spec.Restart = restartNever
+		j := w.submit(spec)
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Running > 0 })
+		time.Sleep(500 * time.Millisecond)
+		refuse := func(no *lease.Refuse) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.refuse = no
+		}
+		refuse(&lease.Refuse{Kind: api.KindUnavailable, Msg: "the node is shutting down"})
+		a.cut(false)
+		time.Sleep(lease.Reconnect / 2)
+		refuse(nil)
+		if end := w.wait(j.ID, time.Minute); end.Tasks.Done != 8 {
+			t.Fatalf("ended as %+v", end)
+		}
+		w.close()
+	})
+}
+
 func TestFrozenLender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newLender("a", 4), newLender("b", 4)
