@@ -22,6 +22,7 @@ type journal struct {
 	store   Store
 	blobs   Blobs
 	log     *slog.Logger
+	gather  time.Duration                  // least time between two batches
 	saved   func(done []saving, err error) // told after each batch
 	pinning func(l *loan, results int) int64
 
@@ -107,10 +108,18 @@ func (j *journal) flush(ctx context.Context) error {
 
 // run writes batches until stop is closed and nothing is left to write.
 func (j *journal) run(ctx context.Context, stop <-chan struct{}) {
+	var last time.Time
 	for {
 		select {
 		case <-j.wake:
+			if early := j.gather - time.Since(last); early > 0 {
+				select {
+				case <-time.After(early):
+				case <-stop:
+				}
+			}
 			j.write(ctx)
+			last = time.Now()
 		case <-stop:
 			for j.write(ctx) {
 			}

@@ -67,6 +67,11 @@ type Config struct {
 	// nil; it is asked before a task is blamed. A nil func means all is well.
 	Healthy func() error
 	Log     *slog.Logger
+	// Gather is the least time between two batches of the journal. A result that
+	// comes after a pause is written at once; in a stream of small tasks those
+	// that end meanwhile share a commit, which costs them a few milliseconds of
+	// the 200 that they are queued ahead. 0: every batch as soon as it can be.
+	Gather time.Duration
 	// OnEvent and OnChange are called without any lock held, from many
 	// goroutines, and must not block. OnChange means that Status would differ.
 	OnEvent  func(api.Event)

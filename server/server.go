@@ -77,7 +77,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.adopt(limits, rules)
-	s.journal = &journal{store: cfg.Store, blobs: cfg.Blobs, log: cfg.Log, saved: s.saved, pinning: s.pinning, wake: make(chan struct{}, 1)}
+	s.journal = &journal{store: cfg.Store, blobs: cfg.Blobs, log: cfg.Log, gather: cfg.Gather, saved: s.saved, pinning: s.pinning, wake: make(chan struct{}, 1)}
 	return s, nil
 }
 
@@ -165,6 +165,9 @@ func (s *Server) recover(ctx context.Context) error {
 			}
 		}
 		info, err := r.Probe(ctx)
+		if ctx.Err() != nil { // asked to stop; that says nothing about the runtime
+			return ctx.Err()
+		}
 		if err != nil {
 			s.log.Error("a runtime cannot be probed", "runtime", name, "err", err)
 			info = api.RuntimeInfo{Name: name, Missing: []string{err.Error()}}

@@ -12,6 +12,10 @@ import (
 // journalBatch bounds the rows of one commit.
 const journalBatch = 4096
 
+// gather is the least time between two commits: results that come one by one
+// are written at once, those of a stream of small tasks share a commit.
+const gather = 5 * time.Millisecond
+
 // entry is a step of the journal. Steps are taken in order; rows and jobs of a
 // batch become durable together before anything after them happens, so an Ack
 // behind a row never overtakes it.
@@ -54,7 +58,15 @@ func (j *journal) take() []entry {
 // writeJournal is the goroutine that writes. A write that fails is tried again until
 // it works: until then nothing is acknowledged, so nothing is lost.
 func (e *Engine) writeJournal(ctx context.Context) {
+	var last time.Time
 	for {
+		if early := gather - time.Since(last); early > 0 {
+			select {
+			case <-time.After(early):
+			case <-ctx.Done():
+				return
+			}
+		}
 		batch := e.journal.take()
 		if len(batch) == 0 {
 			select {
@@ -82,6 +94,7 @@ func (e *Engine) writeJournal(ctx context.Context) {
 		}
 		e.setTrouble("")
 		e.committed(batch)
+		last = time.Now()
 	}
 }
 
