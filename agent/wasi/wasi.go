@@ -17,6 +17,7 @@ import (
 	"path"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
@@ -34,6 +35,8 @@ type Executor struct {
 	cache  wazero.CompilationCache
 	module wazero.CompiledModule
 	memory *arena
+
+	charged time.Duration // processor time up to the end of the last task
 }
 
 var _ task.Executor = (*Executor)(nil)
@@ -61,6 +64,7 @@ func New(ctx context.Context, file, cacheDir string, memoryLimit int64) (*Execut
 	if err := e.compile(ctx, code); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}
+	e.charged = cpuTime()
 	return e, nil
 }
 
@@ -128,9 +132,11 @@ func (e *Executor) Exec(_ context.Context, t *task.Task) (task.End, error) {
 	}
 
 	e.memory.begin()
-	before := cpuTime()
 	err := e.instantiate(cfg)
-	end := task.End{CPU: cpuTime() - before, MaxMemory: e.memory.peak}
+	// What the agent did for the task since the last one ended is the task's too.
+	now := cpuTime()
+	end := task.End{CPU: now - e.charged, MaxMemory: e.memory.peak}
+	e.charged = now
 	e.describe(err, &end)
 	return end, nil
 }
