@@ -85,6 +85,8 @@ func shellish(ctx context.Context, t *task.Task) (task.End, error) {
 			}
 		}
 		return task.End{}, nil
+	case "link":
+		return task.End{}, os.Symlink("/etc/passwd", filepath.Join(t.Dir, t.Args[1]))
 	case "read":
 		b, err := os.ReadFile(filepath.Join(t.Dir, t.Args[1]))
 		if err != nil {
@@ -233,17 +235,44 @@ func TestFiles(t *testing.T) {
 			Streams{Output: func(_ string, _ uint32, _ int64, r io.Reader) error { _, err := r.Read(make([]byte, 1)); return err }}); err != nil {
 			t.Error(err)
 		}
+		// The agent takes a task's directory away before it starts the next.
+		if _, err := c.Exec(Command{Args: []string{"a"}}, Streams{}); err != nil {
+			t.Error(err)
+		}
 		entries, err := os.ReadDir(filepath.Join(room, "work"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
 			left, err := os.ReadDir(filepath.Join(room, "work", e.Name()))
-			if err != nil || len(left) > 0 {
+			if err != nil && !os.IsNotExist(err) || len(left) > 0 {
 				t.Errorf("a task left %v %v", left, err)
 			}
 		}
 	})
+}
+
+// What was asked for and cannot be brought back is said, not left out in silence.
+func TestOutputsThatCannotTravel(t *testing.T) {
+	for _, tc := range []struct {
+		args    []string
+		outputs string
+		want    string
+	}{
+		{[]string{"link", "out"}, "out", `output "out" is a link: only regular files are brought back`},
+		{[]string{"link", "out"}, "o*", ""}, // met by chance: the pattern may be for others
+		{[]string{"write", "a\nb", "x"}, "*", `output "a\nb" has a name`},
+		{[]string{"write", "a\nb", "x", "c", "y"}, "c", ""},
+		{[]string{"write", "d/e", "x"}, "d", ""},
+	} {
+		both(t, shellish, func(t *testing.T, c *Client, _ string) {
+			rep, err := c.Exec(Command{Args: tc.args, Outputs: []string{tc.outputs}},
+				Streams{Output: func(_ string, _ uint32, _ int64, r io.Reader) error { _, err := io.Copy(io.Discard, r); return err }})
+			if err != nil || !strings.HasPrefix(rep.Exit.Msg, tc.want) || tc.want == "" && rep.Exit.Msg != "" {
+				t.Errorf("%q for %q: %q, %v; want %q", tc.args, tc.outputs, rep.Exit.Msg, err, tc.want)
+			}
+		})
+	}
 }
 
 // What a sandbox keeps is bounded, and what one command needs is kept for it.

@@ -29,7 +29,17 @@ func (s *server) collect(root *os.Root, patterns []string, end *task.End) error 
 			return nil // the task's own doing
 		case err != nil:
 			return err
-		case !d.Type().IsRegular() || len(p) > maxPath || !validName(p):
+		case d.IsDir():
+			return nil
+		case !d.Type().IsRegular():
+			if end.Msg == "" && slices.Contains(patterns, p) { // by a wildcard it may have been met by chance
+				end.Msg = fmt.Sprintf("output %q is a %s: only regular files are brought back", p, kindOf(d.Type()))
+			}
+			return nil
+		case len(p) > maxPath || !validName(p):
+			if end.Msg == "" && slices.ContainsFunc(patterns, func(pat string) bool { return glob.Match(pat, p) }) {
+				end.Msg = fmt.Sprintf("output %.100q has a name that no other system need take: at most %d bytes of UTF-8, without control characters and \\", p, maxPath)
+			}
 			return nil
 		}
 		if slices.ContainsFunc(patterns, func(pat string) bool { return glob.Match(pat, p) }) {
@@ -93,6 +103,19 @@ func (s *server) sendFile(root *os.Root, p string) error {
 		}
 	}
 	return s.w.Buffer(kindData, nil)
+}
+
+// kindOf names what is not a regular file.
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeSymlink != 0:
+		return "link"
+	case m&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "device"
 }
 
 func validName(p string) bool {

@@ -58,6 +58,9 @@ const (
 // do sends a request and returns its answer if the status is below 300. The
 // caller closes the body.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader) (*http.Response, error) {
+	if strings.Contains(path, "//") || strings.HasSuffix(path, "/") { // join escapes slashes: these stand for nothing
+		return nil, Errorf(KindUsage, "an empty word stands where a name or an id belongs")
+	}
 	target := c.base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -212,4 +213,28 @@ func TestLineWriter(t *testing.T) {
 	if got, want := b.String(), "> ab\n> c\n> \n> "+strings.Repeat("x", maxLine)+"\n> "+strings.Repeat("x", 10)+"end\n"; got != want {
 		t.Errorf("%d bytes, want %d", len(got), len(want))
 	}
+}
+
+// A task that prints a million short lines must not cost a write each, nor a
+// copy of what is still to come.
+func TestLineWriterWritesOnceAChunk(t *testing.T) {
+	var w countWrites
+	lw := &lineWriter{w: &w, prefix: "> "}
+	chunk := bytes.Repeat([]byte("0123456789abcde\n"), 1000)
+	for range 10 {
+		if _, err := lw.Write(chunk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.writes != 10 || w.bytes != 10*1000*18 {
+		t.Errorf("%d writes of %d bytes in all", w.writes, w.bytes)
+	}
+}
+
+type countWrites struct{ writes, bytes int }
+
+func (c *countWrites) Write(p []byte) (int, error) {
+	c.writes++
+	c.bytes += len(p)
+	return len(p), nil
 }

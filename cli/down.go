@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"path/filepath"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/config"
 )
 
 func downCmd(a *app) *cobra.Command {
@@ -22,14 +26,18 @@ ends and is run elsewhere; its own jobs go on when it is up again.` + exits(api.
 			if err != nil {
 				return err
 			}
-			return runDown(cmd.Context(), client, a.out, wait)
+			home, err := a.homeDir()
+			if err != nil {
+				return err
+			}
+			return runDown(cmd.Context(), client, a.out, filepath.Join(home, config.LockName), wait)
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait until it is gone")
 	return cmd
 }
 
-func runDown(ctx context.Context, client *api.Client, out *output, wait time.Duration) error {
+func runDown(ctx context.Context, client *api.Client, out *output, lock string, wait time.Duration) error {
 	st, err := client.Status(ctx)
 	if err != nil {
 		return err
@@ -50,10 +58,30 @@ func runDown(ctx context.Context, client *api.Client, out *output, wait time.Dur
 			return api.Errorf(api.KindTimeout, "the node, process %d, still runs after %s", st.PID, wait).WithHint("look at its log; kill %d ends it", st.PID)
 		case <-tick.C:
 		}
-		if _, err := client.Status(ctx); api.KindOf(err) == api.KindNotRunning {
+		_, err := client.Status(ctx)
+		client.Close()
+		if api.KindOf(err) != api.KindNotRunning {
+			continue
+		}
+		// The door closes first; the network and the sandboxes take a moment more,
+		// and p2prc up right after this must find the home free.
+		free, err := released(lock)
+		if err != nil {
+			return err
+		}
+		if free {
 			out.note("node %s is down", st.Name)
 			return nil
 		}
-		client.Close()
 	}
+}
+
+// released tells whether no process holds the home's lock.
+func released(path string) (bool, error) {
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	free, err := lock.TryRLock()
+	if err = errors.Join(err, lock.Close()); err != nil {
+		return false, api.Errorf(api.KindInternal, "the home's lock: %w", err)
+	}
+	return free, nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -203,20 +204,25 @@ const maxLine = 64 << 10
 func (l *lineWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rest = append(l.rest, p...)
-	for {
-		i := strings.IndexByte(string(l.rest), '\n')
-		if i < 0 && len(l.rest) > maxLine {
-			i = maxLine - 1
+	var out []byte // all the lines that end here go out in one write
+	for rest := p; len(rest) > 0; {
+		i := bytes.IndexByte(rest, '\n') + 1
+		if room := maxLine - len(l.rest); i == 0 && len(rest) > room || i > room+1 {
+			i = room
 		}
-		if i < 0 {
-			return len(p), nil
+		if i == 0 {
+			l.rest = append(l.rest, rest...)
+			break
 		}
-		if err := l.emit(l.rest[:i+1]); err != nil {
+		out = l.line(out, rest[:i])
+		rest = rest[i:]
+	}
+	if len(out) > 0 {
+		if _, err := l.w.Write(out); err != nil {
 			return 0, err
 		}
-		l.rest = append(l.rest[:0], l.rest[i+1:]...)
 	}
+	return len(p), nil
 }
 
 // Flush prints what has no end of line yet.
@@ -226,16 +232,17 @@ func (l *lineWriter) Flush() error {
 	if len(l.rest) == 0 {
 		return nil
 	}
-	line := l.rest
-	l.rest = nil
-	return l.emit(line)
+	_, err := l.w.Write(l.line(nil, nil))
+	return err
 }
 
-func (l *lineWriter) emit(line []byte) error {
-	out := append([]byte(l.prefix), line...)
+// line appends the line that ends with end, and what was kept of it, to out.
+func (l *lineWriter) line(out, end []byte) []byte {
+	out = append(out, l.prefix...)
+	out = append(append(out, l.rest...), end...)
+	l.rest = l.rest[:0]
 	if out[len(out)-1] != '\n' {
 		out = append(out, '\n')
 	}
-	_, err := l.w.Write(out)
-	return err
+	return out
 }

@@ -87,7 +87,11 @@ func plural(n int64, word string) string {
 	if n == 1 {
 		return "1 " + word
 	}
-	return humanize.Comma(n) + " " + word + "s"
+	ending := "s"
+	if strings.HasSuffix(word, "x") {
+		ending = "es"
+	}
+	return humanize.Comma(n) + " " + word + ending
 }
 
 // or is s, or what to show in its place.

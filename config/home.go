@@ -24,6 +24,7 @@ const (
 	FileName   = "config.json"
 	SocketName = "p2prc.sock"
 	LogName    = "p2prc.log"
+	LockName   = "lock" // held by the node that has the home, to its very end
 )
 
 // Home is the absolute folder of a node's state: $P2PRC, or ~/.p2prc where that

@@ -15,9 +15,13 @@ import (
 )
 
 var (
-	rangeRE = regexp.MustCompile(`^(-?\d{1,18})-(-?\d{1,18})(?:/(\d{1,18}))?$`)
+	rangeRE = regexp.MustCompile(`^(-?\d+)-(-?\d+)(?:/(\d+))?$`)
 	axisRE  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 )
+
+// maxDigits is how long a range's numbers may be, the sign included: their
+// difference then fits an int64.
+const maxDigits = 18
 
 // maxList is the longest file of values that is read, in bytes.
 const maxList = 256 << 20
@@ -50,6 +54,9 @@ func ParseAxis(name, text, dir string) (api.Axis, error) {
 
 func rangeAxis(axis api.Axis, text string, m []string) (api.Axis, error) {
 	var err error
+	if max(len(m[1]), len(m[2]), len(m[3])) > maxDigits {
+		return axis, api.Errorf(api.KindInvalid, "range %s has a number of more than %d digits", text, maxDigits).WithHint("for a plain value use a job file's list")
+	}
 	if axis.From, err = strconv.ParseInt(m[1], 10, 64); err == nil {
 		axis.To, err = strconv.ParseInt(m[2], 10, 64)
 	}
@@ -119,7 +126,7 @@ func count(a api.Axis) int64 {
 	if a.To < a.From {
 		return 0
 	}
-	// ParseInt was given at most 18 digits, so the difference cannot overflow.
+	// ParseInt was given at most maxDigits digits, so the difference cannot overflow.
 	return (a.To-a.From)/max(a.Step, 1) + 1
 }
 

@@ -15,7 +15,6 @@ import (
 
 // The files of a home that only the node names.
 const (
-	lockName      = "lock"
 	stateName     = "state.db"
 	blobsName     = "blobs"
 	cacheName     = "cache"
@@ -38,7 +37,7 @@ func openHome(dir string) (*home, error) {
 	if err := makePrivate(dir); err != nil {
 		return nil, err
 	}
-	h := &home{dir: dir, lock: flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))}
+	h := &home{dir: dir, lock: flock.New(filepath.Join(dir, config.LockName), flock.SetPermissions(0o600))}
 	locked, err := h.lock.TryLock()
 	if err != nil {
 		return nil, api.Errorf(api.KindInternal, "the home cannot be locked: %w", err).WithHint("is %s on a file system that knows locks?", dir)
