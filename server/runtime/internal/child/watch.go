@@ -36,6 +36,10 @@ type watch struct {
 	oom0   int64         // of the group at start
 	forks0 int64
 
+	// asking is held while the command is asked to end, and by end: what is said
+	// late must not hit the next command. It comes before mu.
+	asking sync.Mutex
+
 	mu       sync.Mutex  // guards the rest; comes before Sandbox.mu
 	force    *time.Timer // kills the agent when asking does not help
 	ended    bool
@@ -195,23 +199,46 @@ func (w *watch) mark(v verdict) bool {
 
 // stop ends the command for a reason: by the agent if it can, else with it.
 func (w *watch) stop(v verdict) {
-	if !w.mark(v) {
-		return
+	if w.mark(v) {
+		w.act()
 	}
-	if w.r.client.Inline() {
-		w.s.dismiss(w.r)
-		return
-	}
+}
+
+// act ends the command, unless it has ended by itself meanwhile.
+func (w *watch) act() {
+	w.asking.Lock()
+	defer w.asking.Unlock()
 	w.mu.Lock()
-	w.force = time.AfterFunc(stopWithin, func() { w.s.dismiss(w.r) })
+	ended, inline := w.ended, w.r.client.Inline()
+	if !ended && !inline {
+		w.force = time.AfterFunc(stopWithin, w.insist)
+	}
 	w.mu.Unlock()
-	if err := w.r.client.Kill(); err != nil {
+	switch {
+	case ended:
+	case inline:
+		w.s.dismiss(w.r)
+	default:
+		if err := w.r.client.Kill(); err != nil {
+			w.s.dismiss(w.r)
+		}
+	}
+}
+
+// insist ends the agent when asking it did not help.
+func (w *watch) insist() {
+	w.mu.Lock() // asking may be held by who waits for the agent to listen
+	defer w.mu.Unlock()
+	if !w.ended {
 		w.s.dismiss(w.r)
 	}
 }
 
-// end is called when the command has ended; no look comes after it.
+// end is called when the command has ended; nothing is done to the agent for its
+// sake after it.
 func (w *watch) end() *verdict {
+	w.asking.Lock()
+	defer w.asking.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
