@@ -164,3 +164,25 @@ func TestRefusals(t *testing.T) {
 		}
 	})
 }
+
+// Guests that say nothing of the disk do not get all of it each.
+func TestDisksOfAllGuestsFitIntoTheTotal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 4, func(r *rig) { r.set.limits.Total.Disk = 8 << 30 })
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		b.assign(task(0, "wait", "a"), task(1, "wait", "a"), task(2, "wait", "a"), task(3, "wait", "a"))
+		synctest.Wait()
+		sum := int64(0)
+		all := r.Sandboxes(t.Context())
+		for _, sb := range all {
+			sum += sb.Cap.Disk
+		}
+		if len(all) != 4 || sum == 0 || sum > 8<<30 || r.rt.limits.Disk != 2<<30 {
+			t.Fatalf("%d sandboxes may use %d bytes of disk, one command %d", len(all), sum, r.rt.limits.Disk)
+		}
+		r.rt.release("a")
+		b.results(4)
+	})
+}

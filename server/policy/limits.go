@@ -79,13 +79,18 @@ func orElse(r, d api.Resources) api.Resources {
 }
 
 // Slot is what one slot takes when its borrower asks for needs: a dimension it
-// left open is the default, and no larger than cap.
+// left open is the default, and no larger than cap. For the disk that is the part
+// of cap that goes with the slot's cores, so that guests that say nothing fit
+// beside each other.
 func Slot(needs, cap api.Resources) api.Resources {
 	if needs.CPU == 0 {
 		needs.CPU = math.Min(NeedCPU, cap.CPU)
 	}
 	if needs.Memory == 0 {
 		needs.Memory = min(NeedMemory, cap.Memory)
+	}
+	if needs.Disk == 0 && cap.CPU > 0 {
+		needs.Disk = int64(float64(cap.Disk) * math.Min(1, needs.CPU/cap.CPU))
 	}
 	return needs
 }

@@ -167,6 +167,12 @@ func TestSlot(t *testing.T) {
 	if got := policy.Slot(api.Resources{}, api.Resources{CPU: 0.5, Memory: 64 << 20}); got.CPU != 0.5 || got.Memory != 64<<20 {
 		t.Errorf("on a small machine it takes %+v", got)
 	}
+	if got := policy.Slot(api.Resources{CPU: 2}, api.Resources{CPU: 4, Memory: 1 << 30, Disk: 10 << 30}); got.Disk != 5<<30 {
+		t.Errorf("half of the cores come with %d bytes of disk", got.Disk)
+	}
+	if got := policy.Slot(api.Resources{CPU: 2, Disk: 1 << 30}, api.Resources{CPU: 4, Memory: 1 << 30, Disk: 10 << 30}); got.Disk != 1<<30 {
+		t.Errorf("%d bytes of disk instead of what was asked for", got.Disk)
+	}
 	if got := policy.Slot(api.Resources{CPU: 9, Memory: 2 << 30}, top); got.CPU != 9 {
 		t.Errorf("what was asked for was changed to %+v", got)
 	}
