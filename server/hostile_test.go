@@ -323,33 +323,3 @@ func FuzzOpen(f *testing.F) {
 		r.stop()
 	})
 }
-
-// Few results may be many bytes: those are bounded too, over a restart.
-func TestBytesOfHeldResultsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, func(r *rig) {
-			err := r.store.Apply(t.Context(), lease.Batch{
-				Open: []lease.Record{{Lease: "L1", Borrower: alice, Job: "JOBL1", Runtime: api.RuntimeWasm}},
-				Save: []lease.Held{{Lease: "L1", Key: key(0), Size: 300 << 20, Result: []byte(`{"task":0,"attempt":1}`)}},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		})
-		defer r.stop()
-		b, g := r.lend(alice, anOpen("L1"))
-		if g.Credit != 0 || g.Reason == "" {
-			t.Fatalf("granted %+v", g)
-		}
-		c, other := r.lend(bob, anOpen("BOBS"))
-		if other.Credit == 0 {
-			t.Fatalf("another borrower is granted %+v", other)
-		}
-		b.ack(key(0))
-		if sh := expect[lease.Share](b, lease.KindUpdate); sh.Credit == 0 {
-			t.Fatalf("after the acknowledgement %+v", sh)
-		}
-		b.hangUp()
-		c.hangUp()
-	})
-}
