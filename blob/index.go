@@ -26,6 +26,8 @@ type Index interface {
 	PinLike(ctx context.Context, id api.BlobID, ids []api.BlobID) error
 	// Unpin forgets everything that owner needs.
 	Unpin(ctx context.Context, owner string) error
+	// Owners are those that pin something and whose names begin with prefix, sorted.
+	Owners(ctx context.Context, prefix string) ([]string, error)
 	// Evict forgets blobs that nobody pins and whose Keep has passed, the least
 	// recently used first, until their sizes reach want, and returns them. When
 	// all of them together do not reach want, none is forgotten, unless partial:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -110,6 +111,19 @@ func (m *Memory) Unpin(_ context.Context, owner string) error {
 	}
 	delete(m.pins, owner)
 	return nil
+}
+
+func (m *Memory) Owners(_ context.Context, prefix string) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var owners []string
+	for owner := range m.pins {
+		if strings.HasPrefix(owner, prefix) {
+			owners = append(owners, owner)
+		}
+	}
+	slices.Sort(owners)
+	return owners, nil
 }
 
 func (m *Memory) Evict(_ context.Context, want int64, now time.Time, partial bool) ([]api.BlobEntry, error) {

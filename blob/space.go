@@ -158,6 +158,11 @@ func (s *Store) Pin(ctx context.Context, owner string, ids ...api.BlobID) error 
 // Unpin forgets all that owner pinned. Unknown owners are fine.
 func (s *Store) Unpin(ctx context.Context, owner string) error { return s.idx.Unpin(ctx, owner) }
 
+// Owners are those that pin something and whose names begin with prefix.
+func (s *Store) Owners(ctx context.Context, prefix string) ([]string, error) {
+	return s.idx.Owners(ctx, prefix)
+}
+
 // Delete removes a blob: KindConflict when it is pinned, KindNotFound when it is not here.
 func (s *Store) Delete(ctx context.Context, id api.BlobID) error {
 	if !s.Has(id) {

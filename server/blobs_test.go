@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -93,6 +94,10 @@ func (b *memBlobs) Unpin(_ context.Context, owner string) error {
 	defer b.mu.Unlock()
 	delete(b.pins, owner)
 	return nil
+}
+
+func (b *memBlobs) Owners(_ context.Context, prefix string) ([]string, error) {
+	return slices.DeleteFunc(b.owners(), func(o string) bool { return !strings.HasPrefix(o, prefix) }), nil
 }
 
 func (b *memBlobs) owners() []string {

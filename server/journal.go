@@ -56,13 +56,16 @@ type usageKey struct {
 	job  api.JobID
 }
 
+// pinPrefix begins the names of all owners of pins made here, and of no others.
+const pinPrefix = "lease/"
+
 // pinOwner is the owner of the pins of one generation of a lease's outputs.
 func pinOwner(id api.LeaseID, generation int64) string {
-	return fmt.Sprintf("lease/%s/%d", id, generation)
+	return fmt.Sprintf(pinPrefix+"%s/%d", id, generation)
 }
 
 // inputOwner is the owner of the pins of a lease's shared inputs.
-func inputOwner(id api.LeaseID) string { return "lease/" + string(id) + "/in" }
+func inputOwner(id api.LeaseID) string { return pinPrefix + string(id) + "/in" }
 
 func (j *journal) put(fn func(p *pending)) {
 	j.mu.Lock()

@@ -21,6 +21,8 @@ type Blobs interface {
 	Size(id api.BlobID) (int64, error)
 	Pin(ctx context.Context, owner string, ids ...api.BlobID) error
 	Unpin(ctx context.Context, owner string) error
+	// Owners are those that pin something and whose names begin with prefix.
+	Owners(ctx context.Context, prefix string) ([]string, error)
 	Tree(ctx context.Context, id api.BlobID) (api.Tree, error)
 }
 

@@ -190,18 +190,15 @@ func (s *Server) restore(ctx context.Context, saved lease.Journal) error {
 	for _, h := range saved.Held {
 		byLease[h.Lease] = append(byLease[h.Lease], h)
 	}
+	if err := s.unpinTorn(ctx, saved.Held); err != nil {
+		return err
+	}
 	var over []api.LeaseID
 	for _, rec := range saved.Leases {
 		hs := byLease[rec.Lease]
 		lastPin := int64(0)
 		for _, h := range hs {
 			lastPin = max(lastPin, h.Pin)
-		}
-		// pinned by a batch that was never written, or by staging that is over
-		for _, owner := range []string{inputOwner(rec.Lease), pinOwner(rec.Lease, lastPin+1)} {
-			if err := s.cfg.Blobs.Unpin(ctx, owner); err != nil {
-				return err
-			}
 		}
 		if len(hs) == 0 {
 			over = append(over, rec.Lease)
@@ -229,6 +226,28 @@ func (s *Server) restore(ctx context.Context, saved lease.Journal) error {
 		return nil
 	}
 	return s.cfg.Store.Apply(ctx, lease.Batch{End: over})
+}
+
+// unpinTorn drops the pins that no held result needs: those of a batch that was
+// never written, of results that were acknowledged, and of staging that is over.
+func (s *Server) unpinTorn(ctx context.Context, results []lease.Held) error {
+	needed := map[string]bool{}
+	for _, h := range results {
+		needed[pinOwner(h.Lease, h.Pin)] = true
+	}
+	owners, err := s.cfg.Blobs.Owners(ctx, pinPrefix)
+	if err != nil {
+		return err
+	}
+	for _, owner := range owners {
+		if needed[owner] {
+			continue
+		}
+		if err := s.cfg.Blobs.Unpin(ctx, owner); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refuseAll lets whoever waits for Run go on and be refused.

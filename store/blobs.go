@@ -135,6 +135,25 @@ func (b *Blobs) Unpin(ctx context.Context, owner string) error {
 	})
 }
 
+// Owners are those that pin something and whose names begin with prefix, sorted.
+func (b *Blobs) Owners(ctx context.Context, prefix string) ([]string, error) {
+	rows, err := b.db.read().QueryContext(ctx,
+		`SELECT DISTINCT owner FROM blob_pins WHERE owner >= ?1 AND substr(owner, 1, length(?1)) = ?1 ORDER BY owner`, prefix)
+	if err != nil {
+		return nil, b.db.fault(err)
+	}
+	defer rows.Close()
+	var owners []string
+	for rows.Next() {
+		var owner string
+		if err := rows.Scan(&owner); err != nil {
+			return nil, b.db.fault(err)
+		}
+		owners = append(owners, owner)
+	}
+	return owners, b.db.fault(rows.Err())
+}
+
 const unpinned = `NOT EXISTS (SELECT 1 FROM blob_pins WHERE blob_pins.id = blobs.id)`
 
 // Evict forgets the least recently used blobs that nobody pins and whose Keep

@@ -76,7 +76,7 @@ func evict(t *testing.T, idx blob.Index, need int64, partial bool, wants ...api.
 func RunIndex(t *testing.T, open func(t *testing.T) blob.Index) {
 	tests := map[string]func(*testing.T, blob.Index){
 		"add and get": addAndGet, "add again": addAgain, "eviction order": evictionOrder, "eviction spares": evictionSpares,
-		"partial eviction is bounded": evictionBound, "pins": pins, "pin like": pinLike, "remove": remove, "each": each,
+		"partial eviction is bounded": evictionBound, "pins": pins, "owners": owners, "pin like": pinLike, "remove": remove, "each": each,
 		"concurrent": concurrent, "canceled": canceled,
 	}
 	for name, test := range tests {
@@ -186,6 +186,28 @@ func pins(t *testing.T, idx blob.Index) {
 		t.Fatal(err)
 	}
 	check(0, a)
+}
+
+func owners(t *testing.T, idx blob.Index) {
+	a, b := file(1, 1), file(2, 2)
+	for _, owner := range []string{"lease/B/1", "job/1", "lease/A/in", "leasehold"} {
+		if err := idx.Pin(ctx, owner, ids(a, b)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := idx.Unpin(ctx, "lease/B/1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := idx.Pin(ctx, "lease/C/2", ids(a)); err != nil {
+		t.Fatal(err)
+	}
+	for prefix, want := range map[string][]string{
+		"lease/": {"lease/A/in", "lease/C/2"}, "": {"job/1", "lease/A/in", "lease/C/2", "leasehold"}, "lease/%": nil, "x": nil,
+	} {
+		if got, err := idx.Owners(ctx, prefix); err != nil || !slices.Equal(got, want) {
+			t.Errorf("owners %q: %v, %v; want %v", prefix, got, err, want)
+		}
+	}
 }
 
 func pinLike(t *testing.T, idx blob.Index) {
