@@ -80,7 +80,7 @@ func (p *pump) stop() {
 	p.cond.Signal()
 	p.mu.Unlock()
 	p.writing.Lock()
-	p.writing.Unlock() //nolint:staticcheck // waiting is the point
+	p.writing.Unlock() //lint:ignore SA2001 waiting is the point
 }
 
 // credit gives n bytes of window back. Without a pump the input left with the
