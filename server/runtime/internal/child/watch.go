@@ -308,8 +308,11 @@ func (c *counted) Write(p []byte) (int, error) {
 // command was stopped, if it was.
 func (w *watch) result(rep agent.Report, err error, v *verdict) (runtime.Result, error) {
 	res := runtime.Result{Exit: rep.Exit}
-	res.Usage = api.TaskUsage{Wall: api.Duration(w.wall()), CPU: api.Duration(max(rep.CPU, w.cpu)), MaxMemory: max(rep.MaxMemory, w.peak),
+	wall := w.wall()
+	w.mu.Lock() // a last look may still be under way
+	res.Usage = api.TaskUsage{Wall: api.Duration(wall), CPU: api.Duration(max(rep.CPU, w.cpu)), MaxMemory: max(rep.MaxMemory, w.peak),
 		BytesIn: rep.BytesIn, BytesOut: w.printed + w.saved}
+	w.mu.Unlock()
 	switch {
 	case v != nil && v.err != nil:
 		return res, v.err
