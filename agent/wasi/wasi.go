@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"runtime"
@@ -76,6 +77,9 @@ func (e *Executor) compile(ctx context.Context, code []byte) error {
 			WithHint("a module starts with the bytes 00 61 73 6d; build one with GOOS=wasip1 GOARCH=wasm go build")
 	}
 	m, err := e.rt.CompileModule(ctx, code)
+	if file := (*fs.PathError)(nil); errors.As(err, &file) { // the cache's: no fault of the module
+		return api.Errorf(api.KindInternal, "the compiled module cannot be kept here: %w", file.Err)
+	}
 	if err != nil {
 		return api.Errorf(api.KindInvalid, "the module is not valid WebAssembly: %s", firstLine(err))
 	}
