@@ -39,7 +39,7 @@ type conn struct {
 	mu      sync.Mutex // guards what follows; a leaf below Engine.mu
 	out     []outgoing
 	st      wire.Stream // nil while there is none
-	ending  bool        // Release was asked for
+	ending  bool        // Release was asked for on this stream, or the last one
 	results []lease.Result
 	workers int
 }
@@ -253,6 +253,9 @@ func (c *conn) session(resume bool, timeout time.Duration) (granted bool, err er
 func (c *conn) setStream(st wire.Stream) {
 	c.mu.Lock()
 	c.st, c.out = st, nil
+	if st != nil {
+		c.ending = false // a Release asked for on an earlier stream may be lost; it is asked for again
+	}
 	c.mu.Unlock()
 }
 

@@ -46,7 +46,7 @@ func (s *sched) progress(n *node) (api.NodeProgress, bool) {
 	t := n.lease
 	if t != nil && t.phase == open {
 		p.Slots = t.share.Slots
-		p.Running = int64(t.active() - t.queued)
+		p.Running = int64(len(t.out) - t.over - t.queued)
 		if len(t.out) > 0 {
 			p.State = "working"
 		}

@@ -100,3 +100,45 @@ func TestLogOfACanceledTaskEnds(t *testing.T) {
 		w.close()
 	})
 }
+
+// A stream that breaks with a Release under way says nothing of the next one,
+// on which the lease goes on.
+func TestReleaseOnABrokenStreamIsForgotten(t *testing.T) {
+	c := (&Engine{ctx: t.Context()}).newConn(&run{}, "L", "p")
+	defer c.stop()
+	c.push(lease.KindRelease, nil, "")
+	c.setStream(nil)
+	if !c.isEnding() {
+		t.Error("while there is no stream the release is forgotten")
+	}
+	ours, _ := streamPair()
+	c.setStream(ours)
+	if c.isEnding() {
+		t.Error("a lease that was resumed counts as released")
+	}
+}
+
+// What a lender that comes back does for nothing takes up its credit until it
+// has given it back.
+func TestWhatIsCanceledOnAResumeCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 4), newLender("b", 2)
+		a.credit = 4
+		a.takes = func(lease.Task) time.Duration { return time.Hour }
+		b.takes = func(lease.Task) time.Duration { return time.Second }
+		w := newWorld(t, NewMemStore(), a, b)
+		j := w.submit(batch(4000))
+		time.Sleep(5 * time.Second)
+		a.cut(true)
+		time.Sleep(5 * time.Minute) // the four run elsewhere
+		a.back()
+		time.Sleep(time.Minute)
+		if _, begun, broke, _ := a.counts(); broke != "" || len(begun) < 2 {
+			t.Fatalf("the lender says %q; it began %v", broke, begun)
+		}
+		if err := w.e.Cancel(t.Context(), j.ID, "seen enough"); err != nil {
+			t.Fatal(err)
+		}
+		w.close()
+	})
+}

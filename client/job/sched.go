@@ -117,6 +117,9 @@ type tenure struct {
 	share lease.Share
 	out   map[lease.Key]*attempt
 	late  map[lease.Key]struct{} // was out when the lease was lost; still welcome
+	// unwanted turned out to be there on a resume and were canceled. The lender
+	// counts them until it has answered, and an Assign may overtake the Cancel.
+	unwanted map[lease.Key]struct{}
 
 	queued    int // of out
 	over      int // of out: ended there, not yet in the journal here
@@ -293,6 +296,6 @@ func (t *tenure) tally(a *attempt, by int) {
 }
 
 // active is how many attempts the lender still has to do: what credit counts.
-func (t *tenure) active() int { return len(t.out) - t.over }
+func (t *tenure) active() int { return len(t.out) - t.over + len(t.unwanted) }
 
 func (t *tenure) to(p phase, now time.Time) { t.phase, t.since = p, now }

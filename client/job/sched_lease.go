@@ -102,6 +102,7 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 	}
 	late := t.late
 	t.late = map[lease.Key]struct{}{}
+	t.unwanted = map[lease.Key]struct{}{}
 	var cancel []lease.Key
 	for _, k := range slices.Concat(g.Running, g.Finished) {
 		st := named[k]
@@ -121,6 +122,7 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 		case wasOurs && s.adopt(t, k, st, now):
 		case st == attHeld: // its result will come, and be acknowledged
 		default:
+			t.unwanted[k] = struct{}{}
 			cancel = append(cancel, k)
 		}
 	}

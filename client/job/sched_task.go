@@ -31,6 +31,7 @@ func (s *sched) onFinished(id api.LeaseID, results []lease.Result, now time.Time
 	}
 	var ack []lease.Key
 	for _, r := range results {
+		delete(t.unwanted, r.Key)
 		a := t.out[r.Key]
 		_, late := t.late[r.Key]
 		switch {
@@ -242,6 +243,7 @@ func (s *sched) onGivenBack(id api.LeaseID, keys []lease.Key, cause api.Cause, r
 	lossy := false
 	for _, k := range keys {
 		delete(t.late, k)
+		delete(t.unwanted, k)
 		a := t.out[k]
 		if a == nil || a.state >= attFetching {
 			continue
