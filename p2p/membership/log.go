@@ -55,24 +55,13 @@ func (l *Log) Load(raws ...[]byte) error {
 }
 
 func (l *Log) add(latest int64, raws [][]byte) (added [][]byte, err error) {
+	fresh, err := l.fresh(latest, raws)
+	if len(fresh) == 0 {
+		return nil, err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var fresh []*statement
-	for _, raw := range raws {
-		h := sha(raw)
-		if l.all[h] != nil || slices.ContainsFunc(fresh, func(s *statement) bool { return s.hash == h }) {
-			continue
-		}
-		var s *statement
-		if s, err = open(l.network, raw); err != nil {
-			break
-		}
-		if s.body.at() > latest {
-			err = api.Errorf(api.KindDenied, "a statement is from the future").WithHint("set the clocks of both machines")
-			break
-		}
-		fresh = append(fresh, s)
-	}
+	fresh = l.matteringLocked(fresh)
 	if len(fresh) == 0 {
 		return nil, err
 	}
@@ -98,6 +87,56 @@ func (l *Log) add(latest int64, raws [][]byte) (added [][]byte, err error) {
 		l.sumLocked()
 	}
 	return added, err
+}
+
+// fresh opens what is not known yet, up to the first that is no good. Strangers
+// may send a lot of it, so the log is not locked meanwhile.
+func (l *Log) fresh(latest int64, raws [][]byte) (fresh []*statement, err error) {
+	seen := make(map[hash]bool, len(raws))
+	for _, raw := range raws {
+		h := sha(raw)
+		if seen[h] || l.has(h) {
+			continue
+		}
+		seen[h] = true
+		var s *statement
+		if s, err = open(l.network, raw); err != nil {
+			break
+		}
+		if s.body.at() > latest {
+			err = api.Errorf(api.KindDenied, "a statement is from the future").WithHint("set the clocks of both machines")
+			break
+		}
+		fresh = append(fresh, s)
+	}
+	return fresh, err
+}
+
+func (l *Log) has(h hash) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.all[h] != nil
+}
+
+// matteringLocked is the statements of fresh that may be kept: those signed by
+// the network, or by a node that a certificate here, or among them, is about. It
+// looks at signers only: what a stranger makes up must not cost a look at the whole log.
+func (l *Log) matteringLocked(fresh []*statement) []*statement {
+	may, about := map[hash]bool{}, map[api.PeerID]bool{}
+	for again := true; again; {
+		again = false
+		for _, s := range fresh {
+			known := string(s.signer) == string(l.network) || l.view.subjects[s.signer] || about[s.signer]
+			if !known || may[s.hash] {
+				continue
+			}
+			may[s.hash] = true
+			if node := s.subject(); node != "" && !about[node] {
+				about[node], again = true, true
+			}
+		}
+	}
+	return slices.DeleteFunc(fresh, func(s *statement) bool { return !may[s.hash] || l.all[s.hash] != nil })
 }
 
 // Check is nil when id may act as a member now, and says why not otherwise (KindDenied).

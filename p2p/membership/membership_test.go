@@ -203,6 +203,59 @@ func TestNeitherKeyAloneAdmits(t *testing.T) {
 	}
 }
 
+// What a stranger makes up costs the same however large the log is.
+func TestStrangersStatementsAreNotWorkedThrough(t *testing.T) {
+	w := newWorld(t)
+	admin, _ := w.founder(api.RoleAdmin)
+	ik, _, inv := w.invite(admin, api.RoleMember, MaxUses, "")
+	w.add(true, inv)
+	k, id := key(t)
+	other, otherID := key(t)
+	h := sha(inv)
+	proof := [][]byte{ // each vouches for the other
+		w.sign(&Grant{Network: w.id, Node: id, Role: api.RoleAdmin, Time: w.ms(0), Expires: w.ms(Lifetime)}, other),
+		w.sign(&Grant{Network: w.id, Node: otherID, Role: api.RoleAdmin, Time: w.ms(0), Expires: w.ms(Lifetime)}, k),
+		w.sign(&Admission{Network: w.id, Invite: h[:], Claim: w.claim(ik, id), Time: w.ms(0), Expires: w.ms(Lifetime)}, k),
+	}
+	cost := func() float64 {
+		return testing.AllocsPerRun(20, func() {
+			if added, err := w.log.Add(w.now, proof...); len(added) != 0 || err != nil {
+				t.Fatal("a stranger's proof was kept", err)
+			}
+		})
+	}
+	small := cost()
+	for range 100 {
+		w.join(ik, admin)
+	}
+	if large := cost(); large > small+5 {
+		t.Errorf("%v allocations with 100 members more, %v before", large, small)
+	}
+}
+
+// A proof need not come in order.
+func TestAProofInAnyOrder(t *testing.T) {
+	w := newWorld(t)
+	admin, _ := w.founder(api.RoleAdmin)
+	ik, _, inv := w.invite(admin, api.RoleMember, MaxUses, "")
+	w.add(true, inv)
+	id := api.PeerID("")
+	for member := admin; len(w.log.All()) < 12; { // each admitted by the last
+		member, id = w.join(ik, member)
+	}
+	proof := w.log.Proof(id)
+	for range 5 {
+		mathrand.Shuffle(len(proof), func(i, j int) { proof[i], proof[j] = proof[j], proof[i] })
+		l := NewLog(w.id)
+		if added, err := l.Add(w.now, proof...); len(added) != len(proof) || err != nil {
+			t.Fatalf("%d of %d kept, %v", len(added), len(proof), err)
+		}
+		if _, err := l.Check(id, w.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestReplayedClaims(t *testing.T) {
 	w := newWorld(t)
 	admin, _ := w.founder(api.RoleAdmin)

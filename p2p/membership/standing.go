@@ -36,7 +36,8 @@ func (s *standing) role() api.Role { return s.spans[len(s.spans)-1].role }
 
 // view is the meaning of a set of statements.
 type view struct {
-	kept           map[hash]bool // signed by whom it should be
+	kept           map[hash]bool       // signed by whom it should be
+	subjects       map[api.PeerID]bool // of kept certificates
 	standings      map[api.PeerID]*standing
 	invites        map[api.InviteID]*statement // the first of each
 	inviteBy       map[hash]*statement
@@ -70,7 +71,7 @@ func work(network api.NetworkID, all []*statement) view {
 		}
 		return bytes.Compare(a.hash[:], b.hash[:])
 	})
-	v := view{kept: map[hash]bool{}, invites: map[api.InviteID]*statement{}, inviteBy: map[hash]*statement{}, used: map[api.InviteID][]api.PeerID{},
+	v := view{kept: map[hash]bool{}, subjects: map[api.PeerID]bool{}, invites: map[api.InviteID]*statement{}, inviteBy: map[hash]*statement{}, used: map[api.InviteID][]api.PeerID{},
 		revoked: map[api.PeerID]int64{}, revokedInvites: map[api.InviteID]int64{}}
 	var invites, certs, revocations []*statement
 	for _, s := range all {
@@ -107,6 +108,7 @@ func work(network api.NetworkID, all []*statement) view {
 			continue
 		}
 		v.kept[s.hash] = true
+		v.subjects[s.subject()] = true
 		if s.claim == nil {
 			continue
 		}

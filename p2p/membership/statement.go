@@ -144,6 +144,17 @@ type statement struct {
 	claim  *Claim // of an admission; signed by claim.Invite
 }
 
+// subject is the node that a certificate is about; "" of other statements.
+func (s *statement) subject() api.PeerID {
+	switch b := s.body.(type) {
+	case *Grant:
+		return b.Node
+	case *Admission:
+		return s.claim.Node
+	}
+	return ""
+}
+
 // open decodes and verifies one statement of network. Whether its signer had
 // the right to sign it is the log's question. Errors are KindCorrupt, or
 // KindDenied for another network's.
