@@ -50,7 +50,7 @@ func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	stdin, closeIn, err := s.stdin(at.task)
+	stdin, closeIn, err := s.stdin(ctx, l, at.task)
 	if err != nil {
 		return outcome{err: err}
 	}
@@ -168,7 +168,7 @@ func limitsOf(l *loan) runtime.Limits {
 }
 
 // stdin opens what the task reads.
-func (s *Server) stdin(t lease.Task) (io.Reader, func(), error) {
+func (s *Server) stdin(ctx context.Context, l *loan, t lease.Task) (io.Reader, func(), error) {
 	if t.StdinBlob.IsZero() {
 		if t.Stdin == "" {
 			return nil, func() {}, nil
@@ -176,6 +176,11 @@ func (s *Server) stdin(t lease.Task) (io.Reader, func(), error) {
 		return strings.NewReader(t.Stdin), func() {}, nil
 	}
 	p, err := s.cfg.Blobs.Path(t.StdinBlob)
+	if api.KindOf(err) == api.KindNotFound { // it waited so long that it was evicted
+		if err = s.bring(ctx, l.peer.id, nil, t.StdinBlob); err == nil {
+			p, err = s.cfg.Blobs.Path(t.StdinBlob)
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -76,6 +76,31 @@ func TestStdin(t *testing.T) {
 	})
 }
 
+// A task may wait so long that what it reads is evicted again.
+func TestStdinThatWasEvictedIsFetchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		reads := task(1, "cat", "-")
+		reads.StdinBlob = r.blobs.far("from a blob")
+		b.assign(task(0, "wait", "turn"), reads)
+		synctest.Wait()
+		r.blobs.mu.Lock()
+		_, staged := r.blobs.data[reads.StdinBlob]
+		delete(r.blobs.data, reads.StdinBlob)
+		r.blobs.mu.Unlock()
+		if !staged {
+			t.Fatal("the task's input was not brought ahead of its turn")
+		}
+		r.rt.release("turn")
+		if res := b.results(2); string(res[1].Stdout.Inline) != "from a blob" {
+			t.Fatalf("results %+v", res)
+		}
+	})
+}
+
 func TestATasksOwnFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)
