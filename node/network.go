@@ -10,6 +10,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
+	"github.com/Akilan1999/p2p-rendering-computation/p2p/membership"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
 
@@ -70,12 +71,15 @@ func (n *Node) onNetEvent(e api.Event) {
 	}
 }
 
-// roles is the role of every member that may be a caller. This node stays its
-// own member whatever others hold of it.
-func (n *Node) roles() map[api.PeerID]api.Role {
+// roles is the role of every member that may be a caller.
+func (n *Node) roles() map[api.PeerID]api.Role { return rolesOf(n.net.Members(), time.Now()) }
+
+// rolesOf leaves out whom the network would refuse. This node stays its own
+// member whatever others hold of it.
+func rolesOf(members []api.Member, now time.Time) map[api.PeerID]api.Role {
 	roles := map[api.PeerID]api.Role{}
-	for _, m := range n.net.Members() {
-		if !m.Revoked || m.Self {
+	for _, m := range members {
+		if m.Self || !m.Revoked && !now.Add(-membership.Tolerance).After(m.Expires) {
 			roles[m.ID] = m.Role
 		}
 	}

@@ -74,6 +74,10 @@ type Config struct {
 	// that end meanwhile share a commit, which costs them a few milliseconds of
 	// the 200 that they are queued ahead. 0: every batch as soon as it can be.
 	Gather time.Duration
+	// Roles gives the role of every member, see Recheck. It is called without
+	// locks held every recheckEvery: nothing tells when a membership expires.
+	// A nil func means that the caller rechecks.
+	Roles func() map[api.PeerID]api.Role
 	// OnEvent and OnChange are called without any lock held, from many
 	// goroutines, and must not block. OnChange means that Status would differ.
 	OnEvent  func(api.Event)

@@ -3,6 +3,7 @@ package server_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -44,5 +45,33 @@ func TestARevokedBorrowersTasksAreWithdrawn(t *testing.T) {
 			t.Fatalf("resumed as %+v", g)
 		}
 		again.hangUp()
+	})
+}
+
+// Nothing tells of a membership that expires.
+func TestAnExpiredBorrowersTasksAreWithdrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		r := newRig(t, 1, func(r *rig) {
+			r.cfg.Roles = func() map[api.PeerID]api.Role {
+				if time.Since(begin) > 3*time.Minute {
+					return nil
+				}
+				return map[api.PeerID]api.Role{alice: api.RoleMember}
+			}
+		})
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		b.assign(task(0, "wait", "ever"))
+		synctest.Wait()
+		b.hangUp()
+		time.Sleep(2*time.Minute + 30*time.Second)
+		if n := len(r.Sandboxes(t.Context())); n != 1 {
+			t.Fatalf("%d sandboxes of a member", n)
+		}
+		time.Sleep(2 * time.Minute)
+		if n := len(r.Sandboxes(t.Context())); n != 0 {
+			t.Fatal("an expired member's sandbox goes on")
+		}
 	})
 }

@@ -9,22 +9,28 @@ import (
 )
 
 const (
-	tickEvery = time.Second
-	idleClose = 10 * time.Second // an unused sandbox is closed after
-	idleShare = time.Second      // a lease without work for so long lends its share out
-	pausedFor = lease.Grace      // what is frozen for so long is given back
-	overrun   = 15 * time.Second // over its limit a task is stopped from here, if its runtime did not
+	tickEvery    = time.Second
+	recheckEvery = time.Minute
+	idleClose    = 10 * time.Second // an unused sandbox is closed after
+	idleShare    = time.Second      // a lease without work for so long lends its share out
+	pausedFor    = lease.Grace      // what is frozen for so long is given back
+	overrun      = 15 * time.Second // over its limit a task is stopped from here, if its runtime did not
 )
 
 // tickUntil does what time alone brings about, until ctx ends.
 func (s *Server) tickUntil(ctx context.Context) {
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
+	checked := time.Now()
 	for {
 		select {
 		case now := <-t.C:
 			notify(s.journal.wake) // whatever a failed batch left
 			s.sample(ctx)
+			if s.cfg.Roles != nil && now.Sub(checked) >= recheckEvery {
+				checked = now
+				s.Recheck(s.cfg.Roles)
+			}
 			s.tick(now)
 		case <-ctx.Done():
 			return
