@@ -43,11 +43,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	module, err := readModule(modules)
+	sc, err := loadScene(o.Scene, o.Stderr)
 	if err != nil {
 		return err
 	}
-	sc, err := loadScene(o.Scene, o.Stderr)
+	module, err := readModule(modules)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func sceneError(err error) error {
 	var e *wavefront.Error
 	switch {
 	case !errors.As(err, &e):
-		return api.Errorf(api.KindInvalid, "the scene cannot be read: %w", err)
+		return api.Errorf(api.KindInvalid, "the scene cannot be read: %w", err).WithHint("--scene takes a Wavefront OBJ file")
 	case e.TooLarge:
 		return api.Errorf(api.KindTooLarge, "%w", err).
 			WithHint("a scene may have %d triangles and %d vertices: reduce the mesh", wavefront.MaxTriangles, wavefront.MaxVertices)

@@ -50,6 +50,9 @@ func TestStories(t *testing.T) {
 			"see-peers": seePeers,
 			"hold-port": holdPort,
 			"address":   address,
+			"cut-file":  cutFile,
+
+			"revoke-invites": revokeInvites,
 		},
 	})
 }
@@ -180,4 +183,30 @@ func address(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s listens on no TCP address: %v", args[1], st.Addrs)
+}
+
+// cut-file FROM TO BYTES: the beginning of a file.
+func cutFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: cut-file FROM TO BYTES")
+	}
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(ts.ReadFile(args[0]))[:n], 0o600))
+}
+
+// revoke-invites HOME: all that this home's node made.
+func revokeInvites(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: revoke-invites HOME")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c := api.NewClient(filepath.Join(ts.MkAbs(args[0]), config.SocketName))
+	defer c.Close()
+	invites, err := c.Invites(ctx)
+	ts.Check(err)
+	for _, i := range invites {
+		ts.Check(c.RevokeInvite(ctx, i.ID))
+	}
 }
