@@ -54,7 +54,7 @@ func (s *Server) useLocked() use {
 
 // runnableLocked tells whether l may be given a slot if there is one.
 func (s *Server) runnableLocked(l *loan, now time.Time) bool {
-	return s.state == api.LendOpen && !s.down && !l.ended && l.barred == "" && !now.Before(l.hold) && l.peek() != nil
+	return s.state == api.LendOpen && !s.down && !l.ended && l.barred == "" && !now.Before(l.hold) && !s.fullLocked(l.peer) && l.peek() != nil
 }
 
 // dispatchLocked gives tasks to slots until none fits. Who has least goes first;
@@ -277,6 +277,12 @@ func claim(l *loan) alloc.Claim {
 	return alloc.Claim{Peer: l.peer.id, Needs: l.needs, Want: l.want(alloc.MaxSlots)}
 }
 
+// fullLocked tells whether a borrower has its share of the blob store. What runs
+// goes on, so each slot may add one task's outputs.
+func (s *Server) fullLocked(p *peer) bool {
+	return s.cfg.BlobShare > 0 && p.stored >= s.cfg.BlobShare
+}
+
 // shareLocked is what l may use now.
 func (s *Server) shareLocked(l *loan) lease.Share {
 	if no := s.noLocked(l); no != nil {
@@ -285,6 +291,10 @@ func (s *Server) shareLocked(l *loan) lease.Share {
 	sh := lease.Share{Slots: l.slotsDue, State: s.state}
 	if l.peer.held >= lease.MaxHeld || l.peer.kept >= keptBytes {
 		sh.Reason = "results wait to be acknowledged"
+		return sh
+	}
+	if s.fullLocked(l.peer) {
+		sh.Reason = "outputs wait to be fetched"
 		return sh
 	}
 	ahead := minAhead

@@ -26,12 +26,13 @@ const (
 // outcome is what came of executing an attempt: a result, or the machine's
 // failure in err, never both.
 type outcome struct {
-	err   error
-	ok    bool // the task itself succeeded
-	body  []byte
-	blobs []api.BlobID
-	usage api.UsageRow
-	cpu   time.Duration // of it, in usage
+	err    error
+	ok     bool // the task itself succeeded
+	body   []byte
+	blobs  []api.BlobID
+	stored int64 // bytes of them
+	usage  api.UsageRow
+	cpu    time.Duration // of it, in usage
 }
 
 // execute runs one attempt in the slot's sandbox.
@@ -94,20 +95,26 @@ func (s *Server) result(l *loan, r lease.Result) outcome {
 		return outcome{err: err}
 	}
 	o := outcome{ok: r.Exit.OK(), body: body, cpu: time.Duration(r.Usage.CPU)}
-	for _, f := range r.Files {
-		o.blobs = append(o.blobs, f.Blob)
-	}
-	for _, st := range []api.Stream{r.Stdout, r.Stderr} {
-		if !st.Blob.IsZero() {
-			o.blobs = append(o.blobs, st.Blob)
-		}
-	}
+	o.blobs, o.stored = blobsOf(&r)
 	wall := time.Duration(r.Usage.Wall).Seconds()
 	o.usage = api.UsageRow{
 		Tasks: 1, CPUSeconds: time.Duration(r.Usage.CPU).Seconds(), MemorySeconds: float64(r.Usage.MaxMemory) * wall,
 		GPUSeconds: float64(l.needs.GPU) * wall, BytesIn: r.Usage.BytesIn, BytesOut: r.Usage.BytesOut,
 	}
 	return o
+}
+
+// blobsOf is the outputs of a result in the blob store, and their bytes.
+func blobsOf(r *lease.Result) (ids []api.BlobID, bytes int64) {
+	for _, f := range r.Files {
+		ids, bytes = append(ids, f.Blob), bytes+f.Size
+	}
+	for _, st := range []api.Stream{r.Stdout, r.Stderr} {
+		if !st.Blob.IsZero() {
+			ids, bytes = append(ids, st.Blob), bytes+st.Size
+		}
+	}
+	return ids, bytes
 }
 
 // taskFault is the outcome of a task that cannot be executed as it is written.

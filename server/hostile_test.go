@@ -323,3 +323,65 @@ func FuzzOpen(f *testing.F) {
 		r.stop()
 	})
 }
+
+// What one borrower has pinned here is bounded, also over a restart, and moves
+// on as it acknowledges.
+func TestBlobsHeldForOneBorrowerAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const share = 1 << 20
+		r := newRig(t, 1, func(r *rig) { r.cfg.BlobShare = share })
+		defer func() { r.stop() }()
+		b, _ := r.lend(alice, anOpen("L1"))
+		other, _ := r.lend(bob, anOpen("L2"))
+		var ts []lease.Task
+		for id := range api.TaskID(4) {
+			ts = append(ts, task(id, "print", "600000"))
+		}
+		b.assign(ts[:2]...)
+		b.results(2)
+		b.assign(ts[2:]...)
+		time.Sleep(time.Minute / 4)
+		if st := r.Status(); st.Held != 2 {
+			t.Fatalf("%d results held", st.Held)
+		}
+		other.assign(task(0, "echo", "fits"))
+		other.results(1)
+		b.ack(key(0))
+		b.results(1)
+		time.Sleep(time.Minute / 4)
+		if st := r.Status(); st.Held != 3 {
+			t.Fatalf("%d results held after an acknowledgement", st.Held)
+		}
+		b.hangUp()
+		other.hangUp()
+		r.stop()
+		r.start()
+		o := anOpen("L1")
+		o.Resume = true
+		if b, g := r.lend(alice, o); g.Credit != 0 || len(g.Finished) != 2 {
+			t.Fatalf("after a restart granted %+v", g)
+		} else {
+			b.hangUp()
+		}
+	})
+}
+
+func TestInputsBeyondTheShareAreNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, func(r *rig) { r.cfg.BlobShare = 1000 })
+		defer r.stop()
+		o := anOpen("L1")
+		o.Common.Inputs = []api.Input{{Path: "in", Blob: r.blobs.far(strings.Repeat("x", 2000))}}
+		b, _ := r.lend(alice, o)
+		b.assign(task(0, "echo", "x"))
+		if g := b.back(1); g.Cause != api.CauseLost || !strings.Contains(g.Reason, "bytes of inputs") {
+			t.Fatalf("given back %+v", g)
+		}
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		if o := r.blobs.owners(); len(o) != 0 {
+			t.Fatalf("pins %v", o)
+		}
+		b.hangUp()
+	})
+}

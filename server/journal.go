@@ -39,6 +39,8 @@ type saving struct {
 	body  []byte
 	blobs []api.BlobID
 	pin   int64
+	// bytes of blobs
+	stored int64
 }
 
 type pending struct {

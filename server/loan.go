@@ -20,6 +20,7 @@ type peer struct {
 	bytes  int64  // of them
 	held   int    // results not acknowledged, over all leases
 	kept   int64  // bytes of them, in the journal
+	stored int64  // bytes of blobs pinned for it: shared inputs, outputs of results
 	served uint64 // when a slot was last given to it, in Server.turns
 }
 
@@ -75,11 +76,12 @@ type loan struct {
 
 // common is the state of the inputs that all tasks of a lease share.
 type common struct {
-	done  bool
-	files []runtime.File
-	bytes int64
-	env   []string
-	fault string // what is wrong with them, if that is the job's own doing
+	done   bool
+	files  []runtime.File
+	bytes  int64
+	stored int64 // bytes pinned: files and module
+	env    []string
+	fault  string // what is wrong with them, if that is the job's own doing
 }
 
 // attemptState is where an attempt is.
@@ -95,12 +97,13 @@ const (
 
 // attempt is one task under way. Server.mu guards it.
 type attempt struct {
-	loan  *loan
-	task  lease.Task
-	bytes int64
-	state attemptState
-	slot  *slot
-	stop  *ending // why it is to end without a result; nil if it is not
+	loan   *loan
+	task   lease.Task
+	bytes  int64
+	stored int64 // bytes of its outputs, while it is being saved
+	state  attemptState
+	slot   *slot
+	stop   *ending // why it is to end without a result; nil if it is not
 
 	ctx    context.Context // of its command, once it has a slot
 	cancel context.CancelFunc
@@ -116,8 +119,9 @@ type ending struct {
 // held is a finished result that waits for its acknowledgement; the result
 // itself is in the journal.
 type held struct {
-	pin  int64
-	size int
+	pin    int64
+	size   int
+	stored int64 // bytes of its outputs in the blob store
 }
 
 // peek is the next attempt that wants a slot, or nil.

@@ -38,10 +38,14 @@ func (s *Server) message(se *session, kind wire.Kind, payload []byte) error {
 			return err
 		}
 		return s.locked(se, func(l *loan) error {
+			full := s.fullLocked(l.peer)
 			for _, k := range keys.Keys {
 				s.dropLocked(l, k)
 			}
 			s.settleLocked(l)
+			if full {
+				s.dispatchLocked()
+			}
 			return nil
 		})
 	case lease.KindRenew:
@@ -162,6 +166,7 @@ func (s *Server) overLocked(at *attempt) {
 	delete(l.attempts, at.task.Key)
 	l.peer.begun--
 	l.peer.bytes -= at.bytes
+	l.peer.stored -= at.stored
 	l.active = time.Now()
 }
 
@@ -217,6 +222,7 @@ func (s *Server) holdLocked(l *loan, k lease.Key, h held) {
 	l.held[k] = h
 	l.peer.held++
 	l.peer.kept += int64(h.size)
+	l.peer.stored += h.stored
 }
 
 // dropLocked lets a result go: it was acknowledged, or nobody wants it.
@@ -228,6 +234,7 @@ func (s *Server) dropLocked(l *loan, k lease.Key) {
 	delete(l.held, k)
 	l.peer.held--
 	l.peer.kept -= int64(h.size)
+	l.peer.stored -= h.stored
 	unpin := ""
 	if h.pin > 0 {
 		if l.pins[h.pin]--; l.pins[h.pin] == 0 {
@@ -270,6 +277,7 @@ func (s *Server) endLocked(l *loan, why ending) {
 	for _, h := range l.held {
 		l.peer.held--
 		l.peer.kept -= int64(h.size)
+		l.peer.stored -= h.stored
 	}
 	l.held = map[lease.Key]held{}
 	if se := l.out.Load(); se != nil {

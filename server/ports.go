@@ -74,6 +74,10 @@ type Config struct {
 	// that end meanwhile share a commit, which costs them a few milliseconds of
 	// the 200 that they are queued ahead. 0: every batch as soon as it can be.
 	Gather time.Duration
+	// BlobShare is the most bytes of blobs that are held for one borrower, its
+	// leases' shared inputs and the outputs that it has not acknowledged: beyond
+	// it nothing of it begins. 0: no bound.
+	BlobShare int64
 	// Roles gives the role of every member, see Recheck. It is called without
 	// locks held every recheckEvery: nothing tells when a membership expires.
 	// A nil func means that the caller rechecks.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	goruntime "runtime"
@@ -204,13 +205,17 @@ func (s *Server) restore(ctx context.Context, saved lease.Journal) error {
 			over = append(over, rec.Lease)
 			continue
 		}
+		stored, err := s.storedBytes(ctx, rec.Lease, hs)
+		if err != nil {
+			return err
+		}
 		name := s.name(rec.Borrower)
 		s.mu.Lock()
 		l := s.addLoanLocked(name, api.Caller{Peer: rec.Borrower}, lease.Open{Lease: rec.Lease, Job: rec.Job, JobName: rec.JobName, Runtime: rec.Runtime})
 		l.restored, l.since, l.lastPin = true, rec.Since, lastPin
 		l.recorded.Store(true)
 		for _, h := range hs {
-			s.holdLocked(l, h.Key, held{pin: h.Pin, size: h.Size})
+			s.holdLocked(l, h.Key, held{pin: h.Pin, size: h.Size, stored: stored[h.Key]})
 			if h.Pin > 0 {
 				l.pins[h.Pin]++
 			}
@@ -226,6 +231,31 @@ func (s *Server) restore(ctx context.Context, saved lease.Journal) error {
 		return nil
 	}
 	return s.cfg.Store.Apply(ctx, lease.Batch{End: over})
+}
+
+// storedBytes is how many bytes of blobs each result has, as the journal says.
+func (s *Server) storedBytes(ctx context.Context, id api.LeaseID, hs []lease.Held) (map[lease.Key]int64, error) {
+	stored := map[lease.Key]int64{}
+	var keys []lease.Key
+	for _, h := range hs {
+		if h.Pin > 0 {
+			keys = append(keys, h.Key)
+		}
+	}
+	for some := range slices.Chunk(keys, lease.MaxBatch) {
+		saved, err := s.cfg.Store.Results(ctx, id, some)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range saved {
+			var r lease.Result
+			if err := json.Unmarshal(h.Result, &r); err != nil {
+				return nil, api.Errorf(api.KindCorrupt, "the journal's result of task %d: %w", h.Task, err)
+			}
+			_, stored[h.Key] = blobsOf(&r)
+		}
+	}
+	return stored, nil
 }
 
 // unpinTorn drops the pins that no held result needs: those of a batch that was

@@ -38,7 +38,7 @@ func (s *Server) saved(done []saving, err error) {
 		if l.ended {
 			continue
 		}
-		s.holdLocked(l, sv.key, held{pin: sv.pin, size: len(sv.body)})
+		s.holdLocked(l, sv.key, held{pin: sv.pin, size: len(sv.body), stored: sv.stored})
 		news[l] = append(news[l], outgoing{key: sv.key, size: len(sv.body), body: sv.body})
 	}
 	for l, rs := range news {
@@ -75,6 +75,7 @@ func (s *Server) bury(l *loan) {
 	}
 	s.mu.Lock()
 	delete(s.loans, l.id)
+	l.peer.stored -= l.common.stored
 	if l.peer.loans--; l.peer.loans == 0 {
 		delete(s.peers, l.peer.id)
 	}

@@ -181,9 +181,10 @@ func (s *Server) taskEnded(sl *slot, at *attempt, out outcome) *attempt {
 	default:
 		l.took = ewma(l.took, max(now.Sub(sl.since), time.Microsecond))
 		l.holdFor = 0
-		at.state = attemptSaving
+		at.state, at.stored = attemptSaving, out.stored
+		l.peer.stored += out.stored // also while the journal is being written
 		s.journal.put(func(p *pending) {
-			p.saves = append(p.saves, saving{at: at, key: at.task.Key, body: out.body, blobs: out.blobs})
+			p.saves = append(p.saves, saving{at: at, key: at.task.Key, body: out.body, blobs: out.blobs, stored: out.stored})
 		})
 	}
 	s.journal.charge(l, now, out.usage)

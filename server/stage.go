@@ -64,7 +64,14 @@ func (s *Server) stage(l *loan) {
 			s.setBackLocked(l, fmt.Sprintf("inputs could not be brought here: %v", err))
 			return
 		}
+		if share := s.cfg.BlobShare; share > 0 && l.peer.stored+c.stored >= share {
+			l.unstaged = nil
+			s.journal.put(func(p *pending) { p.unpin = append(p.unpin, inputOwner(l.id)) })
+			s.setBackLocked(l, fmt.Sprintf("%d bytes of inputs, beside %d that are held for this borrower: at most %d may be", c.stored, l.peer.stored, share))
+			return
+		}
 		l.common = c
+		l.peer.stored += c.stored
 		s.stageLocked(l)
 	}
 	for len(l.unstaged) > 0 && !l.ended && !s.down {
@@ -103,6 +110,10 @@ func (s *Server) stageCommon(ctx context.Context, l *loan, o lease.Open) (common
 	if err == nil {
 		c.files, c.bytes, err = s.layout(ctx, o.Common.Inputs)
 	}
+	if err == nil && !o.Module.IsZero() {
+		c.stored, err = s.cfg.Blobs.Size(o.Module)
+	}
+	c.stored += c.bytes
 	if err == nil {
 		c.env, err = environment(o.Common.Env, nil)
 	}
