@@ -167,6 +167,17 @@ func TestStreamRows(t *testing.T) {
 	}
 }
 
+// An unset variable of a script must not become another request.
+func TestEmptyWordsAreNotSent(t *testing.T) {
+	c := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was sent", r.URL) })
+	_, peer := c.Peer(t.Context(), "")
+	for _, err := range []error{peer, c.RemoveJob(t.Context(), ""), c.CancelJob(t.Context(), "", "because")} {
+		if KindOf(err) != KindUsage {
+			t.Errorf("%v is of kind %s", err, KindOf(err))
+		}
+	}
+}
+
 func TestArgumentsArriveAsTheyAre(t *testing.T) {
 	var seen string
 	mux := http.NewServeMux()

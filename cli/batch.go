@@ -230,7 +230,12 @@ func (b *batch) leave(ctx context.Context, err error) error {
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelWait)
 	defer cancel()
-	if cerr := b.client.CancelJob(late, b.id, reason); cerr != nil {
+	cerr := b.client.CancelJob(late, b.id, reason)
+	if api.KindOf(cerr) == api.KindConflict { // it had ended, and only its output was still being written
+		b.out.note("job %s had ended: p2prc job show %s, p2prc job results %s -o DIR", short(b.id), short(b.id), short(b.id))
+		return err
+	}
+	if cerr != nil {
 		return errors.Join(err, api.Errorf(api.KindOf(cerr), "job %s could not be canceled: %w", short(b.id), cerr))
 	}
 	b.out.note("job %s is canceled", short(b.id))

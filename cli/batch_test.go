@@ -254,6 +254,21 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// Ctrl-C while the output of a job that has ended is still being written.
+func TestInterruptAfterTheEnd(t *testing.T) {
+	w := newWorld(t).serve()
+	w.answer("GET /v1/status", api.Status{}).answer("POST /v1/jobs", api.Job{ID: jobID, State: api.JobRunning})
+	w.mux.HandleFunc("GET /v1/jobs/"+string(jobID)+"/events", func(_ http.ResponseWriter, r *http.Request) {
+		w.signals <- os.Interrupt
+		<-r.Context().Done()
+	})
+	w.answer("POST /v1/jobs/"+string(jobID)+"/cancel", api.Errorf(api.KindConflict, "job %s has ended (done)", jobID))
+	w.want(130, "", "job OB777777 had ended: p2prc job show OB777777", "run", "--each", "n=1-3", "--runtime", "process", "x")
+	if text := w.err.String(); strings.Contains(text, "could not be canceled") || !strings.Contains(text, "error: interrupted") {
+		t.Errorf("%s", text)
+	}
+}
+
 func TestSecondInterruptLeavesAtOnce(t *testing.T) {
 	w := newWorld(t)
 	release := make(chan struct{})

@@ -112,6 +112,7 @@ func TestErrorsHaveTheirPlace(t *testing.T) {
 		"open brace":          {"command: [x, \"{\\\"a\\\": 1}\"]\n", "opens a placeholder that is none", "write {{ for a brace"},
 		"empty array":         {"command: [x]\neach: {n: []}\n", "n has no values: the array is empty", ""},
 		"empty each":          {"command: [x]\neach: {}\n", "each names no variable", ""},
+		"long range":          {"command: [x]\neach:\n  n: 1-99999999999999999999\n", "job.yaml:3:6: each.n: range 1-99999999999999999999 has a number of more than 18 digits", "for a plain value"},
 		"backward range":      {"command: [x]\neach:\n  n: 9-1\n", "job.yaml:3:6: each.n: range 9-1 is empty", "the smaller number"},
 		"ten million":         {"command: [x]\neach:\n  n: 1-10000000\n", "job.yaml:3:3: n has 10000000 values, an array may have at most 1000000 tasks", "split it"},
 		"product too large":   {"command: [x]\neach: {a: 1-10000, b: 1-10000}\n", "combinations make more than 1000000", "split it"},
