@@ -182,11 +182,16 @@ func (c *Client) sendExec(seq uint64, cmd Command, refs []fileRef, stdin io.Read
 	if err := c.w.Buffer(kindExec, b); err != nil {
 		return err
 	}
-	switch {
-	case stdin == nil:
-	case c.pump != nil:
+	if c.pump != nil {
+		// Only now may the pump write: from here on this goroutine reads, and with
+		// nobody reading, the agent would stop reading too.
+		if err := c.w.Flush(); err != nil {
+			return err
+		}
 		go c.pump.run()
-	default: // it fits: the command and its input leave in one write
+		return nil
+	}
+	if stdin != nil { // it fits: the command and its input leave in one write
 		p, err := io.ReadAll(stdin)
 		if err != nil {
 			return err
