@@ -83,6 +83,40 @@ func TestProcessesThatMisbehave(t *testing.T) {
 	}
 }
 
+// A folder of very many small files arrives whole; one more than the limit is
+// refused before anything is sent.
+func TestFolderOfManyFiles(t *testing.T) {
+	all := pool(t, "a", "b")
+	dir := filepath.Join(t.TempDir(), "many")
+	add := func(from, to int) {
+		t.Helper()
+		for i := from; i < to; i++ {
+			sub := filepath.Join(dir, fmt.Sprint(i/500))
+			if i%500 == 0 || i == from {
+				if err := os.MkdirAll(sub, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(sub, fmt.Sprint(i)), fmt.Append(nil, i), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	files := ring.Size(1_000, 50_000)
+	add(0, files)
+	started := time.Now()
+	if out := all[0].ok("run", "--on", "b", "--in", dir, guest, "count", "many"); out != fmt.Sprintln(files) {
+		t.Errorf("%s of %d files arrived", out, files)
+	}
+	t.Logf("%d files took %v", files, time.Since(started))
+	if files == 50_000 {
+		add(files, 100_001)
+		if _, errs, code := all[0].cmd("run", "--on", "b", "--in", dir, guest, "count", "many"); code != 125 || !strings.Contains(errs, "(too_large)") {
+			t.Errorf("exit %d, want 125:\n%s", code, errs)
+		}
+	}
+}
+
 // small starts a node whose home is a small file system of its own, in the
 // pool of inviter, and returns it with a way to fill that file system up to a
 // MiB, and to make room again.

@@ -2,13 +2,14 @@
 // milliseconds as its first argument says, prints its second, and writes the
 // second into out.txt. Other first arguments misbehave: spin never ends, print
 // and alloc take as many MiB as the second says, exit ends with that code, link
-// makes out.txt a link to it, and fill writes 4 MiB made of it into out.txt.
+// makes out.txt a link to it, count prints how many files are below it, and fill writes 4 MiB made of it into out.txt.
 package main
 
 import (
 	"bytes"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: guest MILLISECONDS|spin|print|alloc|exit|link|fill TEXT")
+		fmt.Fprintln(os.Stderr, "usage: guest MILLISECONDS|spin|print|alloc|exit|link|count|fill TEXT")
 		os.Exit(2)
 	}
 	text := os.Args[2]
@@ -46,6 +47,16 @@ func main() {
 		os.Exit(n)
 	case "link":
 		must(0, os.Symlink(text, "out.txt"))
+		return
+	case "count":
+		files := 0
+		must(0, fs.WalkDir(os.DirFS("."), text, func(_ string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() {
+				files++
+			}
+			return err
+		}))
+		fmt.Println(files)
 		return
 	case "fill":
 		h := fnv.New64a()
