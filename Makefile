@@ -17,7 +17,7 @@ demo: build ## start three nodes, render an animation on all of them, show the t
 install: build ## build, and print the two lines that put p2prc on your PATH
 	@echo
 	@echo "p2prc is built at $(CURDIR)/p2prc"
-	@echo "// Add them to your .bashrc file"
+	@echo "# Add them to your .bashrc file"
 	@echo "export P2PRC=$(CURDIR)"
 	@echo 'export PATH=$(CURDIR):$${PATH}'
 

@@ -18,6 +18,11 @@ the pictures.` + exits(api.KindTasksFailed),
 		Example: "  p2prc demo\n  p2prc demo --scene bunny.obj --frames 48 --size 480x270 --out pictures",
 		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for name, n := range map[string]int{"frames": o.Frames, "samples": o.Samples, "nodes": o.Nodes} {
+				if n == 0 && cmd.Flags().Changed(name) {
+					return api.Errorf(api.KindUsage, "--%s 0 is out of range", name).WithHint("at least 1")
+				}
+			}
 			if o.Scene != "" {
 				o.Scene = a.abs(o.Scene)
 			}
@@ -31,10 +36,10 @@ the pictures.` + exits(api.KindTasksFailed),
 	f := cmd.Flags()
 	f.StringVar(&o.Scene, "scene", "", "a Wavefront OBJ file, with its MTL beside it (default: a teapot)")
 	f.IntVar(&o.Frames, "frames", 0, "how many frames (default 24)")
-	f.StringVar(&o.Size, "size", "", "WIDTHxHEIGHT of a frame")
-	f.IntVar(&o.Samples, "samples", 0, "samples per pixel")
+	f.StringVar(&o.Size, "size", "", "WIDTHxHEIGHT of a frame (default 256x192)")
+	f.IntVar(&o.Samples, "samples", 0, "samples per pixel at most (default 8)")
 	f.IntVar(&o.Nodes, "nodes", 0, "how many nodes (default 3)")
-	f.StringVarP(&o.Out, "out", "o", "", "folder for the pictures")
+	f.StringVarP(&o.Out, "out", "o", "", "folder for the pictures; an earlier run's are replaced (default out)")
 	return cmd
 }
 

@@ -78,6 +78,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	wall := time.Since(began)
+	if err := removeFrames(frames); err != nil {
+		return err
+	}
 	pictures, err := r.fetch(ctx, job.ID, frames)
 	if err != nil {
 		return err
@@ -89,6 +92,19 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	return report{plan: plan, job: job, wall: wall, alone: alone}.write(o.Stdout)
+}
+
+// removeFrames takes an earlier run's frames away: a shorter animation must not
+// leave some of another among its own.
+func removeFrames(dir string) error {
+	old, err := filepath.Glob(filepath.Join(dir, "frame-[0-9][0-9][0-9][0-9].png"))
+	for _, f := range old {
+		err = errors.Join(err, os.Remove(f))
+	}
+	if err != nil {
+		return api.Errorf(api.KindInvalid, "an earlier run's frames are in the way: %w", err).WithHint("choose another folder with --out")
+	}
+	return nil
 }
 
 // readModule is the renderer; KindUnsupported where there is only the placeholder.
