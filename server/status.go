@@ -21,6 +21,9 @@ func (s *Server) Status() api.LendStatus {
 	}
 	if !slices.ContainsFunc(infos, func(r api.RuntimeInfo) bool { return r.Available && r.Enabled }) && s.state == api.LendOpen {
 		st.State, st.Reason = api.LendOff, "no runtime that is lent works here"
+		if len(infos) == 0 && len(s.cfg.Runtimes) > 0 { // just started
+			st.Reason = "this machine is being looked at; in a moment"
+		}
 	}
 	free := limits.Total.Sub(s.useLocked().total)
 	st.Free = api.Resources{CPU: max(0, free.CPU), Memory: max(0, free.Memory), Disk: max(0, free.Disk), GPU: max(0, free.GPU)}
