@@ -33,6 +33,9 @@ func gossip(ctx context.Context, b *bench) error {
 		one, stop := context.WithCancel(ctx)
 		running.Go(func() { _ = n.Run(one) }) // ends by cancel
 		nets, stops = append(nets, n), append(stops, stop)
+		if err := n.WaitReady(ctx); err != nil {
+			return err
+		}
 		if i == 0 {
 			continue
 		}
