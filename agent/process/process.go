@@ -10,6 +10,7 @@ package process
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,25 +40,41 @@ func environment(t *task.Task, dir, tmp string) []string {
 	return env
 }
 
-// scratch are the folders beside a task's directory that it may write to.
-type scratch []string
+// scratch are the folders beside a task's directory that it may write to. They
+// stay open, for they are looked into after every task.
+type scratch []*os.File
+
+func openScratch(dirs []string) (scratch, error) {
+	var s scratch
+	for _, d := range dirs {
+		f, err := os.Open(d)
+		if err != nil {
+			return nil, err
+		}
+		s = append(s, f)
+	}
+	return s, nil
+}
 
 func (s scratch) tmp() string {
 	if len(s) == 0 {
 		return os.TempDir()
 	}
-	return s[0]
+	return s[0].Name()
 }
 
 // empty removes what a task left behind.
 func (s scratch) empty() error {
 	for _, dir := range s {
-		names, err := list(dir)
+		if _, err := dir.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		names, err := dir.Readdirnames(-1)
 		if err != nil {
 			return err
 		}
 		for _, n := range names {
-			p := filepath.Join(dir, n)
+			p := filepath.Join(dir.Name(), n)
 			if os.RemoveAll(p) == nil {
 				continue
 			}
@@ -68,15 +85,6 @@ func (s scratch) empty() error {
 		}
 	}
 	return nil
-}
-
-func list(dir string) ([]string, error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	names, err := d.Readdirnames(-1)
-	return names, errors.Join(err, d.Close())
 }
 
 // openUp gives the owner every permission on the folders below p, as far as they

@@ -23,7 +23,10 @@ var _ task.Executor = (*Executor)(nil)
 
 // New makes this process ready to execute. The folders of scratch are emptied
 // after every task; the first one is the task's TMPDIR.
-func New(scratchDirs []string) (*Executor, error) { return &Executor{scratchDirs}, nil }
+func New(scratchDirs []string) (*Executor, error) {
+	s, err := openScratch(scratchDirs)
+	return &Executor{s}, err
+}
 
 // Inline implements task.Executor.
 func (e *Executor) Inline() bool { return false }

@@ -39,7 +39,11 @@ func New(scratchDirs []string) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Executor{family: f, null: null, scratch: scratchDirs}, nil
+	s, err := openScratch(scratchDirs)
+	if err != nil {
+		return nil, err
+	}
+	return &Executor{family: f, null: null, scratch: s}, nil
 }
 
 // Inline implements task.Executor.
@@ -73,12 +77,23 @@ func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 		}()
 	}
 	stop := context.AfterFunc(ctx, func() { e.family.kill(pid) })
+	printed := make(chan struct{})
+	go func() { copies.Wait(); close(printed) }()
+	// Most tasks end, and with them their streams, before it is worth a thread
+	// that is blocked until they do.
+	select {
+	case <-printed:
+	case <-time.After(blockAfter):
+	}
 	end, err = e.wait(pid)
 	stop()
-	copies.Wait()
+	<-printed
 	p.closeAll()
 	return end, errors.Join(err, e.scratch.empty())
 }
+
+// blockAfter is how long a task runs before a thread is given to waiting for it.
+const blockAfter = 10 * time.Millisecond
 
 // cannotStart sorts the task's fault (a broken program) from the machine's.
 func cannotStart(name string, err error) (task.End, error) {

@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Group is one control group, in version 1 one folder per controller. Its
@@ -17,6 +20,9 @@ import (
 type Group struct {
 	m    *Manager
 	name string
+
+	mu   sync.Mutex     // guards open
+	open map[string]int // files that are read often
 }
 
 // New makes a group. A limit whose controller is missing is left out: Has tells
@@ -121,11 +127,7 @@ func (g *Group) number(c Controller, name string) int64 {
 	if !g.m.Has(c) {
 		return 0
 	}
-	b, err := os.ReadFile(g.file(c, name))
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(g.read(g.file(c, name))), 10, 64)
 	if err != nil {
 		return 0
 	}
@@ -137,11 +139,40 @@ func (g *Group) field(c Controller, name, key string) int64 {
 	if !g.m.Has(c) {
 		return 0
 	}
-	b, err := os.ReadFile(g.file(c, name))
-	if err != nil {
-		return 0
+	return field(g.read(g.file(c, name)), key)
+}
+
+// read reads a small file that the kernel writes anew for every read from its
+// beginning; kept open it costs one system call. What cannot be read is empty.
+func (g *Group) read(path string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	fd, ok := g.open[path]
+	if !ok {
+		var err error
+		if fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return ""
+		}
+		if g.open == nil {
+			g.open = make(map[string]int)
+		}
+		g.open[path] = fd
 	}
-	return field(string(b), key)
+	var buf [4096]byte
+	n, err := unix.Pread(fd, buf[:], 0)
+	if err != nil {
+		return ""
+	}
+	return string(buf[:n])
+}
+
+func (g *Group) closeFiles() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, fd := range g.open {
+		unix.Close(fd)
+	}
+	g.open = nil
 }
 
 func field(text, key string) int64 {
@@ -243,6 +274,7 @@ func (g *Group) Remove() error {
 			}
 		}
 		if err == nil || time.Now().After(deadline) {
+			g.closeFiles()
 			return err
 		}
 		time.Sleep(2 * time.Millisecond) // the last process is still on its way out
