@@ -76,7 +76,8 @@ func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 			p.in.Close()
 		}()
 	}
-	stop := context.AfterFunc(ctx, func() { e.family.kill(pid) })
+	killed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { e.family.kill(pid); close(killed) })
 	printed := make(chan struct{})
 	go func() { copies.Wait(); close(printed) }()
 	// Most tasks end, and with them their streams, before it is worth a thread
@@ -86,7 +87,9 @@ func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 	case <-time.After(blockAfter):
 	}
 	end, err = e.wait(pid)
-	stop()
+	if !stop() {
+		<-killed // or it would find the next task's processes
+	}
 	<-printed
 	p.closeAll()
 	return end, errors.Join(err, e.scratch.empty())
