@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package multi tests pools of real p2prc processes: several homes on one
 // machine, killed, stopped and revoked while they work.
 package multi
