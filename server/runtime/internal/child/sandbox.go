@@ -53,6 +53,9 @@ type resident struct {
 	proc   *Proc
 	client *agent.Client
 	idle   int64 // bytes resident before its first command
+
+	once sync.Once // ends it; whoever comes second waits for the first
+	err  error     // of that
 }
 
 // Open makes the room and starts the first agent.
@@ -164,13 +167,24 @@ func (s *Sandbox) dismiss(r *resident) {
 		s.cur = nil
 	}
 	s.mu.Unlock()
-	u, err := proctree.Usage(r.proc.Pid())
-	if err := errors.Join(s.kill(r), err); err != nil && !errors.Is(err, proctree.ErrGone) {
+	if err := s.end(r); err != nil {
 		s.cfg.Log.Warn("sandbox: ending an agent", "sandbox", s.ID(), "err", err)
 	}
-	s.mu.Lock()
-	s.spent += u.CPU
-	s.mu.Unlock()
+}
+
+// end kills an agent, once, and keeps what it used.
+func (s *Sandbox) end(r *resident) error {
+	r.once.Do(func() {
+		u, err := proctree.Usage(r.proc.Pid())
+		if errors.Is(err, proctree.ErrGone) {
+			err = nil
+		}
+		r.err = errors.Join(s.kill(r), err)
+		s.mu.Lock()
+		s.spent += u.CPU
+		s.mu.Unlock()
+	})
+	return r.err
 }
 
 const killWithin = 2 * time.Second
@@ -313,7 +327,7 @@ func (s *Sandbox) Close(context.Context) error {
 	}
 	var err error
 	if r != nil {
-		err = s.kill(r)
+		err = s.end(r)
 	}
 	s.exec.Lock() // an Exec that was under way has seen its stream end
 	defer s.exec.Unlock()
