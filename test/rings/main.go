@@ -23,13 +23,14 @@ import (
 func main() {
 	full := flag.Bool("full", false, "full sizes (what `make test-all` runs)")
 	noRace := flag.Bool("no-race", false, "leave the race detector out")
+	again := flag.Bool("again", false, "run packages that failed once more, alone, and call those that pass then unsteady")
 	timeout := flag.String("timeout", "20m", "for one package")
 	flag.Parse()
 	pkgs := flag.Args()
 	if len(pkgs) == 0 {
 		pkgs = []string{"./..."}
 	}
-	code, err := run(os.Stdout, pkgs, *full, *noRace, *timeout)
+	code, err := run(os.Stdout, pkgs, *full, *noRace, *again, *timeout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
@@ -37,7 +38,7 @@ func main() {
 	os.Exit(code)
 }
 
-func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, error) {
+func run(out io.Writer, pkgs []string, full, noRace, again bool, timeout string) (int, error) {
 	rings := ring.Probe()
 	if noRace {
 		rings["race"] = "left out by -no-race"
@@ -55,37 +56,60 @@ func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, 
 	if missing {
 		return 1, fmt.Errorf("a ring that %s=%s names cannot run here", ring.RequireEnv, os.Getenv(ring.RequireEnv))
 	}
-	args := []string{"test", "-json", "-timeout", timeout}
-	if rings["race"] == "" {
-		args = append(args, "-race")
-	}
-	cmd := exec.Command("go", append(args, pkgs...)...)
-	cmd.Env = os.Environ()
+	// One package at a time: tests of several processes on two cores have enough to do.
+	args := []string{"test", "-json", "-p", "1", "-timeout", timeout}
+	env := os.Environ()
 	if full {
-		cmd.Env = append(cmd.Env, ring.FullEnv+"=1")
+		env = append(env, ring.FullEnv+"=1")
 	}
 	if rings["race"] == "" {
-		cmd.Env = append(cmd.Env, "CGO_ENABLED=1")
+		args, env = append(args, "-race"), append(env, "CGO_ENABLED=1")
 	}
-	cmd.Stderr = os.Stderr
-	stdout, err := cmd.StdoutPipe()
+	passed, failed, bad, err := goTest(out, append(args, pkgs...), env)
 	if err != nil {
 		return 1, err
 	}
-	if err := cmd.Start(); err != nil {
-		return 1, err
-	}
-	passed, failed := report(out, stdout)
-	err = cmd.Wait()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return 1, err
+	if again && len(bad) > 0 {
+		fmt.Fprintln(out, "once more, alone:", strings.Join(bad, " "))
+		more, still, worse, err := goTest(out, append(append(args, "-count=1"), bad...), env)
+		if err != nil {
+			return 1, err
+		}
+		for _, p := range bad {
+			if !slices.Contains(worse, p) {
+				fmt.Fprintf(out, "UNSTEADY  %s failed, then passed: it wants mending\n", p)
+			}
+		}
+		passed, failed = passed+more, still
 	}
 	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
-	if err != nil || failed > 0 {
+	if failed > 0 {
 		return 1, nil
 	}
 	return 0, nil
+}
+
+// goTest runs go with args, counts top-level tests, and names the packages that failed.
+func goTest(out io.Writer, args, env []string) (passed, failed int, bad []string, err error) {
+	cmd := exec.Command("go", args...)
+	cmd.Env, cmd.Stderr = env, os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, 0, nil, err
+	}
+	passed, failed, bad = report(out, stdout)
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, 0, nil, err
+	}
+	if err != nil && failed == 0 {
+		failed = 1 // go itself did not get so far
+	}
+	return passed, failed, bad, nil
 }
 
 // event is a line of `go test -json`.
@@ -96,8 +120,8 @@ type event struct {
 }
 
 // report prints one line a package, the output of what failed, and every skip,
-// and counts top-level tests.
-func report(out io.Writer, r io.Reader) (passed, failed int) {
+// counts top-level tests and names the packages that failed.
+func report(out io.Writer, r io.Reader) (passed, failed int, bad []string) {
 	kept := map[string][]string{} // package/test -> output
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 16<<20)
@@ -122,12 +146,13 @@ func report(out io.Writer, r io.Reader) (passed, failed int) {
 				} else if e.Action == "fail" {
 					failed++
 				}
-			} else if e.Test == "" && e.Action == "fail" && failed == 0 {
-				failed++ // a package that did not build, or died outside a test
+			} else if e.Test == "" && e.Action == "fail" {
+				bad = append(bad, e.Package)
+				failed = max(failed, 1) // a package that did not build, or died outside a test
 			}
 		}
 	}
-	return passed, failed
+	return passed, failed, bad
 }
 
 func finish(out io.Writer, e event, output []string) {
