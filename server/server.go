@@ -46,6 +46,7 @@ type Server struct {
 	loans   map[api.LeaseID]*loan
 	peers   map[api.PeerID]*peer
 	slots   map[api.SandboxID]*slot
+	guests  map[api.SandboxID]*guest
 	streams int
 	turns   uint64
 	after   []func() // callbacks for when mu is free
@@ -65,7 +66,7 @@ func New(cfg Config) (*Server, error) {
 		runtimes: map[api.RuntimeName]runtime.Runtime{},
 		ready:    make(chan struct{}),
 		infos:    map[api.RuntimeName]api.RuntimeInfo{}, state: api.LendOpen,
-		loans: map[api.LeaseID]*loan{}, peers: map[api.PeerID]*peer{}, slots: map[api.SandboxID]*slot{},
+		loans: map[api.LeaseID]*loan{}, peers: map[api.PeerID]*peer{}, slots: map[api.SandboxID]*slot{}, guests: map[api.SandboxID]*guest{},
 	}
 	for _, r := range cfg.Runtimes {
 		if _, twice := s.runtimes[r.Name()]; twice {

@@ -18,9 +18,6 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
-// NoteDir is where a container has a small tmpfs for the note about its main command.
-const NoteDir = "/run/p2prc"
-
 var note = filepath.Join(NoteDir, "main.json")
 
 // hold is the mode hold: it runs the main command and stays. It returns the exit

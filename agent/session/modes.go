@@ -6,3 +6,6 @@ const (
 	ModeSession   = "session"
 	ModeSupervise = "supervise"
 )
+
+// NoteDir is where a container has a small tmpfs for the note about its main command.
+const NoteDir = "/run/p2prc"

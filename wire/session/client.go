@@ -208,7 +208,11 @@ func (c *Client) receive(s Streams) (api.Exit, error) {
 	}
 }
 
+// write writes p, or ends w where that can be said and p is the end.
 func write(w io.Writer, p []byte) error {
+	if half, ok := w.(interface{ CloseWrite() error }); ok && len(p) == 0 {
+		return half.CloseWrite()
+	}
 	if w == nil || len(p) == 0 {
 		return nil
 	}

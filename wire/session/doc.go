@@ -4,9 +4,9 @@
 //
 // A session is one ordered two-way byte stream from the borrower's program to
 // the agent in the container. What lies between carries it as it is: the
-// borrower's node (HTTP/1.1 Upgrade to [Upgrade]), the lender's node (the stream
-// protocol [Protocol], whose first frame, [Open], names the container), and one
-// yamux stream of the lender's connection to the agent.
+// borrower's node (HTTP/1.1 Upgrade to [Upgrade]), the lender's node (a stream of
+// wire/container that became a session), and one yamux stream of the lender's
+// connection to the agent.
 //
 // # Frames
 //
@@ -23,7 +23,6 @@
 //	 8 exit     to client  [api.Exit]     the last frame of a session that did what it was asked
 //	 9 fail     to client  {kind, msg}    the last frame of one that could not
 //	10 main     to client  [Main]
-//	11 open     to lender  [Open], before the request
 //
 // Input has a window of [Window] bytes: the client sends no more than that ahead
 // of credit, so that resize and signal are always read. Output needs none: the

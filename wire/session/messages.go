@@ -9,10 +9,8 @@ import (
 )
 
 const (
-	// Protocol is the stream protocol between two nodes.
-	Protocol = "/p2prc/exec/1"
 	// Upgrade is the protocol's name in an HTTP upgrade.
-	Upgrade = "p2prc-session/1"
+	Upgrade = api.SessionProtocol
 	// Window is how many bytes of input may be on their way.
 	Window = 256 << 10
 	// MaxRequest bounds what a client sends in one frame, MaxAnswer what a guest does.
@@ -34,7 +32,6 @@ const (
 	KindExit    wire.Kind = 8
 	KindFail    wire.Kind = 9
 	KindMain    wire.Kind = 10
-	KindOpen    wire.Kind = 11
 )
 
 // The requests.
@@ -45,11 +42,6 @@ const (
 	KindDial = "dial"
 	KindInfo = "main"
 )
-
-// Open names the container a session is in.
-type Open struct {
-	Container api.ContainerID `json:"container"`
-}
 
 // Request says what a session is for.
 type Request struct {
