@@ -20,7 +20,8 @@ func downCmd(a *app) *cobra.Command {
 		Short: "Stop this machine's node",
 		Long: `Stop the node of this home and wait until it is gone. What it runs for others
 ends and is run elsewhere; its own jobs go on when it is up again.` + exits(api.KindNotRunning),
-		Args: takes(0, 0, ""),
+		Example: "  p2prc down\n  p2prc down && p2prc up --detach",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {

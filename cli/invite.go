@@ -56,7 +56,7 @@ receives work, an admin is a member who may invite and revoke.` + exits(api.Kind
 	f.StringVar(&node, "node", "", "the id of the only node it admits (required for an admin)")
 	f.BoolVar(&asJSON, "json", false, "print the invite with its token as JSON")
 	cmd.AddCommand(inviteLsCmd(a), inviteRevokeCmd(a))
-	must(cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]string{"member", "lender", "borrower", "admin"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("role", fixed("member", "lender", "borrower", "admin")))
 	return cmd
 }
 
@@ -78,10 +78,11 @@ func runInvite(ctx context.Context, client *api.Client, out *output, req api.Inv
 func inviteLsCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "ls",
-		Short: "List the invites made here",
-		Long:  `List the invites that this node made. Tokens are not among it: they are shown once.` + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "ls",
+		Short:   "List the invites made here",
+		Long:    `List the invites that this node made. Tokens are not among it: they are shown once.` + exits(api.KindNotRunning),
+		Example: "  p2prc invite ls",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -122,7 +123,7 @@ func inviteRevokeCmd(a *app) *cobra.Command {
 		Long: `Make an invite admit nobody any more. With --all-admitted the machines that it
 admitted lose their membership too.` + exits(api.KindNotRunning, api.KindDenied, api.KindNotFound),
 		Example: "  p2prc invite ls\n  p2prc invite revoke 3kTq9ZxA",
-		Args:    takes(1, 1, "the INVITE's id"),
+		Args:    takes(1, 1, "the INVITE's id"), ValidArgsFunction: byPlace(complete(a, inviteWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {

@@ -8,10 +8,11 @@ import (
 
 func membersCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "members",
-		Short: "List who was admitted to the network",
-		Long:  `List every node that was admitted, seen or not. p2prc peers shows who is there.` + exits(api.KindNotRunning),
-		Args:  cobra.ArbitraryArgs,
+		Use:     "members",
+		Short:   "List who was admitted to the network",
+		Long:    `List every node that was admitted, seen or not. p2prc peers shows who is there.` + exits(api.KindNotRunning),
+		Example: "  p2prc members\n  p2prc members --json",
+		Args:    cobra.ArbitraryArgs,
 	}
 	asJSON := cmd.PersistentFlags().Bool("json", false, "print the list as JSON")
 	run := func(cmd *cobra.Command, _ []string) error {
@@ -41,7 +42,7 @@ func membersCmd(a *app) *cobra.Command {
 		}
 		return run(cmd, args)
 	}
-	cmd.AddCommand(&cobra.Command{Use: "ls", Short: "List them", Long: "List every node that was admitted, seen or not." + exits(api.KindNotRunning), Args: takes(0, 0, ""), RunE: run}, membersRevokeCmd(a))
+	cmd.AddCommand(&cobra.Command{Use: "ls", Short: "List them", Long: "List every node that was admitted, seen or not." + exits(api.KindNotRunning), Example: "  p2prc members ls", Args: takes(0, 0, ""), RunE: run}, membersRevokeCmd(a))
 	return cmd
 }
 
@@ -73,7 +74,7 @@ back takes a new invite and a new identity.` + exits(api.KindNotRunning, api.Kin
 			a.out.note("%s is revoked", args[0])
 			return nil
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords)),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "shown to the members")
 	return cmd

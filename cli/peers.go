@@ -37,7 +37,7 @@ self.` + exits(api.KindNotRunning, api.KindNotFound),
 			}
 			return runPeers(cmd.Context(), client, a.out, asJSON)
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords)),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the API's records as JSON")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show the table again whenever it changes")
@@ -186,10 +186,11 @@ member of this network. A stranger is refused by both sides.` + exits(api.KindNo
 func peersRefreshCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "refresh",
-		Short: "Ask every known peer anew and show the table",
-		Long:  `Ask every known peer anew, wait for the answers, and show the table.` + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "refresh",
+		Short:   "Ask every known peer anew and show the table",
+		Long:    `Ask every known peer anew, wait for the answers, and show the table.` + exits(api.KindNotRunning),
+		Example: "  p2prc peers refresh",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -236,7 +237,7 @@ func peersPingCmd(a *app) *cobra.Command {
 			}
 			return nil
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords)),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the measurement as JSON")
 	cmd.Flags().IntVarP(&count, "count", "n", 1, "how many times")

@@ -16,10 +16,11 @@ import (
 func statusCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show this machine's node at a glance",
-		Long:  `Show the node of this home: who it is, what it lends, what it keeps, whom it refused.` + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "status",
+		Short:   "Show this machine's node at a glance",
+		Long:    `Show the node of this home: who it is, what it lends, what it keeps, whom it refused.` + exits(api.KindNotRunning),
+		Example: "  p2prc status\n  p2prc status --json",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {

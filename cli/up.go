@@ -64,6 +64,7 @@ the node answers; its log is then the file p2prc.log in the home.` + exits(),
 	f.StringVar(&o.logLevel, "log-level", "", "debug, info, warn or error")
 	f.BoolVar(&o.logJSON, "log-json", false, "write the log as JSON lines")
 	f.DurationVar(&o.wait, "wait", 30*time.Second, "with --detach: how long to wait until it is ready")
+	must(cmd.RegisterFlagCompletionFunc("log-level", fixed("debug", "info", "warn", "error")))
 	return cmd
 }
 
