@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
@@ -118,7 +120,7 @@ func because(reason string) string {
 // endLine sums a job up.
 func endLine(j api.Job) string {
 	took := j.Ended.Sub(j.Created)
-	line := fmt.Sprintf("job %s: %d of %s done", short(j.ID), j.Tasks.Done, plural(j.Tasks.Total, "task"))
+	line := fmt.Sprintf("job %s: %s of %s done", short(j.ID), humanize.Comma(j.Tasks.Done), plural(j.Tasks.Total, "task"))
 	working := 0
 	for _, n := range j.Nodes {
 		if n.Done > 0 {

@@ -16,9 +16,10 @@ import (
 
 func TestWithoutANode(t *testing.T) {
 	w := newWorld(t)
-	for _, args := range [][]string{{"status"}, {"peers"}, {"invite"}, {"leave"}, {"down"}, {"specs"}, {"label"}, {"job", "ls"}, {"lend", "ls"}, {"members"}} {
+	for _, args := range [][]string{{"status"}, {"peers"}, {"invite"}, {"leave"}, {"specs"}, {"label"}, {"job", "ls"}, {"lend", "ls"}, {"members"}} {
 		w.want(10, "", "hint: start one with: p2prc up", args...)
 	}
+	w.want(10, "", "error: no node runs in ", "down")
 }
 
 func TestMistakesOnTheCommandLine(t *testing.T) {

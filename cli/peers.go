@@ -69,6 +69,9 @@ func freeOf(free, total string) string {
 	if total == "0" || total == "0 B" {
 		return "-"
 	}
+	if n, unit, ok := strings.Cut(free, " "); ok && (strings.HasSuffix(total, " "+unit) || n == "0") {
+		free = n // 6.0/12 GiB
+	}
 	return free + "/" + total
 }
 
@@ -122,19 +125,27 @@ func watchPeers(ctx context.Context, client *api.Client, out *output, asJSON boo
 	}()
 	for {
 		if err := show(); err != nil {
-			return err
+			return watchEnded(ctx, err)
 		}
 		select {
 		case err := <-ended:
-			return err
+			return watchEnded(ctx, err)
 		case <-changed:
 		}
 		select { // changes come in bursts: one table for all of them
 		case err := <-ended:
-			return err
+			return watchEnded(ctx, err)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// watchEnded is the end of watching: interrupting it is how one leaves, and needs no words.
+func watchEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{code: api.KindCanceled.ExitCode()}
+	}
+	return err
 }
 
 func runPeer(ctx context.Context, client *api.Client, out *output, peer string, asJSON bool) error {

@@ -70,7 +70,11 @@ func lendLine(l api.LendStatus) string {
 	if l.State == api.LendOff {
 		return line
 	}
-	return fmt.Sprintf("%s: %s of %s free, %s running", line, resources(l.Free), resources(l.Total), plural(int64(l.Sandboxes), "sandbox"))
+	free := resources(l.Free) + " of " + resources(l.Total)
+	if l.Free == l.Total {
+		free = "all of " + resources(l.Total)
+	}
+	return fmt.Sprintf("%s: %s free, %s running", line, free, plural(int64(l.Sandboxes), "sandbox"))
 }
 
 // printFacts prints names and values; further lines of a value stand below its first.
