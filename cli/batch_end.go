@@ -84,11 +84,20 @@ func rawEnd(j api.Job, t api.Task) error {
 	if t.Exit.Limit == "" && t.Exit.Msg == "" && t.Exit.Signal == "" && t.Exit.Code != 0 {
 		return &exitError{code: t.Exit.Code} // its own words are on stderr already
 	}
-	err := api.Errorf(api.KindTasksFailed, "the task failed: %s", whyTask(t))
+	err := api.Errorf(api.KindTasksFailed, "the task failed: %s", whyTask(t)).WithHint("%s", moreOf[t.Exit.Limit])
 	if t.Exit.Code == 0 {
 		return &exitError{code: 125, err: err}
 	}
 	return &exitError{code: t.Exit.Code, err: err}
+}
+
+// moreOf says how a task gets more of what it ran out of.
+var moreOf = map[api.Limit]string{
+	api.LimitMemory: "--memory gives it more, where a lender has that",
+	api.LimitCPU:    "--cpu-time gives it more",
+	api.LimitWall:   "--timeout gives it longer, up to the lender's own limit",
+	api.LimitOutput: "--max-output lets it print more, up to the lender's own limit; or have it write a file, and give --out",
+	api.LimitDisk:   "--disk gives it more, where a lender has that",
 }
 
 // jobError is a job's end as an error, nil if all its tasks are done.

@@ -13,7 +13,8 @@ type turns struct {
 	note   func(format string, args ...any)
 	told   string    // the last thing said of waiting or standing still
 	moved  bool      // it has to run again: where is news
-	since  time.Time // when it began to wait
+	given  bool      // a node had it
+	since  time.Time // when it began to wait again, or the last time a node had it
 	places map[api.PeerID]string
 }
 
@@ -49,7 +50,10 @@ func (t *turns) job(j api.Job) {
 			t.note("it runs again on %s, from its beginning", n.Name)
 		}
 	}
-	if t.moved && j.Tasks.Waiting > 0 && j.Reason != "" && time.Since(t.since) > waitsFor {
+	switch {
+	case j.Tasks.Queued+j.Tasks.Running > 0:
+		t.given, t.since = true, time.Now()
+	case t.given && j.Tasks.Waiting > 0 && j.Reason != "" && time.Since(t.since) > waitsFor:
 		t.say(j.Reason)
 	}
 }

@@ -24,7 +24,9 @@ func TestTurns(t *testing.T) {
 		on := func(name string, running int64, state, reason string) api.NodeProgress {
 			return api.NodeProgress{Peer: api.PeerID(name + "-id"), Name: name, Running: running, State: state, Reason: reason}
 		}
-		job(1, "waiting for a slot")
+		job(1, "no node can run it: 1: new here")
+		time.Sleep(waitsFor + 1)
+		job(1, "no node can run it: 1: new here") // of a task that nobody had guardNobody tells
 		job(0, "", on("bob", 1, "working", ""))
 		tr.task(api.Task{State: api.TaskWaiting, Peer: "bob-id", Cause: api.CauseWithdrawn, Error: "killed by the owner: mine"})
 		job(1, "no node can run it: 1: full", on("bob", 0, "idle", ""))
