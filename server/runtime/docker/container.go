@@ -1,0 +1,100 @@
+package docker
+
+import (
+	"context"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// Network is what a container can reach.
+type Network string
+
+// The networks.
+const (
+	NetworkNone Network = "none" // itself
+	NetworkOpen Network = "open" // all that the machine reaches, the machine included
+)
+
+// Box says what a container is made from. What it leaves out is closed.
+type Box struct {
+	Owner
+	Image    Image
+	Argv     []string // the agent's arguments
+	Init     bool     // the engine's init is process 1, not the agent
+	Writable bool     // its root file system; else only Mounts and Tmpfs are
+	Network  Network
+	Cap      api.Resources // hard caps; a dimension of 0 is not capped
+	Pids     int64         // threads at once; 0: maxPids
+	Mounts   []mount.Mount // volumes, never folders of the machine
+	Tmpfs    map[string]string
+}
+
+const (
+	// nobody is the user of images that name none: it has no rights anywhere.
+	nobody  = "65534:65534"
+	maxPids = 4096
+	// agentMemory is what a container may use beyond its tasks' cap.
+	agentMemory = 64 << 20
+	// tasksOOM makes the kernel end what is in a container before anything of the machine.
+	tasksOOM = 500
+)
+
+// Create makes a container with the agent as its entrypoint, and answers with
+// the engine's id of it. It is not started.
+func (e *Engine) Create(ctx context.Context, b Box) (string, error) {
+	agent, err := e.agentMount(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: e.name(b.Sandbox), Config: e.config(b), HostConfig: e.hostConfig(b, agent)})
+	if err != nil {
+		return "", e.explain(err)
+	}
+	return made.ID, nil
+}
+
+func (e *Engine) config(b Box) *container.Config {
+	user := b.Image.User
+	if user == "" {
+		user = nobody
+	}
+	return &container.Config{
+		Image: b.Image.ID, Entrypoint: append([]string{AgentPath}, b.Argv...), Cmd: []string{},
+		User: user, WorkingDir: "/", Hostname: "sandbox", Labels: e.labels(b.Owner),
+		OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}, // the image's would run beside the agent
+	}
+}
+
+func (e *Engine) hostConfig(b Box, agent mount.Mount) *container.HostConfig {
+	h := &container.HostConfig{
+		NetworkMode: "none", Runtime: e.cfg.Class, Init: &b.Init, ReadonlyRootfs: !b.Writable, AutoRemove: false,
+		CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"}, IpcMode: "private", OomScoreAdj: tasksOOM,
+		LogConfig: container.LogConfig{Type: "none"}, // output goes to whom it belongs, not to the machine's disk
+		Mounts:    append([]mount.Mount{agent}, b.Mounts...), Tmpfs: b.Tmpfs,
+	}
+	if b.Network == NetworkOpen {
+		h.NetworkMode = "bridge"
+	}
+	pids := int64(maxPids)
+	if b.Pids > 0 {
+		pids = b.Pids
+	}
+	h.PidsLimit = &pids
+	if b.Cap.Memory > 0 {
+		h.Memory = b.Cap.Memory + agentMemory
+		h.MemorySwap = h.Memory // together: no swap
+	}
+	h.NanoCPUs = int64(b.Cap.CPU * 1e9)
+	return h
+}
+
+// remove kills a container, whatever state it is in, and removes it.
+func (e *Engine) remove(ctx context.Context, id string) error {
+	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	return ignoreMissing(err)
+}
