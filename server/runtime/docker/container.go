@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
@@ -93,8 +94,18 @@ func (e *Engine) hostConfig(b Box, agent mount.Mount) *container.HostConfig {
 	return h
 }
 
-// remove kills a container, whatever state it is in, and removes it.
+// remove kills a container, whatever state it is in, and removes it. Where
+// somebody else is just removing it, it waits until that is done.
 func (e *Engine) remove(ctx context.Context, id string) error {
 	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	return ignoreMissing(err)
+	if !cerrdefs.IsConflict(err) {
+		return ignoreMissing(err)
+	}
+	gone := e.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
+	select {
+	case <-gone.Result:
+		return nil
+	case err := <-gone.Error:
+		return ignoreMissing(err)
+	}
 }
