@@ -5,7 +5,11 @@ package multi
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,6 +39,78 @@ func engine(t *testing.T) *client.Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// ownEngine starts an engine of the test's own, which can be stopped and started.
+func ownEngine(t *testing.T) (start, stop func()) {
+	t.Helper()
+	ring.Need(t, "docker", ring.Docker())
+	if os.Getuid() != 0 {
+		t.Skip("an engine of one's own needs root")
+	}
+	dir, err := os.MkdirTemp("", "p2prc-engine-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sock := filepath.Join(dir, "sock")
+	t.Setenv("DOCKER_HOST", "unix://"+sock)
+	var d *exec.Cmd
+	stop = func() {
+		if d == nil {
+			return
+		}
+		if err := d.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		_ = d.Wait() // how it ends does not matter
+		d = nil
+	}
+	t.Cleanup(func() {
+		stop()
+		os.RemoveAll(dir)
+	})
+	start = func() {
+		t.Helper()
+		log, err := os.Create(filepath.Join(dir, "log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		d = exec.Command("dockerd", "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "-p", filepath.Join(dir, "pid"),
+			"-H", "unix://"+sock, "--bridge=none", "--iptables=false", "--ip6tables=false")
+		d.Stdout, d.Stderr = log, log
+		if err := d.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(time.Minute); ring.Docker() != ""; <-time.After(50 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				b, _ := os.ReadFile(log.Name())
+				t.Fatalf("the engine does not answer:\n%s", tail(b, 2000))
+			}
+		}
+	}
+	start()
+	return start, stop
+}
+
+// An engine that stops in the middle of a job and starts again costs no task a
+// retry and leaves nothing behind.
+func TestEngineStopsAndStarts(t *testing.T) {
+	start, stop := ownEngine(t)
+	c := engine(t)
+	n := pool(t, "a")[0]
+	self := n.id()
+	id := n.echoes(20, `sleep 0.3; echo "$1"`)
+	n.waitJob(id, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 0 })
+	stop()
+	start()
+	n.checkEchoes(id, 20)
+	n.eventually(30*time.Second, "be rid of its containers", func(context.Context) error {
+		if left := containers(t, c, self); len(left) > 0 {
+			return fmt.Errorf("%d are left", len(left))
+		}
+		return nil
+	})
 }
 
 // containers lists what a node has on the engine.

@@ -66,7 +66,8 @@ func (e *Engine) config(b Box) *container.Config {
 	return &container.Config{
 		Image: b.Image.ID, Entrypoint: append([]string{AgentPath}, b.Argv...), Cmd: []string{},
 		User: user, WorkingDir: "/", Hostname: "sandbox", Labels: e.labels(b.Owner),
-		OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		StopSignal: "SIGKILL", // the agent is deaf to others, and an engine that stops would wait for it
+		OpenStdin:  true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}, // the image's would run beside the agent
 	}
 }
