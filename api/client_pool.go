@@ -121,6 +121,11 @@ func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	return get[[]Member](ctx, c, nil, "members")
 }
 
+// SetRole gives a member another role.
+func (c *Client) SetRole(ctx context.Context, member string, role Role) error {
+	return c.call(ctx, http.MethodPut, join([]string{"members", member, "role"}), nil, RoleRequest{Role: role}, nil)
+}
+
 // Revoke ends memberships.
 func (c *Client) Revoke(ctx context.Context, req RevokeRequest) error {
 	return c.act(ctx, req, "revocations")

@@ -212,6 +212,11 @@ type Member struct {
 	Self     bool      `json:"self"`
 }
 
+// RoleRequest gives a member a role.
+type RoleRequest struct {
+	Role Role `json:"role" enum:"member,lender,borrower,admin"`
+}
+
 // RevokeRequest ends memberships: of a node, or of an invite and optionally all it admitted.
 type RevokeRequest struct {
 	Node        PeerID   `json:"node,omitempty"`

@@ -158,13 +158,11 @@ func (n *Net) found(ctx context.Context) (*pool, error) {
 
 // grantSelf makes the holder of the network key an admin, and keeps it one.
 func (n *Net) grantSelf(ctx context.Context, p *pool) error {
-	now := n.cfg.now()
-	for _, m := range p.log.Members() {
-		if m.ID == n.id && (m.Revoked || m.Expires.Sub(now) > membership.Lifetime/2) {
-			return nil
-		}
+	now, key := n.cfg.now(), p.networkKey()
+	if m, err := p.member(n.id); key == nil || err == nil && (m.Revoked || m.Role == api.RoleAdmin && m.Expires.Sub(now) > renewBefore) {
+		return nil
 	}
-	raw, err := membership.Sign(&membership.Grant{Network: p.id, Node: n.id, Role: api.RoleAdmin, Time: now.UnixMilli(), Expires: now.Add(membership.Lifetime).UnixMilli()}, p.key)
+	raw, err := membership.Sign(&membership.Grant{Network: p.id, Node: n.id, Role: api.RoleAdmin, Time: now.UnixMilli(), Expires: now.Add(membership.Lifetime).UnixMilli()}, key)
 	if err != nil {
 		return err
 	}

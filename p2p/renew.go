@@ -35,7 +35,7 @@ func (s *session) renewLoop() {
 
 func (s *session) renew() error {
 	now := s.n.cfg.now()
-	if s.pool.key != nil {
+	if s.pool.networkKey() != nil {
 		if err := s.n.grantSelf(s.ctx, s.pool); err != nil {
 			return err
 		}

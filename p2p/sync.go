@@ -249,5 +249,9 @@ func (s *session) logGrew() {
 	s.enforce()
 	s.adopt()
 	s.redigest()
+	role, err := s.pool.log.Check(s.n.id, s.n.cfg.now())
+	if own, ok := s.pool.table.get(s.n.id); ok && err == nil && own.rec.Role != role {
+		s.publishSoon()
+	}
 	s.n.cfg.OnEvent(api.Event{Time: s.n.cfg.now(), Type: api.EventMember, Msg: "the membership log grew"})
 }

@@ -57,6 +57,7 @@ type Members interface {
 	Join(ctx context.Context, token string) (api.JoinResult, error)
 	Leave(ctx context.Context) error
 	Members() []api.Member
+	SetRole(ctx context.Context, node api.PeerID, role api.Role) error
 	Revoke(ctx context.Context, req api.RevokeRequest) error
 }
 

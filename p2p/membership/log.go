@@ -166,6 +166,16 @@ func (l *Log) Check(id api.PeerID, now time.Time) (api.Role, error) {
 	return s.role, nil
 }
 
+// Decided is when a node's role was decided, in Unix milliseconds; 0 for a stranger.
+func (l *Log) Decided(id api.PeerID) int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if s := l.view.standings[id]; s != nil {
+		return s.decided
+	}
+	return 0
+}
+
 // InviteState says whether an invite can admit node now: nil, or KindDenied with
 // the reason, or KindNotFound when this log does not know the invite.
 func (l *Log) InviteState(id api.InviteID, node api.PeerID, now time.Time) (*Invite, error) {

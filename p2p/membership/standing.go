@@ -36,6 +36,7 @@ type standing struct {
 	admitted int64
 	expires  int64
 	role     api.Role
+	decided  int64 // when role was
 	invite   api.InviteID
 	by       api.PeerID
 	decides  *statement // where role is from
@@ -66,7 +67,7 @@ func stand(spans []span) *standing {
 		case sp.decided <= adminTo:
 			continue // only the network key unmakes an admin
 		}
-		st.role, st.decides = sp.role, sp.st
+		st.role, st.decided, st.decides = sp.role, sp.decided, sp.st
 	}
 	return st
 }
