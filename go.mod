@@ -3,6 +3,7 @@ module github.com/Akilan1999/p2p-rendering-computation
 go 1.26.0
 
 require (
+	filippo.io/age v1.2.1
 	github.com/charmbracelet/x/term v0.2.1
 	github.com/containerd/errdefs v1.0.0
 	github.com/danielgtaylor/huma/v2 v2.35.0

@@ -59,6 +59,9 @@ func runStatus(ctx context.Context, client *api.Client, out *output, asJSON bool
 			facts = append(facts, [2]string{strings.ReplaceAll(k, "_", " "), fmt.Sprint(st.Counters[k])})
 		}
 	}
+	if st.Key {
+		facts = slices.Insert(facts, 5, [2]string{"", "its key is in this home"})
+	}
 	return printFacts(out, facts)
 }
 

@@ -35,10 +35,8 @@ func (s *session) renewLoop() {
 
 func (s *session) renew() error {
 	now := s.n.cfg.now()
-	if s.pool.networkKey() != nil {
-		if err := s.n.grantSelf(s.ctx, s.pool); err != nil {
-			return err
-		}
+	if err := s.n.keepAdmin(s.ctx, s.pool, renewBefore); err != nil {
+		return err
 	}
 	key, err := s.n.authority(s.pool)
 	for _, m := range s.pool.log.Members() {

@@ -40,13 +40,11 @@ func (n *Net) Handle(protocol string, h func(ctx context.Context, from api.Calle
 // handleLocked puts a protocol on the host; Net.mu is held.
 func (s *session) handleLocked(name string) {
 	s.host.SetStreamHandler(protocolOf(name), func(st network.Stream) {
-		from := st.Conn().RemotePeer()
-		role, err := s.pool.log.Check(api.PeerID(from.String()), s.n.cfg.now())
-		if err != nil {
-			resetStream(s, st)
-			s.refuse(st.Conn(), "spoke "+name, err)
+		role, ok := s.lets(st, name)
+		if !ok {
 			return
 		}
+		from := st.Conn().RemotePeer()
 		s.n.mu.Lock()
 		h := s.n.handlers[name]
 		s.n.mu.Unlock()

@@ -97,6 +97,22 @@ func (s *Services) join(ctx context.Context, in *joinIn) (api.JoinResult, error)
 
 func (s *Services) leave(ctx context.Context, _ *door.None) error { return s.Members.Leave(ctx) }
 
+type keyIn struct {
+	Body api.KeyRequest
+}
+
+func (s *Services) exportKey(_ context.Context, in *keyIn) (api.NetworkKey, error) {
+	return s.Members.ExportKey(in.Body.Passphrase)
+}
+
+func (s *Services) removeKey(ctx context.Context, in *keyIn) error {
+	return s.Members.RemoveKey(ctx, in.Body.Export, in.Body.Passphrase)
+}
+
+func (s *Services) restoreKey(ctx context.Context, in *keyIn) (api.JoinResult, error) {
+	return s.Members.RestoreKey(ctx, in.Body.Export, in.Body.Passphrase)
+}
+
 func (s *Services) members(context.Context, *door.None) ([]api.Member, error) {
 	return list(s.Members.Members()), nil
 }

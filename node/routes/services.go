@@ -58,6 +58,9 @@ type Members interface {
 	Leave(ctx context.Context) error
 	Members() []api.Member
 	SetRole(ctx context.Context, node api.PeerID, role api.Role) error
+	ExportKey(passphrase string) (api.NetworkKey, error)
+	RemoveKey(ctx context.Context, export, passphrase string) error
+	RestoreKey(ctx context.Context, export, passphrase string) (api.JoinResult, error)
 	Revoke(ctx context.Context, req api.RevokeRequest) error
 }
 
