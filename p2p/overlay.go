@@ -29,6 +29,7 @@ func (s *session) overlayLoop() {
 		s.knit()
 		select {
 		case <-t.C:
+			s.enforce() // nothing else tells when a membership expires
 			s.listen()
 		case <-s.wake:
 		case <-s.ctx.Done():
