@@ -1,10 +1,12 @@
 package p2p
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
 func (p *peerNode) holds(q *peerNode, role api.Role) bool {
@@ -24,7 +26,25 @@ func TestRolesChangeWhileNodesRun(t *testing.T) {
 			p.until(node.cfg.Name+" is "+string(role), func() bool { return p.holds(node, role) })
 		}
 	}
+	// A stream that was let in by a role ends with it; others go on.
+	began, ended := make(chan api.PeerID, 2), make(chan api.PeerID, 2)
+	founder.Handle("/test/wait/1", func(ctx context.Context, from api.Caller, _ wire.Stream) {
+		began <- from.Peer
+		<-ctx.Done()
+		ended <- from.Peer
+	})
+	for _, p := range []*peerNode{admin, watcher} {
+		if st, err := p.OpenStream(t.Context(), founder.ID(), "/test/wait/1"); err != nil {
+			t.Fatal(err)
+		} else if _, err := st.Write([]byte("here")); err != nil {
+			t.Fatal(err)
+		}
+		<-began
+	}
 	set(founder, admin, api.RoleAdmin)
+	if who := <-ended; who != admin.ID() || len(ended) != 0 {
+		t.Error("the stream of a node whose role did not change has ended")
+	}
 	set(admin, plain, api.RoleLender)
 	// An admin whose clock is behind has the last word all the same.
 	admin.clock.Store(int64(-time.Minute))
