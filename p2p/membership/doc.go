@@ -35,8 +35,8 @@
 //  1. structure: admissions and grants whose signatures, windows and signers hold,
 //     looking only at revocations by the network key;
 //  2. revocations, by the network key and by those who were admins in (1);
-//  3. membership: (1) again, with every revocation of (2), and of each invite only
-//     the first N distinct nodes in (time, hash) order. A network that was cut in
+//  3. membership: (1) again, with every revocation of (2) except for what made an
+//     admin, since its time is its signer's to choose; and of each invite only the first N distinct nodes in (time, hash) order. A network that was cut in
 //     two may so have admitted too many for a while; once joined the later ones fall.
 //
 // A signer must have been a member at the time the statement names: after its

@@ -22,6 +22,7 @@ type pass struct {
 	revoked        map[api.PeerID]int64
 	revokedInvites map[api.InviteID]int64
 	allowed        map[hash]bool          // nil: all admissions may stand, else only these
+	settled        map[hash]*item         // what holds already
 	demoted        map[api.PeerID][]int64 // when the network key gave a role other than admin, in order
 
 	lines    map[place]*line
@@ -70,6 +71,10 @@ func (p *pass) run(list []*statement) {
 	var queue []*item
 	for _, s := range list {
 		p.steps++
+		if it := p.settled[s.hash]; it != nil {
+			queue = append(queue, it)
+			continue
+		}
 		needs, ok := p.needs(s)
 		if !ok {
 			continue

@@ -144,3 +144,34 @@ func TestAFullLogStillTakesTheNetworkKeysWord(t *testing.T) {
 	}
 	w.is(id, "")
 }
+
+// A revocation says its own time, so one from before an admin came must not undo it.
+func TestBackdatedRevocationsDoNotUndoAdmins(t *testing.T) {
+	w := newWorld(t)
+	first, _ := w.founder(api.RoleAdmin)
+	rogue, _ := w.founder(api.RoleAdmin)
+	ik, _, inv := w.invite(first, api.RoleMember, 10, "")
+	w.add(true, inv)
+	member, memberID := w.join(ik, first)
+	_, id := key(t)
+	ak, _, ainv := w.invite(first, api.RoleAdmin, 1, id)
+	w.add(true, ainv)
+	adm, err := w.log.Admit(w.claim(ak, id), id, member, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.add(true, adm)
+	_, plain := w.join(ik, member)
+	early := w.ms(-time.Hour)
+	w.add(true, w.sign(&Revocation{Network: w.id, Invite: mustInviteOf(t, ak), AllAdmitted: true, Time: w.ms(0) - 1}, rogue))
+	w.is(id, api.RoleAdmin)
+	w.add(true, w.sign(&Revocation{Network: w.id, Node: memberID, Time: w.ms(0) - 1}, rogue))
+	w.is(id, api.RoleAdmin)
+	w.is(memberID, "")
+	w.is(plain, "") // a member it can revoke anyway
+	w.sameInAnyOrder()
+	// The network key's word counts from whenever it says.
+	w.add(true, w.sign(&Revocation{Network: w.id, Invite: mustInviteOf(t, ak), Time: early}, w.net))
+	w.is(id, "")
+	w.sameInAnyOrder()
+}

@@ -29,7 +29,7 @@ func work(network api.NetworkID, all []*statement) view {
 	})
 	v := view{kept: map[hash]bool{}, subjects: map[api.PeerID]bool{}, standings: map[api.PeerID]*standing{}, invites: map[api.InviteID]*statement{},
 		inviteBy: map[hash]*statement{}, used: map[api.InviteID][]api.PeerID{}, revoked: map[api.PeerID]int64{}, revokedInvites: map[api.InviteID]int64{}}
-	p := &pass{network: network, inviteBy: v.inviteBy, revoked: map[api.PeerID]int64{}, demoted: map[api.PeerID][]int64{}}
+	p := &pass{network: network, inviteBy: v.inviteBy, revoked: map[api.PeerID]int64{}, revokedInvites: map[api.InviteID]int64{}, demoted: map[api.PeerID][]int64{}}
 	var certs []*statement
 	for _, s := range all {
 		switch b := s.body.(type) {
@@ -43,15 +43,26 @@ func work(network api.NetworkID, all []*statement) view {
 				p.demoted[b.Node] = append(p.demoted[b.Node], b.Time)
 			}
 		case *Revocation:
-			if p.byNetwork(s) && b.Node != "" {
+			switch {
+			case !p.byNetwork(s):
+			case b.Node != "":
 				earliest(p.revoked, b.Node, b.Time)
+			default:
+				earliest(p.revokedInvites, b.Invite, b.Time)
 			}
 		}
 	}
 	p.run(all) // stratum 1
 	within := v.structure(p, all)
 	v.revocations(p, all) // stratum 2
-	last := &pass{network: network, inviteBy: v.inviteBy, revoked: v.revoked, revokedInvites: v.revokedInvites, allowed: within, demoted: p.demoted}
+	last := &pass{network: network, inviteBy: v.inviteBy, revoked: v.revoked, revokedInvites: v.revokedInvites, allowed: within, demoted: p.demoted, settled: map[hash]*item{}}
+	for _, s := range certs { // no admin undoes another, by revoking who admitted it neither
+		if it := p.accepted[s.hash]; it != nil && (s.claim == nil || within[s.hash]) {
+			if sp, _ := p.spanOf(s); sp.role == api.RoleAdmin {
+				last.settled[s.hash] = it
+			}
+		}
+	}
 	last.run(certs) // stratum 3
 	v.because, v.steps = last.accepted, p.steps+last.steps
 	for node, spans := range last.spans {
