@@ -21,7 +21,8 @@ func inviteCmd(a *app) *cobra.Command {
 		Short: "Print a token that admits another machine",
 		Long: `Make an invite and print its token, alone on standard output. Whoever has the
 token can join, once unless --uses says otherwise, until it expires: send it the
-way you would send a password.
+way you would send a password. On a terminal the token is shown as a QR code too,
+on standard error.
 
 Roles: a member lends and borrows, a lender never submits, a borrower never
 receives work, an admin is a member who may invite and revoke.` + exits(api.KindNotRunning, api.KindDenied),
@@ -69,6 +70,9 @@ func runInvite(ctx context.Context, client *api.Client, out *output, req api.Inv
 		return out.json(inv)
 	}
 	if _, err := fmt.Fprintln(out.stdout, inv.Token); err != nil {
+		return err
+	}
+	if err := out.showQR(inv.Token); err != nil {
 		return err
 	}
 	out.note("admits %s as %s until %s; on the other machine: p2prc join TOKEN", plural(int64(inv.Uses), "machine"), inv.Role, inv.Expires.Local().Format("2006-01-02 15:04"))

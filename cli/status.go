@@ -59,8 +59,18 @@ func runStatus(ctx context.Context, client *api.Client, out *output, asJSON bool
 			facts = append(facts, [2]string{strings.ReplaceAll(k, "_", " "), fmt.Sprint(st.Counters[k])})
 		}
 	}
+	if st.Key {
+		facts = slices.Insert(facts, 5, [2]string{"", "its key is in this home"})
+	}
+	if left := st.Expires.Sub(now); left < warnExpiry {
+		out.note("this node's membership ends in %s: it is renewed when another admin is up together with it", plural(int64(max(left, 0)/(24*time.Hour)), "day"))
+	}
 	return printFacts(out, facts)
 }
+
+// warnExpiry is when a node's owner is told that its membership runs out; members
+// are renewed long before where an admin is up.
+const warnExpiry = 30 * 24 * time.Hour
 
 func lendLine(l api.LendStatus) string {
 	line := string(l.State)
