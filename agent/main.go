@@ -13,6 +13,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/wasi"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/netguard"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/nsbox"
 )
 
@@ -23,6 +24,7 @@ const (
 	ModeProcess = "process" // serve on stdin and stdout; argument: Process as JSON
 	ModeCompile = "compile" // compile and check a module; argument: Wasm as JSON; prints an api.Problem
 	ModeProbe   = "probe"   // print ok and exit: proof that a box can be entered
+	ModeGuard   = "guard"   // close the network namespace to all but the Internet and keep it; argument: netguard.Config as JSON
 )
 
 // Wasm configures the wasm mode.
@@ -69,6 +71,8 @@ func run(args []string) error {
 	case ModeProbe:
 		_, err := fmt.Println("ok")
 		return err
+	case ModeGuard:
+		return netguard.Main(arg)
 	case ModeCompile:
 		return compile(arg)
 	case ModeWasm:
