@@ -25,12 +25,12 @@ type Port struct {
 	Number uint16 `json:"number"`
 }
 
-// Every list is bounded; a transaction with all of them full fits the socket's
-// buffers.
+// Every list is bounded, so that the answers to a transaction fit the socket's
+// buffer also where the system does not let it grow.
 const (
-	MaxRefuse    = 256
-	MaxResolvers = 8
-	MaxPublish   = 128
+	MaxRefuse    = 64
+	MaxResolvers = 4
+	MaxPublish   = 64
 )
 
 // Check says what is wrong with c.

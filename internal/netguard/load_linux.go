@@ -9,6 +9,7 @@ import (
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/userdata"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +63,8 @@ func (c *chain) add(why string, parts ...[]expr.Any) {
 
 // load puts all chains into the kernel in one transaction.
 func load(all []chain) error {
-	conn, err := nftables.New()
+	// The kernel answers every row, and all answers must wait in the socket.
+	conn, err := nftables.New(nftables.WithSockOptions(func(c *netlink.Conn) error { return c.SetReadBuffer(1 << 20) }))
 	if err != nil {
 		return err
 	}
