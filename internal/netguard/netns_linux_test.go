@@ -5,14 +5,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -93,68 +90,9 @@ func newWorld(t *testing.T) *world {
 	w.IP("outside", "route add default via 2a03::1")
 	w.Forward("host")
 	for ns, addrs := range map[string][]string{"guest": own, "neighbour": neighbour, "host": lender, "outside": outside} {
-		for _, port := range []uint16{53, 80, 8080} {
-			w.serve(ns, addrs, port)
-		}
+		w.Serve(ns, addrs, 53, 80, 8080)
 	}
 	return w
-}
-
-// serve answers on a port of every address of ns, by TCP and by UDP.
-func (w *world) serve(ns string, addrs []string, port uint16) {
-	var tcp []net.Listener
-	var udp []net.PacketConn
-	w.In(ns, func() error {
-		for _, a := range addrs {
-			at := netip.AddrPortFrom(netip.MustParseAddr(a), port).String()
-			l, err := net.Listen("tcp", at)
-			if err != nil {
-				return err
-			}
-			tcp = append(tcp, l)
-			p, err := net.ListenPacket("udp", at)
-			if err != nil {
-				return err
-			}
-			udp = append(udp, p)
-		}
-		return nil
-	})
-	var running sync.WaitGroup
-	for _, l := range tcp {
-		running.Go(func() { welcome(l) })
-	}
-	for _, p := range udp {
-		running.Go(func() { echo(p) })
-	}
-	w.t.Cleanup(func() {
-		for i := range tcp {
-			tcp[i].Close()
-			udp[i].Close()
-		}
-		running.Wait()
-	})
-}
-
-func welcome(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		_, _ = c.Write([]byte("hello"))
-		c.Close()
-	}
-}
-
-func echo(p net.PacketConn) {
-	for b := make([]byte, 64); ; {
-		n, from, err := p.ReadFrom(b)
-		if err != nil && !errors.Is(err, unix.ECONNREFUSED) { // an earlier answer found nobody
-			return
-		}
-		_, _ = p.WriteTo(b[:n], from)
-	}
 }
 
 // patience bounds an attempt that nothing answers.
@@ -163,31 +101,10 @@ const patience = 2 * time.Second
 // try connects from ns and waits for the answer.
 func (w *world) try(ns string, proto Proto, to netip.AddrPort, wait time.Duration) (err error) {
 	w.In(ns, func() error {
-		err = greet(proto, to, wait)
+		err = netlab.Greet(proto.String(), to.String(), wait)
 		return nil
 	})
 	return err
-}
-
-func greet(proto Proto, to netip.AddrPort, wait time.Duration) error {
-	c, err := net.DialTimeout(proto.String(), to.String(), wait)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(wait)); err != nil {
-		return err
-	}
-	if proto == UDP {
-		if _, err := c.Write([]byte("hello")); err != nil {
-			return err
-		}
-	}
-	b := make([]byte, 5)
-	if _, err := io.ReadFull(c, b); err != nil {
-		return err
-	}
-	return nil
 }
 
 // guard starts one in ns and waits until it is ready.
