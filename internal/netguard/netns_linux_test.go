@@ -418,6 +418,21 @@ func TestVerifyAndProbeFindHoles(t *testing.T) {
 				t.Errorf("without %v: %v", r.To, err)
 			}
 		}
+
+		// Somebody else's rules deny everything: nothing is known about ours.
+		if all, err = fresh(full); err != nil {
+			return err
+		}
+		drop := nftables.ChainPolicyDrop
+		other := conn.AddTable(&nftables.Table{Name: "other", Family: nftables.TableFamilyINet})
+		conn.AddChain(&nftables.Chain{Name: "output", Table: other, Type: nftables.ChainTypeFilter,
+			Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityMangle, Policy: &drop})
+		if err := conn.Flush(); err != nil {
+			return err
+		}
+		if err := probe(full, all, own); err == nil || !strings.Contains(err.Error(), "saw 0") {
+			t.Errorf("behind somebody else's rules: %v", err)
+		}
 		return nil
 	})
 }

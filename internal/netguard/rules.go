@@ -3,6 +3,7 @@ package netguard
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Proto is a transport protocol's number.
@@ -113,11 +114,11 @@ func Rules(c Config, links []netip.Prefix) Table {
 			flows = append(flows, Rule{Why: l.why, To: l.to, Proto: ICMPv6, Type: t, Verdict: Accept})
 		}
 	}
-	t := Table{Output: flows[:len(flows):len(flows)], Input: flows[:len(flows):len(flows)]}
+	t := Table{Input: slices.Clone(flows)}
 	for _, p := range c.Publish {
 		t.Input = append(t.Input, Rule{Why: "published", Proto: p.Proto, Port: p.Number, Verdict: Accept})
 	}
-	t.Output = append(t.Output, Rule{Why: "header options", Options: true, Verdict: Refuse})
+	t.Output = append([]Rule{{Why: "header options", Options: true, Verdict: Refuse}}, flows...)
 	for _, r := range c.Resolvers {
 		for _, proto := range []Proto{UDP, TCP} {
 			t.Output = append(t.Output, Rule{Why: "resolver", To: netip.PrefixFrom(r, r.BitLen()), Proto: proto, Port: 53, Verdict: Accept})

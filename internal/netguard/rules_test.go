@@ -173,6 +173,7 @@ func TestFlowsAndProtocols(t *testing.T) {
 		{"loopback", table.Output, packet{local: true, to: netip.MustParseAddr("127.0.0.1"), proto: TCP, port: 80}, Accept},
 		{"loopback's address elsewhere", table.Output, packet{to: netip.MustParseAddr("127.0.0.1"), proto: TCP, port: 80}, Refuse},
 		{"source route", table.Output, packet{to: v4, options: true, proto: UDP, port: 53}, Refuse},
+		{"source route in a flow", table.Output, packet{state: Established, to: v4, options: true, proto: UDP, port: 53}, Refuse},
 		{"resolver in the LAN", table.Output, packet{to: router, proto: UDP, port: 53}, Accept},
 		{"resolver in the LAN, IPv6", table.Output, packet{to: router6, proto: TCP, port: 53}, Accept},
 		{"the resolver's web page", table.Output, packet{to: router, proto: TCP, port: 80}, Refuse},
