@@ -15,7 +15,7 @@
 //
 // It must not have NET_ADMIN, NET_RAW or SYS_ADMIN, and must run under a runtime
 // whose containers use the kernel's own sockets: runsc, kata and their like move
-// frames past the filter, so [Check] refuses them. The engine wants HostName,
+// frames past the filter, so [Check] refuses them. The engine wants Hostname,
 // ports and DNS of such a container empty: they are the holder's, as are
 // /etc/hosts and /etc/resolv.conf. It is started after [Open] or [Holder.Start]
 // returned, never before.

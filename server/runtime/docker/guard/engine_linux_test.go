@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.IP("outside", "addr add 11.0.0.2/30 dev wan")
 	w.IP("outside", "addr add 2a03::2/64 dev wan nodad")
-	outside := append(append([]string{lan}, internet...), hidden...)
+	outside := slices.Concat([]string{lan}, internet, hidden)
 	for _, a := range outside {
 		w.IP("outside", "addr add "+a+" dev lo")
 	}
@@ -195,13 +197,13 @@ func (w *world) server(net container.NetworkMode) (id string, addrs []string) {
 }
 
 // expect has a guest greet port of every address, and compares each outcome.
-func (w *world) expect(net container.NetworkMode, want, port string, addrs ...string) {
+func (w *world) expect(mode container.NetworkMode, want, port string, addrs ...string) {
 	w.t.Helper()
 	args := []string{"try"}
 	for _, a := range addrs {
-		args = append(args, netip.MustParseAddrPort(strings.Replace("["+a+"]:"+port, "["+a+"]", bracket(a), 1)).String())
+		args = append(args, net.JoinHostPort(a, port))
 	}
-	out := w.output(net, args...)
+	out := w.output(mode, args...)
 	if n := strings.Count(out, "\n"); n != 2*len(addrs) {
 		w.t.Errorf("%d outcomes for %v: %s", n, addrs, out)
 	}
@@ -210,13 +212,6 @@ func (w *world) expect(net container.NetworkMode, want, port string, addrs ...st
 			w.t.Errorf("want %s, got %s", want, line)
 		}
 	}
-}
-
-func bracket(a string) string {
-	if strings.Contains(a, ":") {
-		return "[" + a + "]"
-	}
-	return a
 }
 
 func (w *world) config() Config {
@@ -246,9 +241,8 @@ func (w *world) open(c Config) *Holder {
 
 func TestGuardedGuests(t *testing.T) {
 	w := newWorld(t)
-	plainServer, plainAddrs := w.server("bridge")
-	_ = plainServer
-	w.expect("bridge", "greeted", "80", append(append(append([]string{lan}, internet...), hidden...), machine...)...)
+	_, plainAddrs := w.server("bridge")
+	w.expect("bridge", "greeted", "80", slices.Concat([]string{lan}, internet, hidden, machine)...)
 	w.expect("bridge", "greeted", "80", plainAddrs...)
 
 	published := w.config()
@@ -263,7 +257,9 @@ func TestGuardedGuests(t *testing.T) {
 	b := w.open(withResolver)
 
 	t.Run("reaches the Internet", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "greeted", "80", internet...) })
-	t.Run("not what is hidden", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "refused", "80", append(hidden, lan)...) })
+	t.Run("not what is hidden", func(t *testing.T) {
+		w.with(t).expect(b.NetworkMode(), "refused", "80", slices.Concat(hidden, []string{lan})...)
+	})
 	t.Run("not the machine", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "refused", "80", machine...) })
 	t.Run("not an open guest", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "refused", "80", plainAddrs...) })
 	t.Run("not a guarded guest", func(t *testing.T) {
@@ -286,7 +282,7 @@ func TestGuardedGuests(t *testing.T) {
 		}
 	})
 	t.Run("published ports only", func(t *testing.T) {
-		for to, open := range map[string]bool{"127.0.0.1:3080": true, "172.17.0.1:80": true, addrs[0] + ":8080": true, addrs[0] + ":80": false} {
+		for to, open := range map[string]bool{"127.0.0.1:3080": true, "172.17.0.1:80": true, net.JoinHostPort(addrs[0], "8080"): true, net.JoinHostPort(addrs[0], "80"): false} {
 			for _, proto := range []string{"tcp", "udp"} {
 				w.In("host", func() error {
 					if err := netlab.Greet(proto, to, patienceFor(open)); (err == nil) != open {
