@@ -74,7 +74,7 @@ processor and time are the lender's to bound; more than it lends is refused.` +
 			}
 			return runCreate(cmd.Context(), a, client, name, o)
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords)),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.spec.Name, "name", "", "the container's name, one of your own (default: one that is free)")

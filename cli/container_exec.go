@@ -33,7 +33,7 @@ is killed. What is to live on belongs into the container's main command.` +
 			exits(api.KindCanceled) + "\n  125  p2prc itself failed; else the exit code is the command's",
 		Example:     "  p2prc container exec bench uname -a\n  p2prc container exec -it bench bash\n  tar c . | p2prc container exec -i bench tar x -C /srv",
 		Annotations: map[string]string{ownFailures: "yes"},
-		Args:        takes(2, -1, "the NAME of a container and a command"), ValidArgsFunction: first(complete(a, containerWords)),
+		Args:        takes(2, -1, "the NAME of a container and a command"), ValidArgsFunction: byPlace(complete(a, containerWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {

@@ -19,7 +19,7 @@ func containerLogsCmd(a *app) *cobra.Command {
 (the last 20 MiB): its stdout here on stdout, its stderr on stderr. With -f go on
 until the container stops.` + exits(api.KindNotRunning, api.KindNotFound, api.KindCanceled),
 		Example: "  p2prc container logs -f --tail 20 web",
-		Args:    takes(1, 1, "the NAME of a container"), ValidArgsFunction: first(complete(a, containerWords)),
+		Args:    takes(1, 1, "the NAME of a container"), ValidArgsFunction: byPlace(complete(a, containerWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if tail < 0 {
 				return api.Errorf(api.KindUsage, "--tail %d is negative", tail)
@@ -49,7 +49,7 @@ func containerStatsCmd(a *app) *cobra.Command {
 		Use:   "stats NAME",
 		Short: "Show what a container uses",
 		Long:  "Show what a container uses now and has used; with -f again every second." + exits(api.KindNotRunning, api.KindNotFound, api.KindCanceled),
-		Args:  takes(1, 1, "the NAME of a container"), ValidArgsFunction: first(complete(a, containerWords)),
+		Args:  takes(1, 1, "the NAME of a container"), ValidArgsFunction: byPlace(complete(a, containerWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -90,7 +90,7 @@ func templateLsCmd(a *app) *cobra.Command {
 owner in templates/ of the node's home, with a Dockerfile, a description.txt and a
 ports.json.` + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc template ls big-box",
-		Args:    takes(0, 1, ""), ValidArgsFunction: first(complete(a, peerWords)),
+		Args:    takes(0, 1, ""), ValidArgsFunction: byPlace(complete(a, peerWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {

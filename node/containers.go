@@ -11,7 +11,6 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/client/container"
-	"github.com/Akilan1999/p2p-rendering-computation/config"
 	lent "github.com/Akilan1999/p2p-rendering-computation/server/container"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
@@ -19,7 +18,7 @@ import (
 )
 
 // openContainers opens both sides of long-lived containers.
-func (n *Node) openContainers(cfg config.Config, dial *dialer) (err error) {
+func (n *Node) openContainers(dial *dialer) (err error) {
 	var builds atomic.Int64
 	n.book, err = container.Open(context.Background(), container.Config{
 		Store: n.store.Containers(), Dial: dial, Names: n.nameOf, Host: n.hostOf, Log: n.log.With("part", "containers"),
@@ -33,18 +32,12 @@ func (n *Node) openContainers(cfg config.Config, dial *dialer) (err error) {
 			return free, n.blobs.Pin(ctx, owner, tree)
 		},
 	})
-	if err != nil || len(n.opts.Agent) == 0 || !cfg.Lend.Enabled {
+	if err != nil || n.engine == nil {
 		return err
 	}
-	log := n.log.With("part", "containers")
-	engine, err := docker.New(docker.Config{Agent: n.opts.Agent, Home: n.home.dir, Node: n.net.ID(), Log: log})
-	if err != nil {
-		return err
-	}
-	n.onClose(engine.Client().Close)
 	n.keeper = lent.New(lent.Config{
-		Engine: docker.Lasting{Engine: engine}, Room: n.server, Store: n.store.LentContainers(), Blobs: n.blobs, Fetch: n.fetch,
-		Templates: n.home.path(templatesName), Names: n.nameOf, Roles: n.roles, Log: log,
+		Engine: docker.Lasting{Engine: n.engine}, Room: n.server, Store: n.store.LentContainers(), Blobs: n.blobs, Fetch: n.fetch,
+		Templates: n.home.path(templatesName), Names: n.nameOf, Roles: n.roles, Log: n.log.With("part", "containers"),
 	})
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/server"
 	lent "github.com/Akilan1999/p2p-rendering-computation/server/container"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	wcontainer "github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
@@ -62,7 +63,8 @@ type Node struct {
 	fetch   *blob.Exchange
 	server  *server.Server
 	jobs    *job.Engine
-	keeper  *lent.Keeper // nil: no containers are lent
+	engine  *docker.Engine // nil: no containers of either kind are lent
+	keeper  *lent.Keeper   // nil: no containers are lent
 	book    *container.Book
 	hub     *events.Hub
 	local   *tasks // streams to oneself, and small work in the background
@@ -134,7 +136,7 @@ func (n *Node) openWork() (err error) {
 	}
 	n.server, err = server.New(server.Config{
 		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(),
-		Settings: settings{n.config}, Names: n.nameOf, Healthy: n.healthy, Log: n.log.With("part", "server"), Gather: 5 * time.Millisecond,
+		Settings: settings{n.config}, Names: n.nameOf, Healthy: n.healthy, Log: n.log.With("part", "server"), Gather: 20 * time.Millisecond,
 		OnEvent: n.hub.Publish, OnChange: n.announceLending,
 	})
 	if err != nil {
@@ -147,7 +149,7 @@ func (n *Node) openWork() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := n.openContainers(cfg, dial); err != nil {
+	if err := n.openContainers(dial); err != nil {
 		return err
 	}
 	for protocol, h := range map[string]serve{lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, blob.Protocol: n.fetch.Serve} {

@@ -31,7 +31,7 @@ func (k *Keeper) start(ctx context.Context, who api.Caller, b *box) error {
 		return err
 	}
 	k.mu.Lock()
-	b.rec.State, b.rec.Reason = api.ContainerRunning, ""
+	b.rec.State, b.rec.Reason, b.changed = api.ContainerRunning, "", time.Now()
 	k.mu.Unlock()
 	return k.save(ctx, b)
 }

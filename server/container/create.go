@@ -135,7 +135,7 @@ func (k *Keeper) make(ctx context.Context, b *box, say func(string)) error {
 	}
 	k.mu.Lock()
 	b.rec.Ports = ports
-	b.rec.State = api.ContainerRunning
+	b.rec.State, b.changed = api.ContainerRunning, time.Now()
 	k.mu.Unlock()
 	if err := k.listen(b); err != nil {
 		return err

@@ -84,6 +84,7 @@ type box struct {
 	procs   int
 	sampled time.Time
 	saved   time.Time
+	changed time.Time // when it last began or ceased to run
 	disked  time.Time
 	carried Usage // In and Out of published ports, not in rec yet
 }
@@ -262,7 +263,7 @@ func (k *Keeper) stopped(ctx context.Context, b *box, reason string) {
 // halt gives back what a running container holds.
 func (k *Keeper) halt(b *box, to api.ContainerState, reason string) {
 	k.mu.Lock()
-	b.rec.State, b.rec.Reason = to, reason
+	b.rec.State, b.rec.Reason, b.changed = to, reason, time.Now()
 	if to == api.ContainerGone {
 		b.rec.Ended = time.Now().UTC()
 	}

@@ -19,6 +19,7 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 	}
 	ask, cancel := context.WithTimeout(ctx, engineWait)
 	defer cancel()
+	asked := time.Now()
 	found, err := k.cfg.Engine.List(ask)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -35,7 +36,7 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 			return
 		}
 		f, ok := there[b.rec.ID]
-		k.look(ask, b, f, ok, now)
+		k.look(ask, b, f, ok, asked, now)
 	}
 	k.mu.Lock()
 	due := now.Sub(k.rechecked) >= recheckEvery
@@ -51,13 +52,17 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 }
 
 // look holds one container to its bounds and to what the engine says of it.
-func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, now time.Time) {
+func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, asked, now time.Time) {
 	if !b.op.TryLock() {
 		return // somebody changes it; the next tick looks again
 	}
 	k.mu.Lock()
-	r, frozen, disked := b.rec, b.frozen, b.disked
+	r, frozen, disked, stale := b.rec, b.frozen, b.disked, b.changed.After(asked)
 	k.mu.Unlock()
+	if stale { // the list is of before it was started or stopped
+		b.op.Unlock()
+		return
+	}
 	reason := ""
 	switch {
 	case r.State == api.ContainerGone:

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +113,7 @@ func TestEffective(t *testing.T) {
 	if l.Total != (api.Resources{CPU: 7, Memory: 16 << 30, Disk: 100 << 30, GPU: 1}) || l.PerPeer != l.Total || l.PerGuest != l.Total {
 		t.Errorf("caps %+v", l)
 	}
-	if l.MaxWall != api.Duration(24*time.Hour) || l.MaxOut != 64<<20 || l.MaxProcs != 256 || len(l.Runtimes) != 1 || l.Runtimes[0] != api.RuntimeWasm {
+	if l.MaxWall != api.Duration(24*time.Hour) || l.MaxOut != 64<<20 || l.MaxProcs != 256 || !slices.Equal(l.Runtimes, []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker}) {
 		t.Errorf("defaults %+v", l)
 	}
 	if one := policy.Effective(api.Limits{}, api.Resources{CPU: 1, Memory: 1 << 20}); one.Total.CPU != 1 || one.Total.Memory != 16<<20 || one.Total.Disk != policy.DefaultDisk {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"time"
 
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -41,7 +40,11 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	if err != nil {
 		return err
 	}
-	agent, err := l.agentMount(ctx, img)
+	owner := Owner{Kind: KindContainer, Sandbox: api.SandboxID(p.ID), Borrower: p.Borrower, Lease: api.LeaseID(p.ID)}
+	// What fills the volume is a task's, so that it is swept if it is left behind.
+	filler := owner
+	filler.Kind = KindTask
+	agent, err := l.agentMount(ctx, Box{Owner: filler, Image: img})
 	if err != nil {
 		return err
 	}
@@ -51,7 +54,6 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	}
 	initial := true
 	pids := int64(p.MaxProcs)
-	owner := Owner{Kind: KindContainer, Sandbox: api.SandboxID(p.ID), Borrower: p.Borrower, Lease: api.LeaseID(p.ID)}
 	h := &container.HostConfig{
 		NetworkMode: "none", Runtime: l.cfg.Class, Init: &initial, CapDrop: []string{"ALL"}, CapAdd: capabilities,
 		SecurityOpt: []string{"no-new-privileges"}, IpcMode: "private", OomScoreAdj: tasksOOM,
@@ -232,6 +234,3 @@ func (l Lasting) Sessions(ctx context.Context, id api.ContainerID) (*session.Mux
 
 // on is a container's name on the engine.
 func (l Lasting) on(id api.ContainerID) string { return l.name(api.SandboxID(id)) }
-
-// missing tells that the engine has no such thing.
-func missing(err error) bool { return cerrdefs.IsNotFound(err) }
