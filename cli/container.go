@@ -48,7 +48,8 @@ func containerLsCmd(a *app) *cobra.Command {
 		Long: `List the containers that this node has at its lenders, with what they use now. One
 whose lender does not answer is unknown; one that is gone says why until it is
 removed.` + exits(api.KindNotRunning),
-		Args: takes(0, 0, ""),
+		Example: "  p2prc container ls",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {

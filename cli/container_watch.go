@@ -46,10 +46,11 @@ until the container stops.` + exits(api.KindNotRunning, api.KindNotFound, api.Ki
 func containerStatsCmd(a *app) *cobra.Command {
 	var follow, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "stats NAME",
-		Short: "Show what a container uses",
-		Long:  "Show what a container uses now and has used; with -f again every second." + exits(api.KindNotRunning, api.KindNotFound, api.KindCanceled),
-		Args:  takes(1, 1, "the NAME of a container"), ValidArgsFunction: byPlace(complete(a, containerWords)),
+		Use:     "stats NAME",
+		Short:   "Show what a container uses",
+		Long:    "Show what a container uses now and has used; with -f again every second." + exits(api.KindNotRunning, api.KindNotFound, api.KindCanceled),
+		Example: "  p2prc container stats -f bench",
+		Args:    takes(1, 1, "the NAME of a container"), ValidArgsFunction: byPlace(complete(a, containerWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
