@@ -23,6 +23,7 @@ type fakeRuntime struct {
 	opened  int
 	open    map[api.SandboxID]*fakeSandbox
 	openErr error
+	opening chan struct{}              // Open waits until it is closed, if there is one
 	left    []runtime.Sandbox          // what Recover finds
 	gates   map[string]chan struct{}   // "wait NAME" ends when closed
 	ran     map[string]int             // how often each first argument of "echo" ran
@@ -51,7 +52,14 @@ func (r *fakeRuntime) Probe(context.Context) (api.RuntimeInfo, error) {
 
 func (r *fakeRuntime) Recover(context.Context) ([]runtime.Sandbox, error) { return r.left, nil }
 
-func (r *fakeRuntime) Open(_ context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
+func (r *fakeRuntime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
+	if r.opening != nil {
+		select {
+		case <-r.opening:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.openErr != nil {

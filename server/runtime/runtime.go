@@ -51,6 +51,7 @@ type Spec struct {
 	Image    string        // docker
 	Cap      api.Resources // hard caps; a dimension of 0 is not capped
 	MaxProcs int           // processes at once; 0: not capped
+	Lent     api.Resources // to all guests; opening takes no more of it; a dimension of 0 is not known
 }
 
 // Command is one command to execute.
