@@ -79,7 +79,7 @@ type Limits struct {
 	Wall   time.Duration
 	CPU    time.Duration
 	Output int64 // bytes of stdout plus stderr
-	Disk   int64 // bytes of the task's directory
+	Disk   int64 // bytes of the task's directory, and of its inputs, which the sandbox keeps beside it
 }
 
 // Streams is where a command's bytes come from and go to. A slow writer slows
