@@ -31,6 +31,7 @@ type Server struct {
 	commit   sync.Mutex                 // serialises changes of the settings; taken before mu
 	work     sync.WaitGroup             // slots, stagers and what ends them
 	talks    sync.WaitGroup             // streams
+	untidy   chan struct{}              // a closed sandbox left something to remove
 	refused  atomic.Int64
 
 	// mu guards what follows, and loans, peers, slots and attempts. It is never
@@ -63,8 +64,8 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: cfg.Log, machine: measured(cfg.Machine),
 		runtimes: map[api.RuntimeName]runtime.Runtime{},
-		ready:    make(chan struct{}),
-		infos:    map[api.RuntimeName]api.RuntimeInfo{}, state: api.LendOpen,
+		ready:    make(chan struct{}), untidy: make(chan struct{}, 1),
+		infos: map[api.RuntimeName]api.RuntimeInfo{}, state: api.LendOpen,
 		loans: map[api.LeaseID]*loan{}, peers: map[api.PeerID]*peer{}, slots: map[api.SandboxID]*slot{},
 	}
 	for _, r := range cfg.Runtimes {
@@ -141,6 +142,13 @@ func (s *Server) Run(ctx context.Context) error {
 		defer close(journalDone)
 		s.journal.run(last, stopJournal)
 	}()
+	stopTidy, tidied := make(chan struct{}), make(chan struct{})
+	tidying, giveUp := context.WithCancel(last)
+	defer giveUp()
+	go func() {
+		defer close(tidied)
+		s.tidy(tidying, stopTidy)
+	}()
 	s.mu.Lock()
 	s.up, s.dirty = true, true
 	s.unlock()
@@ -149,6 +157,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.shutDown()
 	close(stopJournal)
 	<-journalDone
+	close(stopTidy)
+	late := time.AfterFunc(tidyWait, giveUp)
+	defer late.Stop()
+	<-tidied
 	return nil
 }
 

@@ -229,6 +229,7 @@ func (s *Server) slotGone(sl *slot) {
 			s.giveBackLocked(at, ending{api.CauseLost, "the sandbox ended before the task began"})
 		}
 	}
+	notify(s.untidy)
 	delete(s.slots, sl.id)
 	delete(l.slots, sl)
 	s.chargeRestLocked(sl)

@@ -32,6 +32,9 @@ type Runtime interface {
 	// Recover finds the sandboxes of this node that outlived its last process
 	// and removes or returns them. It is called once, before the first Open.
 	Recover(ctx context.Context) ([]Sandbox, error)
+	// Tidy removes from disk what closed sandboxes and earlier processes left. It
+	// takes as long as it takes, and may be stopped and called again.
+	Tidy(ctx context.Context) error
 }
 
 // Imager is a Runtime whose sandboxes are made from images that this machine has.
@@ -117,8 +120,8 @@ type Sandbox interface {
 	// second; memory stays. Resume lets it go on. Both are idempotent.
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
-	// Close kills all that is in the sandbox and removes what it left on disk.
-	// It is idempotent, works on a paused sandbox, and makes a running Exec
+	// Close kills all that is in the sandbox, and puts what it left on disk where
+	// Tidy finds it. It is idempotent, works on a paused sandbox, and makes a running Exec
 	// return with KindLost.
 	Close(ctx context.Context) error
 }
