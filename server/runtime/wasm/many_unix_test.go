@@ -15,8 +15,8 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/runtimetest"
 )
 
-// BenchmarkManyFiles is a folder of 50,000 small files as input: of the first
-// task of a sandbox, of the second, and what closing takes.
+// BenchmarkManyFiles is a folder of 50,000 small files as input: of the first task
+// of a sandbox, of the second, and what closing takes.
 func BenchmarkManyFiles(b *testing.B) {
 	dir := b.TempDir()
 	module := filepath.Join(dir, "echo.wasm")
