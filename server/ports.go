@@ -15,7 +15,8 @@ import (
 // up, may come before their blobs, and on a folder's manifest hold its files too;
 // Unpin drops them all, and unpinning an owner that has none is no error.
 type Blobs interface {
-	Put(ctx context.Context, r io.Reader) (api.BlobInfo, error)
+	// PutBriefly keeps the blob for some minutes, in which it is pinned or not needed.
+	PutBriefly(ctx context.Context, r io.Reader) (api.BlobInfo, error)
 	Path(id api.BlobID) (string, error)
 	Has(id api.BlobID) bool
 	Size(id api.BlobID) (int64, error)
@@ -78,6 +79,9 @@ type Config struct {
 	// leases' shared inputs and the outputs that it has not acknowledged: beyond
 	// it nothing of it begins. 0: no bound.
 	BlobShare int64
+	// BlobsLent is the same for all borrowers together: what is left of the content
+	// store is the owner's. 0: no bound.
+	BlobsLent int64
 	// Roles gives the role of every member, see Recheck. It is called without
 	// locks held every recheckEvery: nothing tells when a membership expires.
 	// A nil func means that the caller rechecks.

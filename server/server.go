@@ -49,6 +49,7 @@ type Server struct {
 	slots   map[api.SandboxID]*slot
 	streams int
 	turns   uint64
+	stored  int64    // bytes of blobs held for all borrowers
 	after   []func() // callbacks for when mu is free
 	dirty   bool     // Status differs from what OnChange last saw
 }

@@ -182,7 +182,7 @@ func (s *Server) taskEnded(sl *slot, at *attempt, out outcome) *attempt {
 		l.took = ewma(l.took, max(now.Sub(sl.since), time.Microsecond))
 		l.holdFor = 0
 		at.state, at.stored = attemptSaving, out.stored
-		l.peer.stored += out.stored // also while the journal is being written
+		s.storeLocked(l.peer, out.stored) // also while the journal is being written
 		s.journal.put(func(p *pending) {
 			p.saves = append(p.saves, saving{at: at, key: at.task.Key, body: out.body, blobs: out.blobs, stored: out.stored})
 		})
