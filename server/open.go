@@ -261,6 +261,9 @@ func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, needs api.Re
 	if info.Isolation == isolationNone && !d.ByName {
 		return api.Errorf(api.KindDenied, "runtime %s isolates nothing on this node, and its owner does not name you", name)
 	}
+	if limits.Total.Disk == 0 {
+		return api.Errorf(api.KindQuota, "there is no free disk on this node to lend")
+	}
 	if !needs.Fits(limits.PerGuest) || !needs.Fits(limits.PerPeer) || !needs.Fits(limits.Total) {
 		return api.Errorf(api.KindQuota, "a task needs more than this node lends to one guest (%s)", describe(limits.PerGuest))
 	}

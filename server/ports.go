@@ -57,8 +57,11 @@ type Settings interface {
 // Config is what a Server is made of. Runtimes, Blobs, Fetch, Store and Settings
 // are required.
 type Config struct {
-	Self     api.PeerID
-	Machine  api.Resources // what the machine has; CPU and Memory 0: asked of the system
+	Self    api.PeerID
+	Machine api.Resources // what the machine has; CPU and Memory 0: asked of the system
+	// Disk is the size of the disk that sandboxes use and what is free on it; it is
+	// asked again and again. nil: not known.
+	Disk     func() (total, free int64, err error)
 	Runtimes []runtime.Runtime
 	Blobs    Blobs
 	Fetch    Fetch

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	goruntime "runtime"
 	"slices"
 	"sync"
@@ -33,6 +34,7 @@ type Server struct {
 	talks    sync.WaitGroup             // streams
 	untidy   chan struct{}              // a closed sandbox left something to remove
 	refused  atomic.Int64
+	lendable atomic.Int64 // bytes of disk, at the last look
 
 	// mu guards what follows, and loans, peers, slots and attempts. It is never
 	// held across I/O or a callback. Lock order: commit, mu, then session.mu or
@@ -75,6 +77,15 @@ func New(cfg Config) (*Server, error) {
 		}
 		s.runtimes[r.Name()] = r
 	}
+	if cfg.Disk != nil {
+		total, _, err := cfg.Disk()
+		if err != nil {
+			return nil, api.Errorf(api.KindInternal, "the disk cannot be looked at: %w", err)
+		}
+		s.machine.Disk = total
+	}
+	s.lendable.Store(math.MaxInt64) // where it is not known, nothing bounds it
+	s.lendable.Store(s.look())
 	limits, rules := cfg.Settings.Load()
 	if err := errors.Join(policy.CheckLimits(limits, s.machine), policy.CheckRules(rules)); err != nil {
 		return nil, err
@@ -100,12 +111,17 @@ func measured(m api.Resources) api.Resources {
 
 // adopt makes settings effective. The caller holds mu, or nobody else knows s.
 func (s *Server) adopt(l api.Limits, rules []api.Rule) {
-	eff := policy.Effective(l, s.machine)
-	s.limits.Store(&eff)
+	s.adoptLimits(l)
 	s.rules = slices.Clone(rules)
 	if len(rules) == 0 {
-		s.rules = policy.Default(eff.Runtimes)
+		s.rules = policy.Default(s.limits.Load().Runtimes)
 	}
+}
+
+// adoptLimits is adopt of limits alone.
+func (s *Server) adoptLimits(l api.Limits) {
+	eff := policy.OnDisk(policy.Effective(l, s.machine), s.lendable.Load())
+	s.limits.Store(&eff)
 }
 
 // unlock releases mu and then tells whoever listens what happened.
