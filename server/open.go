@@ -68,9 +68,13 @@ func (s *Server) refuse(from api.Caller, st wire.Stream, err error) {
 
 func (s *Server) countRefusal(from api.Caller, err error) {
 	s.refused.Add(1)
-	s.log.Warn("refused a lease", "caller", from.String(), "err", err)
+	who := from.String()
+	if name := s.name(from.Peer); name != "" {
+		who += " (" + name + ")"
+	}
+	s.log.Warn("refused a lease", "caller", who, "err", err)
 	if s.cfg.OnEvent != nil {
-		s.cfg.OnEvent(api.Event{Time: time.Now().UTC(), Type: api.EventRefused, Msg: from.String() + " was refused a lease: " + err.Error()})
+		s.cfg.OnEvent(api.Event{Time: time.Now().UTC(), Type: api.EventRefused, Msg: who + " was refused a lease: " + err.Error()})
 	}
 }
 
