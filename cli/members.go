@@ -79,7 +79,7 @@ withdrawn. Only the network key makes and unmakes admins.` + exits(api.KindNotRu
 			a.out.note("%s is %s now", args[0], role)
 			return nil
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords), fixed("member", "lender", "borrower", "admin")),
 	}
 }
 
