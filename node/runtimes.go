@@ -35,5 +35,6 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 		return lent, nil
 	}
 	n.onClose(engine.Close)
+	n.engine = engine
 	return append(lent, docker.NewRuntime(engine)), nil
 }

@@ -76,7 +76,7 @@ func (s *Server) bury(l *loan) {
 	s.mu.Lock()
 	delete(s.loans, l.id)
 	s.storeLocked(l.peer, -l.common.stored)
-	if l.peer.loans--; l.peer.loans == 0 {
+	if l.peer.loans--; l.peer.loans == 0 && l.peer.guests == 0 {
 		delete(s.peers, l.peer.id)
 	}
 	s.dirty = true
@@ -158,6 +158,6 @@ func (s *Server) lastSample(sl *slot) {
 // and the sandbox itself.
 func (s *Server) chargeRestLocked(sl *slot) {
 	if rest := sl.meter.cpu - sl.meter.charged; rest > 0 {
-		s.journal.charge(sl.loan, time.Now(), api.UsageRow{CPUSeconds: rest.Seconds()})
+		s.journal.charge(sl.loan.peer.id, sl.loan.open.Job, time.Now(), api.UsageRow{CPUSeconds: rest.Seconds()})
 	}
 }
