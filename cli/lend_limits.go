@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +21,8 @@ func lendLimitsCmd(a *app) *cobra.Command {
 		Use:   "limits",
 		Short: "Show or set what is lent at most",
 		Long: `Show what this machine lends at most: to all guests together, to one peer, to
-one sandbox. Flags change it, at once and for good; 0 goes back to the default.` + exits(api.KindNotRunning),
+one sandbox. Flags change it, at once and for good; 0 goes back to the default.
+What the owner did not set is marked as default; no more disk is lent than is free.` + exits(api.KindNotRunning),
 		Example: "  p2prc lend limits\n  p2prc lend limits --cpus 4 --memory 8GiB --peer-cpus 2\n  p2prc lend limits --runtimes wasm,process",
 		Args:    takes(0, 0, ""),
 	}
@@ -82,61 +82,15 @@ one sandbox. Flags change it, at once and for good; 0 goes back to the default.`
 				return err
 			}
 		}
-		if asJSON {
-			return a.out.json(l)
+		st, err := client.Lend(cmd.Context())
+		if err != nil {
+			return err
 		}
-		return printFacts(a.out, [][2]string{
-			{"all guests", capOf(l.Total, "default")},
-			{"one peer", capOf(l.PerPeer, "as for all guests")},
-			{"one sandbox", capOf(l.PerGuest, "as for one peer")},
-			{"longest task", or(spanOr(l.MaxWall), "default")},
-			{"most output", or(sizeOr(l.MaxOut), "default")},
-			{"most processes", or(numberOr(l.MaxProcs), "default")},
-			{"runtimes", or(names(l.Runtimes), "none")},
-		})
+		view := limitsView{Limits: st.Limits, Set: l}
+		if asJSON {
+			return a.out.json(view)
+		}
+		return printFacts(a.out, view.facts())
 	}
 	return cmd
-}
-
-// capOf shows the dimensions that are set.
-func capOf(r api.Resources, unset string) string {
-	if r == (api.Resources{}) {
-		return unset
-	}
-	cpu, memory := "cores: "+unset, "memory: "+unset
-	if r.CPU > 0 {
-		cpu = cores(r.CPU) + " cores"
-	}
-	if r.Memory > 0 {
-		memory = bytesOf(r.Memory)
-	}
-	text := cpu + ", " + memory
-	if r.Disk > 0 {
-		text += ", " + bytesOf(r.Disk) + " disk"
-	}
-	if r.GPU > 0 {
-		text += ", " + plural(int64(r.GPU), "GPU")
-	}
-	return text
-}
-
-func spanOr(d api.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
-}
-
-func sizeOr(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return bytesOf(n)
-}
-
-func numberOr(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
 }

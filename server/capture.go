@@ -63,7 +63,7 @@ func (c *capture) spool() {
 	r, w := io.Pipe()
 	c.pipe, c.done = w, make(chan spooled, 1)
 	go func() { // close waits for it
-		info, err := c.blobs.Put(c.ctx, r)
+		info, err := c.blobs.PutBriefly(c.ctx, r)
 		r.CloseWithError(err) //nolint:errcheck // never fails
 		c.done <- spooled{info, err}
 	}()

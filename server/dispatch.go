@@ -281,10 +281,19 @@ func claim(l *loan) alloc.Claim {
 	return alloc.Claim{Peer: l.peer.id, Needs: l.needs, Want: l.want(alloc.MaxSlots)}
 }
 
-// fullLocked tells whether a borrower has its share of the blob store. What runs
-// goes on, so each slot may add one task's outputs.
-func (s *Server) fullLocked(p *peer) bool {
-	return s.cfg.BlobShare > 0 && p.stored >= s.cfg.BlobShare
+// storeLocked counts bytes of blobs that are held for p from now on, or not any more.
+func (s *Server) storeLocked(p *peer, n int64) {
+	p.stored += n
+	s.stored += n
+}
+
+// fullLocked tells whether a borrower has its share of the blob store, or all
+// borrowers theirs. What runs goes on, so each slot may add one task's outputs.
+func (s *Server) fullLocked(p *peer) bool { return !s.holdsLocked(p, 1) }
+
+// holdsLocked tells whether n more bytes of blobs may be held for p.
+func (s *Server) holdsLocked(p *peer, n int64) bool {
+	return (s.cfg.BlobShare == 0 || p.stored+n <= s.cfg.BlobShare) && (s.cfg.BlobsLent == 0 || s.stored+n <= s.cfg.BlobsLent)
 }
 
 // shareLocked is what l may use now.

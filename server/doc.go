@@ -32,8 +32,9 @@
 // # Whose fault
 //
 // What a runtime returns as an error, an input that cannot be fetched, an output
-// that cannot be written, a journal that cannot be written: the machine's, given
-// back as lost with the reason. A module that is none, a path that leaves the
+// that cannot be written, a journal that cannot be written, a module that takes
+// longer to compile than this machine gives it: the machine's, given back as lost
+// with the reason. A module that is none, a path that leaves the
 // task's directory, a declared output that matched nothing: the task's, a result
 // with exit code 125 or 126 or the command's own, and words in Exit.Msg.
 //

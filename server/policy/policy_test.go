@@ -178,3 +178,17 @@ func TestSlot(t *testing.T) {
 		t.Errorf("what was asked for was changed to %+v", got)
 	}
 }
+
+func TestAReserveOfTheDiskIsNotLent(t *testing.T) {
+	for _, c := range []struct{ total, free, want int64 }{
+		{400 << 30, 300 << 30, 295 << 30}, {10 << 30, 3 << 30, 2 << 30}, {10 << 30, 1 << 20, 0}, {0, 0, 0},
+	} {
+		if got := policy.Lendable(c.total, c.free); got != c.want {
+			t.Errorf("%d of %d free: %d are lent", c.free, c.total, got)
+		}
+	}
+	l := policy.OnDisk(policy.Effective(api.Limits{PerGuest: api.Resources{Disk: 1 << 30}}, machine), 2<<30)
+	if l.Total.Disk != 2<<30 || l.PerPeer.Disk != 2<<30 || l.PerGuest.Disk != 1<<30 {
+		t.Errorf("%+v", l)
+	}
+}

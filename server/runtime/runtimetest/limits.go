@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	goruntime "runtime"
 	"strconv"
 	"sync"
@@ -73,6 +74,23 @@ func (s *suite) limitDisk(t *testing.T) {
 	cmd.Outputs = []string{"small"}
 	if r := b.exec(t, cmd); !r.Exit.OK() || len(r.files["small"]) != 8<<20 {
 		t.Errorf("8 MiB of 64: %+v, %d bytes collected", r.Exit, len(r.files["small"]))
+	}
+	// An input is there twice: kept for later commands, and as the task's own copy.
+	in := filepath.Join(t.TempDir(), "input")
+	if err := os.WriteFile(in, bytes.Repeat([]byte("x"), 40<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, limit := range map[[3]string]api.Limit{{"fill", "some", "8"}: api.LimitNone, {"hoard", "some", "40"}: api.LimitDisk} {
+		cmd = s.command(args[:]...)
+		cmd.Files = append(cmd.Files, runtime.File{Path: "in", Source: in, Size: 40 << 20})
+		cmd.Limits.Disk = 112 << 20
+		if r := b.exec(t, cmd); r.Exit.Limit != limit {
+			t.Errorf("%v beside twice 40 of 112: %+v", args, r.Exit)
+		}
+	}
+	cmd.Limits.Disk = 64 << 20
+	if r := b.exec(t, cmd); r.Exit.Limit != api.LimitDisk || r.Exit.OK() || r.Exit.Msg == "" {
+		t.Errorf("inputs that do not fit: %+v", r.Exit)
 	}
 }
 
