@@ -203,6 +203,7 @@ func (k *Keeper) resume(ctx context.Context, b *box, f Found) error {
 		b.rec.Past, b.rec.Run = b.rec.used(), Usage{}
 		k.mu.Unlock()
 	}
+	k.sample(ctx, b, time.Now()) // what it used while nobody looked
 	return k.listen(b)
 }
 
