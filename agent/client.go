@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
@@ -33,6 +34,7 @@ type Command struct {
 	Cwd     string
 	Files   []File
 	Outputs []string // patterns of package internal/glob
+	Limits  task.Limits
 }
 
 // File is an input: the bytes of the file Source on this machine, which never
@@ -175,7 +177,7 @@ func (c *Client) end() {
 }
 
 func (c *Client) sendExec(seq uint64, cmd Command, refs []fileRef, stdin io.Reader) error {
-	b, err := json.Marshal(execMsg{Seq: seq, Args: cmd.Args, Env: cmd.Env, Cwd: cmd.Cwd, Files: refs, Outputs: cmd.Outputs, Stdin: stdin != nil})
+	b, err := json.Marshal(execMsg{Seq: seq, Args: cmd.Args, Env: cmd.Env, Cwd: cmd.Cwd, Files: refs, Outputs: cmd.Outputs, Stdin: stdin != nil, Limits: cmd.Limits})
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@
 //	 2 put        to agent   {id, size}          data frames follow: keep a file under id
 //	 3 data       both       raw                 bytes of a file; an empty one ends the file
 //	 4 drop       to agent   {ids}               forget kept files
-//	 5 exec       to agent   {seq, args, env, cwd, files, outputs, stdin}
+//	 5 exec       to agent   {seq, args, env, cwd, files, outputs, stdin, limits}
 //	 6 stdin      to agent   raw                 bytes for the command; an empty one is its end
 //	 7 kill       to agent   {seq}               end that command with all it started
 //	 8 stdout     to node    raw

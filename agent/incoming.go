@@ -94,7 +94,7 @@ func (in *incoming) exit(m exitMsg, rep *Report) error {
 		return corrupt("answer to command %d, want %d", m.Seq, in.seq)
 	}
 	rep.Exit = api.Exit{Code: exitCode(m.Code), Signal: signalName(m.Signal), Msg: cut(m.Msg)}
-	if m.Limit == api.LimitMemory || m.Limit == api.LimitDisk || m.Limit == api.LimitProcesses {
+	if m.Limit == api.LimitMemory || m.Limit == api.LimitDisk || m.Limit == api.LimitProcesses || m.Limit == api.LimitCPU && in.cmd.Limits.CPU > 0 {
 		rep.Exit.Limit = m.Limit // the others are the node's to find
 	}
 	rep.CPU, rep.MaxMemory = max(0, time.Duration(m.CPU)), max(0, m.MaxMemory)

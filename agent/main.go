@@ -13,16 +13,18 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/wasi"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/cgroup"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/nsbox"
 )
 
 // The modes of the hidden command `p2prc agent MODE [ARGUMENT]`.
 const (
-	ModeBox     = "box"     // read an nsbox.Config from stdin, enter the box, become the command in it
-	ModeWasm    = "wasm"    // serve on stdin and stdout; argument: Wasm as JSON
-	ModeProcess = "process" // serve on stdin and stdout; argument: Process as JSON
-	ModeCompile = "compile" // compile and check a module; argument: Wasm as JSON; prints an api.Problem
-	ModeProbe   = "probe"   // print ok and exit: proof that a box can be entered
+	ModeBox       = "box"       // read an nsbox.Config from stdin, enter the box, become the command in it
+	ModeWasm      = "wasm"      // serve on stdin and stdout; argument: Wasm as JSON
+	ModeProcess   = "process"   // serve on stdin and stdout; argument: Process as JSON
+	ModeContainer = "container" // the same as process 1 of a container
+	ModeCompile   = "compile"   // compile and check a module; argument: Wasm as JSON; prints an api.Problem
+	ModeProbe     = "probe"     // print ok and exit: proof that a box can be entered
 )
 
 // Wasm configures the wasm mode.
@@ -37,6 +39,7 @@ type Wasm struct {
 type Process struct {
 	Dirs
 	Scratch []string `json:"scratch,omitempty"` // emptied after every task; the first one is TMPDIR
+	Env     []string `json:"env,omitempty"`     // of every task that does not say otherwise
 }
 
 // Argument is v in the form that Main reads.
@@ -70,13 +73,13 @@ func run(args []string) error {
 		_, err := fmt.Println("ok")
 		return err
 	case ModeCompile:
-		return compile(arg)
+		return compile(args[0], arg)
 	case ModeWasm:
 		var c Wasm
 		if err := json.Unmarshal([]byte(arg), &c); err != nil {
 			return err
 		}
-		if err := settle(false); err != nil {
+		if err := settle(args[0]); err != nil {
 			return err
 		}
 		ex, err := wasi.New(context.Background(), c.Module, c.Cache, c.MemoryLimit)
@@ -84,15 +87,19 @@ func run(args []string) error {
 			return err
 		}
 		return serve(c.Dirs, ex)
-	case ModeProcess:
+	case ModeProcess, ModeContainer:
 		var c Process
 		if err := json.Unmarshal([]byte(arg), &c); err != nil {
 			return err
 		}
-		if err := settle(true); err != nil {
+		if err := settle(args[0]); err != nil {
 			return err
 		}
-		ex, err := process.New(c.Scratch)
+		cfg := process.Config{Scratch: c.Scratch, Env: c.Env}
+		if args[0] == ModeContainer {
+			cfg.Group = cgroup.Own()
+		}
+		ex, err := process.New(cfg)
 		if err != nil {
 			return err
 		}
@@ -126,12 +133,12 @@ func (stdio) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
 var _ io.ReadWriter = stdio{}
 
 // compile prints an empty object for a good module, else what is wrong with it.
-func compile(arg string) error {
+func compile(mode, arg string) error {
 	var c Wasm
 	if err := json.Unmarshal([]byte(arg), &c); err != nil {
 		return err
 	}
-	if err := settle(false); err != nil {
+	if err := settle(mode); err != nil {
 		return err
 	}
 	answer := any(struct{}{})

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
@@ -58,6 +59,8 @@ type execMsg struct {
 	Files   []fileRef `json:"files,omitempty"`
 	Outputs []string  `json:"outputs,omitempty"`
 	Stdin   bool      `json:"stdin,omitempty"`
+
+	Limits task.Limits `json:"limits,omitzero"`
 }
 
 type fileRef struct {

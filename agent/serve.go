@@ -191,7 +191,7 @@ func (s *server) start(m *execMsg) error {
 // execute runs one command from making its directory to removing it.
 func (s *server) execute(ctx context.Context, m *execMsg, in io.Reader) error {
 	end, root, err := s.run(ctx, m, in)
-	if err == nil {
+	if err == nil && end.Limit == api.LimitNone {
 		err = s.collect(root, m.Outputs, &end)
 	}
 	if err != nil {
@@ -230,7 +230,7 @@ func (s *server) run(ctx context.Context, m *execMsg, in io.Reader) (task.End, *
 		}
 	}
 	end, err := s.ex.Exec(ctx, &task.Task{Args: m.Args, Env: m.Env, Dir: s.work.dir(), Cwd: cwd, Root: root,
-		Stdin: in, Stdout: &out{s, kindStdout}, Stderr: &out{s, kindStderr}})
+		Stdin: in, Stdout: &out{s, kindStdout}, Stderr: &out{s, kindStderr}, Limits: m.Limits})
 	return end, root, err
 }
 

@@ -10,11 +10,13 @@ import (
 
 // settle makes this process a good agent: it dies with the node even while a
 // guest keeps it busy, it cannot be looked into by what it runs, and signals that
-// a task sends it go nowhere. native: it runs programs, not modules.
-func settle(native bool) error {
+// a task sends it go nowhere.
+func settle(mode string) error {
+	native := mode == ModeProcess || mode == ModeContainer
 	// As an ordinary parent of native tasks the agent must live on to kill them
-	// when the stream ends; else its own end is theirs.
-	if !native || os.Getpid() == 1 {
+	// when the stream ends; else its own end is theirs. A container's parent is no
+	// node, but something of the engine's that comes and goes.
+	if mode != ModeContainer && (!native || os.Getpid() == 1) {
 		if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 			return fmt.Errorf("death signal: %w", err)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // settle makes signals that a task sends go nowhere.
-func settle(bool) error {
+func settle(string) error {
 	signal.Notify(make(chan os.Signal, 1))
 	lean()
 	return nil

@@ -51,10 +51,17 @@ type Lend struct {
 	Enabled bool       `json:"enabled" doc:"false: this machine runs nothing for others"`
 	Limits  api.Limits `json:"limits" doc:"bytes and cores; 0 stands for the default in docs/lending.md"`
 	Policy  []api.Rule `json:"policy" doc:"who may do what; the first row that matches decides; no row, no"`
+	Docker  Docker     `json:"docker"`
 }
 
-// Default is a fresh node's settings: named for its host, lending wasm to
-// members within the default limits.
+// Docker is the container engine that runs containers for others.
+type Docker struct {
+	Host  string `json:"host" doc:"the engine's socket, like unix:///run/user/1000/docker.sock; empty: DOCKER_HOST, else the usual one"`
+	Class string `json:"class" doc:"the engine's runtime that guests run under, like runsc or kata; empty: the engine's default"`
+}
+
+// Default is a fresh node's settings: named for its host, lending wasm, and
+// docker where an engine answers, to members within the default limits.
 func Default() Config {
 	return Config{
 		Name:      defaultName(os.Hostname()),
@@ -66,15 +73,19 @@ func Default() Config {
 		Labels:    map[string]string{},
 		Lend: Lend{
 			Enabled: true,
-			Limits:  api.Limits{Runtimes: []api.RuntimeName{api.RuntimeWasm}},
+			Limits:  api.Limits{Runtimes: []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker}},
 			Policy:  DefaultPolicy(),
 		},
 	}
 }
 
-// DefaultPolicy lets every member that may borrow run wasm modules, and nothing else.
+// DefaultPolicy lets every member that may borrow run wasm modules, and images
+// that are on this machine, and nothing else.
 func DefaultPolicy() []api.Rule {
-	return []api.Rule{{Subject: "*", Action: "run", Resource: "runtime:wasm", Allow: true}}
+	return []api.Rule{
+		{Subject: "*", Action: "run", Resource: "runtime:wasm", Allow: true},
+		{Subject: "*", Action: "run", Resource: "runtime:docker", Allow: true},
+	}
 }
 
 // Level is LogLevel as slog knows it.

@@ -62,7 +62,25 @@ func (c Config) Validate() error {
 	if err := ValidateLimits(c.Lend.Limits); err != nil {
 		return err
 	}
+	if err := c.Lend.Docker.validate(); err != nil {
+		return err
+	}
 	return ValidatePolicy(c.Lend.Policy)
+}
+
+var (
+	engineRE = regexp.MustCompile(`^(unix|npipe|tcp|http|https)://[^\s?#]+$`)
+	classRE  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+)
+
+func (d Docker) validate() error {
+	if d.Host != "" && !engineRE.MatchString(d.Host) {
+		return bad("lend.docker.host", "%q is not a container engine's address", d.Host).WithHint("like unix:///var/run/docker.sock")
+	}
+	if d.Class != "" && !classRE.MatchString(d.Class) {
+		return bad("lend.docker.class", "%q is not a runtime's name", d.Class).WithHint("like runsc; docker info lists those there are")
+	}
+	return nil
 }
 
 func (l Listen) validate() error {

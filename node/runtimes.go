@@ -6,6 +6,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/process"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/wasm"
 )
@@ -24,8 +25,15 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 		return nil, nil
 	}
 	log := n.log.With("part", "runtime")
-	return []runtime.Runtime{
+	lent := []runtime.Runtime{
 		wasm.New(wasm.Config{Agent: n.opts.Agent, Dir: rooms, CacheDir: n.home.path(cacheName), Log: log}),
 		process.New(process.Config{Agent: n.opts.Agent, Dir: rooms, Home: n.home.dir, Log: log}),
-	}, nil
+	}
+	engine, err := docker.New(docker.Config{Host: cfg.Lend.Docker.Host, Class: cfg.Lend.Docker.Class, Agent: n.opts.Agent, Home: n.home.dir, Node: n.net.ID(), Log: log})
+	if err != nil { // a DOCKER_HOST of another program's must not keep this one from starting
+		log.Warn("no containers are lent", "err", err)
+		return lent, nil
+	}
+	n.onClose(engine.Close)
+	return append(lent, docker.NewRuntime(engine)), nil
 }

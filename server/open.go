@@ -10,6 +10,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
@@ -48,7 +49,7 @@ func (s *Server) ServeLease(ctx context.Context, from api.Caller, st wire.Stream
 	}()
 
 	r := wire.NewReader(st, lease.MaxFrame)
-	se, err := s.accept(from, st, r)
+	se, err := s.accept(ctx, from, st, r)
 	if err != nil {
 		s.refuse(from, st, err)
 		return
@@ -74,7 +75,7 @@ func (s *Server) countRefusal(from api.Caller, err error) {
 }
 
 // accept reads Open and finds or makes the lease it asks for.
-func (s *Server) accept(from api.Caller, st wire.Stream, r *wire.Reader) (*session, error) {
+func (s *Server) accept(ctx context.Context, from api.Caller, st wire.Stream, r *wire.Reader) (*session, error) {
 	if err := st.SetReadDeadline(time.Now().Add(openWait)); err != nil {
 		return nil, api.Errorf(api.KindUnavailable, "the stream is broken: %w", err)
 	}
@@ -94,6 +95,9 @@ func (s *Server) accept(from api.Caller, st wire.Stream, r *wire.Reader) (*sessi
 	}
 	if err := st.SetReadDeadline(time.Time{}); err != nil {
 		return nil, api.Errorf(api.KindUnavailable, "the stream is broken: %w", err)
+	}
+	if err := s.checkImage(ctx, from, o); err != nil {
+		return nil, err
 	}
 	return s.attach(from, st, o)
 }
@@ -115,6 +119,27 @@ func checkOpen(o lease.Open) error {
 		return api.Errorf(api.KindInvalid, "a lease of runtime docker names its image")
 	}
 	return policy.CheckNeeds(o.Needs)
+}
+
+// imageWait bounds how long a runtime may take to tell whether it has an image.
+const imageWait = 5 * time.Second
+
+// checkImage refuses a lease whose image cannot be run here, before the borrower
+// sends tasks for it. Who may not run anything learns nothing about images.
+func (s *Server) checkImage(ctx context.Context, from api.Caller, o lease.Open) error {
+	rt, ok := s.runtimes[o.Runtime].(runtime.Imager)
+	if !ok {
+		return nil
+	}
+	s.mu.Lock()
+	why := s.barredLocked(from, o.Runtime, policy.Slot(o.Needs, s.limits.Load().PerGuest))
+	s.unlock()
+	if why != nil {
+		return why
+	}
+	ctx, cancel := context.WithTimeout(ctx, imageWait)
+	defer cancel()
+	return rt.HasImage(ctx, o.Image)
 }
 
 // attach makes st the stream of the lease that o asks for.

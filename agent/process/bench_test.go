@@ -16,7 +16,7 @@ func BenchmarkExec(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer root.Close()
-	e, err := New(nil)
+	e, err := New(Config{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,9 +14,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/cgroup"
 )
 
 // Exit codes of a command that never started, as shells use them.
@@ -28,12 +30,22 @@ const (
 // defaultPath is searched when the task's environment has no PATH.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// environment is the task's own plus what every program expects to find.
-func environment(t *task.Task, dir, tmp string) []string {
+// Config is what all tasks of an executor have in common.
+type Config struct {
+	Scratch []string // folders that are emptied after every task; the first one is the task's TMPDIR
+	Env     []string // KEY=value, of every task that does not say otherwise
+	// Group is the control group that all tasks run in: what the kernel refuses
+	// there shows as the task's limit. nil: nobody's.
+	Group *cgroup.Group
+}
+
+// environment is the task's own, then base, then what every program expects to find.
+func environment(t *task.Task, base []string, dir, tmp string) []string {
 	env := append([]string(nil), t.Env...)
-	for _, kv := range []string{"PATH=" + defaultPath, "HOME=" + t.Dir, "TMPDIR=" + tmp, "PWD=" + dir} {
+	expected := []string{"PATH=" + defaultPath, "HOME=" + t.Dir, "TMPDIR=" + tmp, "PWD=" + dir}
+	for _, kv := range append(slices.Clip(base), expected...) {
 		k, _, _ := strings.Cut(kv, "=")
-		if lookup(t.Env, k) == "" {
+		if lookup(env, k) == "" {
 			env = append(env, kv)
 		}
 	}

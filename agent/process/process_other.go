@@ -17,15 +17,17 @@ import (
 func executable(fs.FileInfo) bool { return true }
 
 // Executor runs programs. It is not safe for concurrent use.
-type Executor struct{ scratch scratch }
+type Executor struct {
+	scratch scratch
+	env     []string
+}
 
 var _ task.Executor = (*Executor)(nil)
 
-// New makes this process ready to execute. The folders of scratch are emptied
-// after every task; the first one is the task's TMPDIR.
-func New(scratchDirs []string) (*Executor, error) {
-	s, err := openScratch(scratchDirs)
-	return &Executor{s}, err
+// New makes this process ready to execute.
+func New(cfg Config) (*Executor, error) {
+	s, err := openScratch(cfg.Scratch)
+	return &Executor{scratch: s, env: cfg.Env}, err
 }
 
 // Inline implements task.Executor.
@@ -36,7 +38,7 @@ func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 	dir := filepath.Join(t.Dir, filepath.FromSlash(t.Cwd))
 	cmd := exec.CommandContext(ctx, t.Args[0], t.Args[1:]...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, t.Stdin, t.Stdout, t.Stderr
-	cmd.Env, cmd.WaitDelay = environment(t, dir, e.scratch.tmp()), time.Second
+	cmd.Env, cmd.WaitDelay = environment(t, e.env, dir, e.scratch.tmp()), time.Second
 	err := cmd.Start()
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return task.End{Code: codeNotFound, Msg: "no such program: " + t.Args[0]}, nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/cgroup"
 )
 
 func executable(info fs.FileInfo) bool { return info.Mode()&0o111 != 0 }
@@ -23,14 +24,15 @@ type Executor struct {
 	family  family
 	null    *os.File
 	scratch scratch
+	env     []string
+	group   *cgroup.Group
 }
 
 var _ task.Executor = (*Executor)(nil)
 
 // New makes this process ready to execute: it becomes the parent of every orphan
-// below it where the system can do that. The folders of scratch are emptied after
-// every task; the first one is the task's TMPDIR.
-func New(scratchDirs []string) (*Executor, error) {
+// below it where the system can do that.
+func New(cfg Config) (*Executor, error) {
 	f, err := newFamily()
 	if err != nil {
 		return nil, err
@@ -39,11 +41,11 @@ func New(scratchDirs []string) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openScratch(scratchDirs)
+	s, err := openScratch(cfg.Scratch)
 	if err != nil {
 		return nil, err
 	}
-	return &Executor{family: f, null: null, scratch: s}, nil
+	return &Executor{family: f, null: null, scratch: s, env: cfg.Env, group: cfg.Group}, nil
 }
 
 // Inline implements task.Executor.
@@ -52,7 +54,7 @@ func (e *Executor) Inline() bool { return false }
 // Exec implements task.Executor.
 func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 	dir := filepath.Join(t.Dir, filepath.FromSlash(t.Cwd))
-	env := environment(t, dir, e.scratch.tmp())
+	env := environment(t, e.env, dir, e.scratch.tmp())
 	prog, end := find(t.Args[0], dir, lookup(env, "PATH"))
 	if end.Code != 0 {
 		return end, nil
@@ -61,6 +63,7 @@ func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 	if err != nil {
 		return end, err
 	}
+	g := e.guard(t)
 	pid, err := syscall.ForkExec(prog, t.Args, &syscall.ProcAttr{Dir: dir, Env: env, Files: p.child(), Sys: &syscall.SysProcAttr{Setsid: true}})
 	p.closeChild()
 	if err != nil {
@@ -76,6 +79,7 @@ func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 			p.in.Close()
 		}()
 	}
+	g.start(pid)
 	killed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { e.family.kill(pid); close(killed) })
 	printed := make(chan struct{})
@@ -87,6 +91,7 @@ func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 	case <-time.After(blockAfter):
 	}
 	end, err = e.wait(pid)
+	g.stop(&end)
 	if !stop() {
 		<-killed // or it would find the next task's processes
 	}

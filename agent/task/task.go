@@ -23,6 +23,16 @@ type Task struct {
 	Stdin  io.Reader // nil: empty
 	Stdout io.Writer // a slow writer slows the command down
 	Stderr io.Writer
+
+	Limits Limits
+}
+
+// Limits are what the executor itself holds a task to, where nobody outside can
+// see it; 0 is not limited.
+type Limits struct {
+	CPU   time.Duration `json:"cpu,omitempty"`
+	Disk  int64         `json:"disk,omitempty"`
+	Procs int           `json:"procs,omitempty"`
 }
 
 // End is how a command ended.

@@ -166,6 +166,9 @@ func (g *Group) read(path string) string {
 	return string(buf[:n])
 }
 
+// Close ends the use of a group that is only read.
+func (g *Group) Close() { g.closeFiles() }
+
 func (g *Group) closeFiles() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -8,7 +8,9 @@ import (
 )
 
 // Names lists the rings in the order in which they are reported.
-func Names() []string { return []string{"unit", "stories", "simulation", "multi", "race", "isolation"} }
+func Names() []string {
+	return []string{"unit", "stories", "simulation", "multi", "race", "isolation", "docker"}
+}
 
 // Probe says for each ring why it cannot run here; empty means it can.
 func Probe() map[string]string {
@@ -19,6 +21,7 @@ func Probe() map[string]string {
 		"multi":      multi(),
 		"race":       race(),
 		"isolation":  Isolation(),
+		"docker":     Docker(),
 	}
 }
 

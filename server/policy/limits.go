@@ -28,7 +28,7 @@ const (
 
 // Effective fills what the owner left open, for a machine that has machine:
 // all cores but one (at least one), half of the memory, a quarter of the disk,
-// every GPU, the wasm runtime.
+// every GPU, the runtimes wasm and docker.
 func Effective(l api.Limits, machine api.Resources) api.Limits {
 	l.Total = orElse(l.Total, api.Resources{
 		CPU:    math.Max(1, machine.CPU-1),
@@ -48,7 +48,7 @@ func Effective(l api.Limits, machine api.Resources) api.Limits {
 		l.MaxProcs = DefaultProcs
 	}
 	if l.Runtimes == nil {
-		l.Runtimes = []api.RuntimeName{api.RuntimeWasm}
+		l.Runtimes = []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker}
 	}
 	l.Runtimes = slices.Clone(l.Runtimes)
 	return l

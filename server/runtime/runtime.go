@@ -34,6 +34,14 @@ type Runtime interface {
 	Recover(ctx context.Context) ([]Sandbox, error)
 }
 
+// Imager is a Runtime whose sandboxes are made from images that this machine has.
+type Imager interface {
+	// HasImage says what keeps an image from being run here, nil if nothing does.
+	// KindInvalid: the name is none; KindUnsupported: it is not here, or is for
+	// another machine.
+	HasImage(ctx context.Context, image string) error
+}
+
 // Spec says what a sandbox is opened for.
 type Spec struct {
 	ID       api.SandboxID

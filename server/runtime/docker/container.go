@@ -46,7 +46,7 @@ const (
 // Create makes a container with the agent as its entrypoint, and answers with
 // the engine's id of it. It is not started.
 func (e *Engine) Create(ctx context.Context, b Box) (string, error) {
-	agent, err := e.agentMount(ctx, b.Image)
+	agent, err := e.agentMount(ctx, b)
 	if err != nil {
 		return "", err
 	}

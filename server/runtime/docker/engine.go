@@ -50,6 +50,9 @@ func New(cfg Config) (*Engine, error) {
 	return &Engine{cfg: cfg, api: c}, nil
 }
 
+// Close gives idle connections back. Nothing may be under way.
+func (e *Engine) Close() error { return e.api.Close() }
+
 // Client is the engine's own API, for what is not a container of ours.
 func (e *Engine) Client() *client.Client { return e.api }
 

@@ -36,14 +36,14 @@ func CheckImage(name string) error {
 }
 
 // Image looks an image up on the engine; nothing is pulled. KindInvalid: the name
-// is none; KindNotFound: it is not there.
+// is none; KindUnsupported: it is not there.
 func (e *Engine) Image(ctx context.Context, name string) (Image, error) {
 	if err := CheckImage(name); err != nil {
 		return Image{}, err
 	}
 	got, err := e.api.ImageInspect(ctx, name)
 	if cerrdefs.IsNotFound(err) {
-		return Image{}, api.Errorf(api.KindNotFound, "image %s is not on this machine", name).WithHint("its owner can load it there (docker pull, docker load); p2prc pulls nothing by itself")
+		return Image{}, api.Errorf(api.KindUnsupported, "image %s is not on this machine", name).WithHint("its owner can load it there (docker pull, docker load); p2prc pulls nothing by itself")
 	}
 	if err != nil {
 		return Image{}, e.explain(err)

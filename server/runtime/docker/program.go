@@ -28,7 +28,7 @@ type program struct {
 // machines are the architectures in the engine's words and in the executable's.
 var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "386": elf.EM_386, "arm": elf.EM_ARM, "riscv64": elf.EM_RISCV, "ppc64le": elf.EM_PPC64, "s390x": elf.EM_S390}
 
-// Program finds the agent for the engine's system, once.
+// findProgram finds the agent for the engine's system, once.
 func (e *Engine) findProgram(ctx context.Context) (*program, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -100,4 +100,12 @@ func readProgram(path, arch string) (*program, error) {
 		return nil, err
 	}
 	return &program{path: path, arch: arch, size: n, hash: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+// suits refuses images for other machines.
+func (p *program) suits(img Image) error {
+	if img.OS == "linux" && img.Arch == p.arch {
+		return nil
+	}
+	return api.Errorf(api.KindUnsupported, "the image is for %s/%s, this machine runs linux/%s", img.OS, img.Arch, p.arch)
 }

@@ -12,8 +12,6 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
-
-	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
 // Where the agent lies in a container.
@@ -26,13 +24,13 @@ const (
 // agentMount is the volume with the agent, filled if it is not yet. It is a
 // volume, not a folder of this machine, because the engine may be on another
 // machine; all nodes that run the same program share it.
-func (e *Engine) agentMount(ctx context.Context, img Image) (mount.Mount, error) {
+func (e *Engine) agentMount(ctx context.Context, b Box) (mount.Mount, error) {
 	p, err := e.findProgram(ctx)
 	if err != nil {
 		return mount.Mount{}, err
 	}
-	if img.OS != "linux" || img.Arch != p.arch {
-		return mount.Mount{}, api.Errorf(api.KindUnsupported, "the image is for %s/%s, this machine runs linux/%s", img.OS, img.Arch, p.arch)
+	if err := p.suits(b.Image); err != nil {
+		return mount.Mount{}, err
 	}
 	m := mount.Mount{Type: mount.TypeVolume, Source: "p2prc-agent-" + p.hash[:16], Target: agentDir, ReadOnly: true, VolumeOptions: &mount.VolumeOptions{NoCopy: true}}
 	e.filling.Lock()
@@ -44,7 +42,7 @@ func (e *Engine) agentMount(ctx context.Context, img Image) (mount.Mount, error)
 	case err != nil && !cerrdefs.IsNotFound(err):
 		return m, e.explain(err)
 	}
-	if err := e.fill(ctx, m, img, p); err != nil {
+	if err := e.fill(ctx, m, b, p); err != nil {
 		return m, fmt.Errorf("putting the agent into a volume: %w", e.explain(err))
 	}
 	e.filled = m.Source
@@ -53,14 +51,14 @@ func (e *Engine) agentMount(ctx context.Context, img Image) (mount.Mount, error)
 
 // fill puts the agent into its volume through a container that is never started.
 // A volume that another node has filled is left as it is.
-func (e *Engine) fill(ctx context.Context, m mount.Mount, img Image, p *program) (err error) {
+func (e *Engine) fill(ctx context.Context, m mount.Mount, b Box, p *program) (err error) {
 	m.ReadOnly = false
 	_, err = e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: m.Source, Labels: map[string]string{labelAgent: p.hash, LabelNode: string(e.cfg.Node)}})
 	if err != nil {
 		return err
 	}
 	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Config:     &container.Config{Image: img.ID, Entrypoint: []string{AgentPath}, Labels: e.labels(Owner{Kind: KindTask})},
+		Config:     &container.Config{Image: b.Image.ID, Entrypoint: []string{AgentPath}, Labels: e.labels(b.Owner)},
 		HostConfig: &container.HostConfig{NetworkMode: "none", Mounts: []mount.Mount{m}},
 	})
 	if err != nil {

@@ -23,12 +23,15 @@ type Target struct {
 	New func(t *testing.T, dir string) runtime.Runtime
 	// Wasm: guests are modules. Else they are programs of this machine.
 	Wasm bool
+	// Image is what sandboxes are made from, if they are made from images.
+	Image string
 	// Isolated: guests are kept from the machine's processes and network by
 	// namespaces; else only the file system and limits are tried.
 	Isolated bool
 	// Closed: guests cannot reach files beyond their own and the system's.
 	Closed bool
-	// Node is a command that makes a runtime below dir and calls [Node] with it.
+	// Node is a command that makes a runtime below dir and calls [Node] with it;
+	// nil if sandboxes are no processes of this machine.
 	Node func(dir string) []string
 }
 
@@ -41,9 +44,11 @@ func Run(t *testing.T, target Target) {
 		"LimitWall": s.limitWall, "LimitCPU": s.limitCPU, "LimitOutput": s.limitOutput, "LimitDisk": s.limitDisk, "LimitMemory": s.limitMemory,
 		"Cancel": s.cancel, "Pause": s.pause, "PauseStopsTheClock": s.pauseClock, "Close": s.close, "CloseWhilePaused": s.closePaused,
 		"Usage": s.usage, "Recover": s.recover, "Concurrent": s.concurrent, "EscapeByPath": s.escapeByPath, "BadPaths": s.badPaths,
-		"NodeKilled": s.nodeKilled,
 	} {
 		t.Run(name, f)
+	}
+	if target.Node != nil {
+		t.Run("NodeKilled", s.nodeKilled)
 	}
 	if target.Wasm {
 		t.Run("NotAModule", s.notAModule)
@@ -66,14 +71,25 @@ func Run(t *testing.T, target Target) {
 // Build compiles the guest program for WASI or for this machine.
 func Build(t testing.TB, wasm bool) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "guest")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", out, "github.com/Akilan1999/p2p-rendering-computation/server/runtime/runtimetest/guest")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if wasm {
-		cmd.Env = append(cmd.Env, "GOOS=wasip1", "GOARCH=wasm")
+		return build(t, "guest", "GOOS=wasip1", "GOARCH=wasm")
 	}
+	return build(t, "guest")
+}
+
+// BuildAgent compiles the agent alone, as argv prefix, linked statically.
+func BuildAgent(t testing.TB) []string {
+	t.Helper()
+	return []string{build(t, "agent"), "agent"}
+}
+
+func build(t testing.TB, name string, env ...string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), name)
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", out, "github.com/Akilan1999/p2p-rendering-computation/server/runtime/runtimetest/"+name)
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
 	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the guest: %v\n%s", err, b)
+		t.Fatalf("building the %s: %v\n%s", name, err, b)
 	}
 	return out
 }
@@ -103,7 +119,7 @@ func (s *suite) open(t *testing.T, change ...func(*runtime.Spec)) *box {
 
 func (s *suite) openIn(t *testing.T, rt runtime.Runtime, dir string, id api.SandboxID, change ...func(*runtime.Spec)) *box {
 	t.Helper()
-	spec := runtime.Spec{ID: id, Lease: "01LEASE", Borrower: "peer"}
+	spec := runtime.Spec{ID: id, Lease: "01LEASE", Borrower: "peer", Image: s.Image}
 	if s.Wasm {
 		spec.Module = s.guest
 	}

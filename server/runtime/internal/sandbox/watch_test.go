@@ -1,4 +1,4 @@
-package child
+package sandbox
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
@@ -28,6 +29,22 @@ func (w waits) Exec(ctx context.Context, _ *task.Task) (task.End, error) {
 		return task.End{Code: 137, Signal: "killed"}, nil
 	}
 }
+
+// talker is a resident that only has its client.
+type talker struct {
+	Resident
+	client *agent.Client
+}
+
+func (r talker) Client() *agent.Client        { return r.client }
+func (r talker) Command(runtime.Limits) Meter { return unmeasured{} }
+
+// unmeasured is a Meter without instruments.
+type unmeasured struct{}
+
+func (unmeasured) Judge() api.Limit             { return api.LimitNone }
+func (unmeasured) Refused(bool) api.Limit       { return api.LimitNone }
+func (unmeasured) Peak() (time.Duration, int64) { return 0, 0 }
 
 // countedConn counts what the node says to the agent.
 type countedConn struct {
@@ -56,7 +73,7 @@ func TestLateVerdictDoesNotHitTheNextCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &Sandbox{cfg: Config{Log: slog.New(slog.DiscardHandler)}}
-	w := newWatch(s, &resident{client: c}, runtime.Limits{})
+	w := newWatch(s, &tenant{Resident: talker{client: c}}, runtime.Limits{})
 	if !w.mark(verdict{limit: api.LimitWall}) {
 		t.Fatal("the first verdict did not count")
 	}

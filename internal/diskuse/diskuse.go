@@ -1,4 +1,6 @@
-package child
+// Package diskuse tells what a task has on disk: in its folders, and in files
+// that are open but have no name any more.
+package diskuse
 
 import (
 	"errors"
@@ -11,12 +13,12 @@ const perEntry = 512
 
 var errEnough = errors.New("over the limit")
 
-// diskUsed is what the task that runs has on disk: its directory, /tmp, and what
-// is open but has no name. It stops counting once it is over limit. Roots keep
-// the walk inside whatever links the guest makes meanwhile.
-func diskUsed(r Room, pid int, limit int64) int64 {
+// Task is what the process pid and everything below it have on disk in dirs and
+// in files without a name. It stops counting once it is over limit. Roots keep
+// the walk inside whatever links the task makes meanwhile.
+func Task(pid int, limit int64, dirs ...string) int64 {
 	used := openDeleted(pid)
-	for _, dir := range []string{r.Work(), r.Tmp()} {
+	for _, dir := range dirs {
 		root, err := os.OpenRoot(dir)
 		if err != nil {
 			continue

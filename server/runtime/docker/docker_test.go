@@ -1,0 +1,41 @@
+package docker
+
+import (
+	"hash/fnv"
+	"log/slog"
+	"strconv"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/runtimetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// newRuntime is a node's runtime; nodes differ by their folder.
+func newRuntime(t testing.TB, agent []string, dir string) *Runtime {
+	t.Helper()
+	h := fnv.New64()
+	h.Write([]byte(dir))
+	e, err := New(Config{Agent: agent, Home: dir, Node: api.PeerID("test-" + strconv.FormatUint(h.Sum64(), 16)), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return NewRuntime(e)
+}
+
+const testImage = "p2prc-test/busybox:latest"
+
+func TestConformance(t *testing.T) {
+	ring.Need(t, "docker", ring.Docker())
+	agent := runtimetest.BuildAgent(t)
+	e := newRuntime(t, agent, t.TempDir())
+	makeImage(t, e.Engine, testImage, nil)
+	runtimetest.Run(t, runtimetest.Target{Image: testImage, Isolated: true, Closed: true,
+		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, agent, dir) }})
+}

@@ -1,0 +1,173 @@
+package docker
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client"
+
+	"github.com/Akilan1999/p2p-rendering-computation/agent"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/cgroup"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/internal/sandbox"
+)
+
+// workDir is where tasks may write: a volume of this container alone.
+const workDir = "/.p2prc/work"
+
+// place implements sandbox.Place: every agent of it gets a container anew.
+type place struct {
+	r   *Runtime
+	box Box
+
+	mu    sync.Mutex    // guards spent
+	spent time.Duration // processor time of containers that are gone
+}
+
+var _ sandbox.Place = (*place)(nil)
+
+// resident implements sandbox.Resident.
+type resident struct {
+	p      *place
+	id     string // the container's
+	client *agent.Client
+	pid    int           // of the agent on this machine, if group is not nil
+	group  *cgroup.Group // of the container; nil if the engine is elsewhere
+}
+
+// Start implements sandbox.Place.
+func (p *place) Start(ctx context.Context) (sandbox.Resident, error) {
+	e := p.r.Engine
+	name := e.name(p.box.Sandbox)
+	if _, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: e.labels(p.box.Owner)}); err != nil {
+		return nil, e.explain(err)
+	}
+	box := p.box
+	if err := e.remove(ctx, name); err != nil { // of an agent before this one, when the engine was gone
+		return nil, e.explain(err)
+	}
+	box.Mounts = []mount.Mount{{Type: mount.TypeVolume, Source: name, Target: workDir, VolumeOptions: &mount.VolumeOptions{NoCopy: true}}}
+	id, err := e.Create(ctx, box)
+	if err != nil {
+		return nil, err
+	}
+	c, err := e.board(ctx, id)
+	if err != nil {
+		return nil, errors.Join(err, e.explain(e.remove(context.WithoutCancel(ctx), id)))
+	}
+	r := &resident{p: p, id: id, client: c}
+	if got, err := e.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{}); err == nil && got.Container.State != nil {
+		r.pid = got.Container.State.Pid
+		r.group = cgroup.Of(r.pid, id)
+	}
+	return r, nil
+}
+
+// board starts a container and greets the agent in it.
+func (e *Engine) board(ctx context.Context, id string) (*agent.Client, error) {
+	_, err := e.api.CopyToContainer(ctx, id, client.CopyToContainerOptions{DestinationPath: workDir, Content: bytes.NewReader(forAll)})
+	if err != nil {
+		return nil, e.explain(err)
+	}
+	at, err := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return nil, e.explain(err)
+	}
+	c := &conn{hijacked: at.HijackedResponse}
+	if _, err := e.api.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
+		return nil, errors.Join(e.explain(err), c.Close())
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
+	greeted, err := agent.NewClient(c)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && c.stderr.String() != "":
+		return nil, fmt.Errorf("%w: %s", err, c.stderr.String())
+	}
+	return greeted, err
+}
+
+// forAll is an archive of the folders of a work volume, in which every user may
+// write: which user an image runs as is for the engine to find out.
+var forAll = func() []byte {
+	var b bytes.Buffer
+	t := tar.NewWriter(&b)
+	for _, dir := range []string{"tasks", "stage", "tmp"} {
+		if err := t.WriteHeader(&tar.Header{Name: dir, Mode: 0o777, Typeflag: tar.TypeDir}); err != nil {
+			panic(err)
+		}
+	}
+	if err := t.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}()
+
+// Freeze implements sandbox.Place.
+func (p *place) Freeze(ctx context.Context, res sandbox.Resident) error {
+	r, lives := res.(*resident)
+	if !lives {
+		return nil
+	}
+	if is, err := r.paused(ctx); is || err != nil {
+		return err
+	}
+	_, err := p.r.api.ContainerPause(ctx, r.id, client.ContainerPauseOptions{})
+	return p.r.explain(err)
+}
+
+// Thaw implements sandbox.Place.
+func (p *place) Thaw(ctx context.Context, res sandbox.Resident) error {
+	r, lives := res.(*resident)
+	if !lives {
+		return nil
+	}
+	if is, err := r.paused(ctx); !is || err != nil {
+		return err
+	}
+	_, err := p.r.api.ContainerUnpause(ctx, r.id, client.ContainerUnpauseOptions{})
+	return p.r.explain(err)
+}
+
+func (r *resident) paused(ctx context.Context) (bool, error) {
+	got, err := r.p.r.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return false, r.p.r.explain(err)
+	}
+	return got.Container.State != nil && got.Container.State.Paused, nil
+}
+
+// Remove implements sandbox.Place.
+func (p *place) Remove(ctx context.Context) error {
+	p.r.drop(p.box.Sandbox)
+	err := p.r.removeVolume(ctx, p.r.name(p.box.Sandbox))
+	if err != nil {
+		p.r.left.Store(true)
+	}
+	return p.r.explain(err)
+}
+
+// Client implements sandbox.Resident.
+func (r *resident) Client() *agent.Client { return r.client }
+
+// Kill implements sandbox.Resident; what the container used is kept.
+func (r *resident) Kill(ctx context.Context) error {
+	if r.group != nil { // elsewhere asking costs a second, and the node has sampled it
+		r.p.mu.Lock()
+		r.p.spent += r.group.CPUTime()
+		r.p.mu.Unlock()
+		r.group.Close()
+	}
+	err := r.p.r.remove(ctx, r.id)
+	if err != nil {
+		r.p.r.left.Store(true)
+	}
+	return r.p.r.explain(errors.Join(err, ignoreClosed(r.client.Close())))
+}

@@ -1,0 +1,45 @@
+package docker
+
+import (
+	"context"
+	"errors"
+
+	"github.com/moby/moby/client"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// sweep removes this node's task containers, and their volumes, of which no
+// sandbox is open: left by a process that was killed, or by an engine that was
+// gone when they were to be removed.
+func (r *Runtime) sweep(ctx context.Context) error {
+	found, err := r.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: r.mine(KindTask)})
+	if err != nil {
+		return r.explain(err)
+	}
+	var errs []error
+	for _, c := range found.Items {
+		if !r.isLive(api.SandboxID(c.Labels[LabelSandbox])) {
+			errs = append(errs, r.remove(ctx, c.ID))
+		}
+	}
+	volumes, err := r.api.VolumeList(ctx, client.VolumeListOptions{Filters: r.mine(KindTask)})
+	if err != nil {
+		return r.explain(errors.Join(append(errs, err)...))
+	}
+	for _, v := range volumes.Items {
+		if !r.isLive(api.SandboxID(v.Labels[LabelSandbox])) {
+			errs = append(errs, r.removeVolume(ctx, v.Name))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return r.explain(err)
+	}
+	r.left.Store(false)
+	return nil
+}
+
+func (e *Engine) removeVolume(ctx context.Context, name string) error {
+	_, err := e.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{})
+	return ignoreMissing(err)
+}
