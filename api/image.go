@@ -47,7 +47,8 @@ type KeptImage struct {
 // SendImage asks a node to give an image to members.
 type SendImage struct {
 	Image string   `json:"image" maxLength:"500" doc:"a name or an id on this node's engine, or the id of an archive that was uploaded"`
-	Peers []PeerID `json:"peers" minItems:"1" maxItems:"1000"`
+	Peers []PeerID `json:"peers,omitempty" maxItems:"1000"`
+	Where string   `json:"where,omitempty" maxLength:"1000" doc:"CEL over the peer record: to those that are alive and lend, where it is true, instead of peers"`
 }
 
 // The states of an image on its way to a member.

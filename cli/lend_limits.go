@@ -13,7 +13,7 @@ import (
 
 func lendLimitsCmd(a *app) *cobra.Command {
 	var cpus, peerCPUs, guestCPUs float64
-	var memory, peerMemory, guestMemory, disk, maxOutput size.Bytes
+	var memory, peerMemory, guestMemory, disk, maxOutput, images size.Bytes
 	var gpus, procs int
 	var wall time.Duration
 	var runtimes []string
@@ -38,6 +38,7 @@ one sandbox. Flags change it, at once and for good; 0 goes back to the default.`
 	f.DurationVar(&wall, "max-wall", 0, "longest a task may run")
 	sizeVar(f, &maxOutput, "max-output", "most bytes one task may print")
 	f.IntVar(&procs, "max-processes", 0, "most processes in a sandbox")
+	sizeVar(f, &images, "images", "bytes of images kept for borrowers")
 	f.StringSliceVar(&runtimes, "runtimes", nil, "the runtimes that are lent")
 	f.BoolVar(&asJSON, "json", false, "print the limits as JSON")
 	must(cmd.RegisterFlagCompletionFunc("runtimes", cobra.FixedCompletions([]string{"wasm", "process", "docker"}, cobra.ShellCompDirectiveNoFileComp)))
@@ -48,6 +49,7 @@ one sandbox. Flags change it, at once and for good; 0 goes back to the default.`
 		"guest-cpus": func(l *api.Limits) { l.PerGuest.CPU = guestCPUs }, "guest-memory": func(l *api.Limits) { l.PerGuest.Memory = int64(guestMemory) },
 		"max-wall": func(l *api.Limits) { l.MaxWall = api.Duration(wall) }, "max-output": func(l *api.Limits) { l.MaxOut = int64(maxOutput) },
 		"max-processes": func(l *api.Limits) { l.MaxProcs = procs },
+		"images":        func(l *api.Limits) { l.Images = int64(images) },
 		"runtimes": func(l *api.Limits) {
 			l.Runtimes = []api.RuntimeName{}
 			for _, r := range runtimes {
@@ -92,6 +94,7 @@ one sandbox. Flags change it, at once and for good; 0 goes back to the default.`
 			{"longest task", or(spanOr(l.MaxWall), "default")},
 			{"most output", or(sizeOr(l.MaxOut), "default")},
 			{"most processes", or(numberOr(l.MaxProcs), "default")},
+			{"images kept", or(sizeOr(l.Images), "default")},
 			{"runtimes", or(names(l.Runtimes), "none")},
 		})
 	}

@@ -108,3 +108,28 @@ func sandboxWords(ctx context.Context, c *api.Client) ([]string, error) {
 	}
 	return words, nil
 }
+
+func imageWords(ctx context.Context, c *api.Client) ([]string, error) {
+	all, err := c.Images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var words []string
+	for _, i := range all {
+		words = append(words, i.Tags...)
+	}
+	return words, nil
+}
+
+// peerNames are the names of peers by their ids.
+func peerNames(ctx context.Context, c *api.Client) (map[api.PeerID]string, error) {
+	peers, err := c.Peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[api.PeerID]string, len(peers))
+	for _, p := range peers {
+		names[p.ID] = p.Name
+	}
+	return names, nil
+}

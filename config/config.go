@@ -85,6 +85,7 @@ func DefaultPolicy() []api.Rule {
 	return []api.Rule{
 		{Subject: "*", Action: "run", Resource: "runtime:wasm", Allow: true},
 		{Subject: "*", Action: "run", Resource: "runtime:docker", Allow: true},
+		{Subject: "*", Action: "image", Resource: "runtime:docker", Allow: true},
 	}
 }
 

@@ -11,10 +11,12 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
 	"github.com/Akilan1999/p2p-rendering-computation/node/routes"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/server"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
@@ -39,6 +41,14 @@ var (
 	_ routes.Members  = members{}
 	_ routes.Blobs    = (*blob.Store)(nil)
 	_ routes.Jobs     = (*job.Engine)(nil)
+	_ routes.Images   = images{}
+	_ image.Engine    = (*docker.Engine)(nil)
+	_ image.Store     = (*store.Images)(nil)
+	_ image.Blobs     = (*blob.Store)(nil)
+	_ image.Fetch     = (*blob.Exchange)(nil)
+	_ image.Dialer    = (*dialer)(nil)
+	_ server.Images   = (*image.Keeper)(nil)
+	_ job.Images      = (*image.Keeper)(nil)
 	_ routes.Lender   = lender{}
 )
 
@@ -174,17 +184,22 @@ func (l lender) Status() api.LendStatus { return l.n.lendStatus() }
 // put back; what they come to is in Status.
 func (l lender) Limits() api.Limits { return l.n.config.Get().Lend.Limits }
 
-// serveLease hands a borrower's stream to the lending side, if this node lends.
-func (n *Node) serveLease(ctx context.Context, from api.Caller, st wire.Stream) {
-	why := ""
+// barred says why nothing is lent to a member, empty if something may be.
+func (n *Node) barred(from api.Caller) string {
 	switch {
 	case !n.config.Get().Lend.Enabled:
-		why = "this node does not lend"
+		return "this node does not lend"
 	case !n.net.Self().Role.Lends():
-		why = "this node's role does not lend"
+		return "this node's role does not lend"
 	case !from.Role.Borrows():
-		why = "role " + string(from.Role) + " does not borrow"
+		return "role " + string(from.Role) + " does not borrow"
 	}
+	return ""
+}
+
+// serveLease hands a borrower's stream to the lending side, if this node lends.
+func (n *Node) serveLease(ctx context.Context, from api.Caller, st wire.Stream) {
+	why := n.barred(from)
 	if why == "" {
 		n.server.ServeLease(ctx, from, st)
 		return

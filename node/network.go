@@ -9,6 +9,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p/membership"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
@@ -16,7 +17,7 @@ import (
 
 // Features are the protocols and features this version speaks, as they stand in
 // records and in /v1/status.
-func Features() []string { return []string{PeersDoor, blob.Protocol, lease.Protocol} }
+func Features() []string { return []string{PeersDoor, blob.Protocol, image.Protocol, lease.Protocol} }
 
 // openNet opens identity and network.
 func (n *Node) openNet(ctx context.Context) (*p2p.Net, error) {

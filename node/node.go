@@ -14,12 +14,14 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/node/door"
 	"github.com/Akilan1999/p2p-rendering-computation/node/events"
 	"github.com/Akilan1999/p2p-rendering-computation/node/routes"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/server"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
@@ -57,6 +59,8 @@ type Node struct {
 	net     *p2p.Net
 	blobs   *blob.Store
 	fetch   *blob.Exchange
+	engine  *docker.Engine // nil if its address makes no sense
+	images  *image.Keeper
 	server  *server.Server
 	jobs    *job.Engine
 	hub     *events.Hub
@@ -123,12 +127,16 @@ func (n *Node) openWork() (err error) {
 	}
 	dial := &dialer{net: n.net, self: map[string]serve{}, local: n.local}
 	n.fetch = blob.NewExchange(n.blobs, dial, n.log.With("part", "blob"))
+	n.openEngine(cfg)
+	if err := n.openImages(dial); err != nil {
+		return err
+	}
 	runtimes, err := n.openRuntimes(cfg)
 	if err != nil {
 		return err
 	}
 	n.server, err = server.New(server.Config{
-		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(),
+		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(), Images: n.images,
 		Settings: settings{n.config}, Names: n.nameOf, Healthy: n.healthy, Log: n.log.With("part", "server"), Gather: 5 * time.Millisecond,
 		OnEvent: n.hub.Publish, OnChange: n.announceLending,
 	})
@@ -136,13 +144,13 @@ func (n *Node) openWork() (err error) {
 		return err
 	}
 	n.jobs, err = job.New(job.Config{
-		Self: n.net.ID(), Store: n.store.Jobs(), Dial: dial, Peers: pool{n.net, n}, Blobs: n.blobs, Fetch: n.fetch,
+		Self: n.net.ID(), Store: n.store.Jobs(), Dial: dial, Peers: pool{n.net, n}, Blobs: n.blobs, Fetch: n.fetch, Images: n.images,
 		Log: n.log.With("part", "job"), OnEvent: n.hub.Publish,
 	})
 	if err != nil {
 		return err
 	}
-	for protocol, h := range map[string]serve{lease.Protocol: n.serveLease, blob.Protocol: n.fetch.Serve} {
+	for protocol, h := range map[string]serve{lease.Protocol: n.serveLease, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve} {
 		n.net.Handle(protocol, h)
 		dial.self[protocol] = h
 	}
@@ -153,7 +161,7 @@ func (n *Node) openWork() (err error) {
 func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
-		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Jobs: n.jobs,
+		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
 		Lender: lender{n.server, n}, Events: n.hub, OpenAPI: openAPI,
 	})
 	log := n.log.With("part", "api")

@@ -29,11 +29,20 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 		wasm.New(wasm.Config{Agent: n.opts.Agent, Dir: rooms, CacheDir: n.home.path(cacheName), Log: log}),
 		process.New(process.Config{Agent: n.opts.Agent, Dir: rooms, Home: n.home.dir, Log: log}),
 	}
+	if n.engine == nil {
+		return lent, nil
+	}
+	return append(lent, docker.NewRuntime(n.engine)), nil
+}
+
+// openEngine makes the client of the container engine, whether or not one answers.
+func (n *Node) openEngine(cfg config.Config) {
+	log := n.log.With("part", "runtime")
 	engine, err := docker.New(docker.Config{Host: cfg.Lend.Docker.Host, Class: cfg.Lend.Docker.Class, Agent: n.opts.Agent, Home: n.home.dir, Node: n.net.ID(), Log: log})
 	if err != nil { // a DOCKER_HOST of another program's must not keep this one from starting
 		log.Warn("no containers are lent", "err", err)
-		return lent, nil
+		return
 	}
+	n.engine = engine
 	n.onClose(engine.Close)
-	return append(lent, docker.NewRuntime(engine)), nil
 }

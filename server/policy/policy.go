@@ -15,11 +15,14 @@ import (
 // ActionRun is executing tasks in a sandbox of a runtime.
 const ActionRun = "run"
 
+// ActionImage is bringing images for a runtime.
+const ActionImage = "image"
+
 // maxRules keeps a table readable, and a decision cheap.
 const maxRules = 1000
 
 // Actions lists what a rule may speak of; later capabilities append theirs.
-func Actions() []string { return []string{ActionRun} }
+func Actions() []string { return []string{ActionRun, ActionImage} }
 
 // Runtimes lists the runtimes a rule and the limits may name.
 func Runtimes() []api.RuntimeName {
@@ -30,7 +33,7 @@ func Runtimes() []api.RuntimeName {
 func RuntimeResource(name api.RuntimeName) string { return "runtime:" + string(name) }
 
 // Default is the table of an owner who wrote none: everybody whose role borrows
-// may run on the runtimes that are lent, and on nothing else.
+// may run on the runtimes that are lent, and on nothing else, and may bring images.
 func Default(lent []api.RuntimeName) []api.Rule {
 	var rules []api.Rule
 	for _, name := range Runtimes() {
@@ -39,6 +42,9 @@ func Default(lent []api.RuntimeName) []api.Rule {
 		}
 		for _, role := range []api.Role{api.RoleMember, api.RoleAdmin, api.RoleBorrower} {
 			rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionRun, Resource: RuntimeResource(name), Allow: true})
+			if name == api.RuntimeDocker {
+				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionImage, Resource: RuntimeResource(name), Allow: true})
+			}
 		}
 	}
 	return append(rules, api.Rule{Subject: "*", Action: "*", Resource: "*"})
