@@ -36,7 +36,7 @@ type Folder interface {
 // contradicts itself; KindUnsupported: its layers are compressed by other means
 // than gzip; KindQuota: it is too large.
 func Pack(ctx context.Context, r io.Reader, into Folder, most int64) (api.KeptImage, error) {
-	a := archive{into: into, most: most, files: map[string]file{}, links: map[string]string{}}
+	a := archive{into: into, most: most, files: map[string]file{}, links: map[string]string{}, buf: make([]byte, ChunkSize)}
 	if err := a.read(ctx, r); err != nil {
 		return api.KeptImage{}, err
 	}
@@ -51,6 +51,7 @@ type archive struct {
 	docs  int64 // bytes of files kept in memory
 	files map[string]file
 	links map[string]string
+	buf   []byte // a piece
 }
 
 // file is a file of an archive.
@@ -145,16 +146,15 @@ func (a *archive) file(ctx context.Context, r io.Reader) (file, error) {
 		return f, api.Errorf(api.KindUnsupported, "the image's layers are compressed with zstd").WithHint("docker load it, then docker save it again")
 	}
 	sum := sha256.New()
-	buf := make([]byte, ChunkSize)
 	for ended := false; !ended; {
-		n, err := fill(from, buf)
+		n, err := fill(from, a.buf)
 		if ended = errors.Is(err, io.EOF); err != nil && !ended {
 			return f, err
 		}
 		if n == 0 {
 			break
 		}
-		piece := buf[:n]
+		piece := a.buf[:n]
 		if a.bytes += int64(n); a.bytes > a.most {
 			return f, tooLarge(a.bytes, a.most)
 		}
