@@ -152,7 +152,7 @@ func TestSendToTenCostsOne(t *testing.T) {
 	}
 	w := newWorld(t, names...)
 	src := w.nodes["source"]
-	base, more := layer(1, 8<<20), layer(2, 1<<20)
+	base, more := layer(1, 4<<20), layer(2, 1<<20)
 	one, two := newPicture("amd64", base), newPicture("amd64", base, more)
 	src.engine.add(one, "tool:1")
 	src.engine.add(two, "tool:2")
