@@ -28,7 +28,7 @@
 //
 // and reads what comes until DONE or FAIL:
 //
-//	3 STATE  {"state": STATE, "have": N, "bytes": N}: every 2 s at least
+//	3 STATE  {"state": STATE, "have": N, "bytes": N}: at once when STATE is another, and every 2 s
 //	4 DONE   {"there": BOOL, "tree": HASH, "bytes": N, "peers": [ID, ...]}
 //	5 FAIL   {"kind": KIND, "msg": TEXT, "hint": TEXT}
 //

@@ -231,7 +231,7 @@ func (a *archive) finish(ctx context.Context) (api.KeptImage, error) {
 		case !ok || len(layer.chunks) == 0:
 			return img, noArchive("layer %.80q is not in it, or empty", name)
 		case layer.sum != c.RootFS.DiffIDs[i]:
-			return img, api.Errorf(api.KindCorrupt, "layer %d of the image is damaged: it is %s, and should be %s", i+1, layer.sum.Short(), c.RootFS.DiffIDs[i].Short())
+			return img, api.Errorf(api.KindCorrupt, "layer %d of the image is damaged: it is %s, and should be %s", i+1, layer.sum.Short(), c.RootFS.DiffIDs[i].Short()).WithHint("make the archive again: docker save IMAGE -o FILE")
 		}
 		for n, piece := range layer.chunks {
 			piece.Path = chunkName(i, n)

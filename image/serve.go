@@ -56,7 +56,7 @@ func (k *Keeper) serve(ctx context.Context, from api.Caller, st wire.Stream) err
 		_, _, _ = r.Next()
 		cancel()
 	})
-	b := bulletin{st: st, w: w, now: stateMsg{State: api.ImagePacking}}
+	b := bulletin{st: st, w: w, news: make(chan struct{}, 1)}
 	var done source
 	err = b.during(func() error {
 		var err error
@@ -113,19 +113,27 @@ func (k *Keeper) enter(peer api.PeerID) (leave func(), err error) {
 
 // bulletin tells who waits how it stands.
 type bulletin struct {
-	st  wire.Stream
-	w   *wire.Writer
-	mu  sync.Mutex // guards now
-	now stateMsg
+	st   wire.Stream
+	w    *wire.Writer
+	news chan struct{} // one slot: the state is another
+	mu   sync.Mutex    // guards now
+	now  stateMsg
 }
 
 func (b *bulletin) set(m stateMsg) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.now.State != m.State {
+		select {
+		case b.news <- struct{}{}:
+		default: // there is news already
+		}
+	}
 	b.now = m
 }
 
-// during sends the state every now and then while work runs, and its end.
+// during sends the state when it is another, and every now and then, until work
+// ends, and returns its error.
 func (b *bulletin) during(work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()
@@ -136,6 +144,7 @@ func (b *bulletin) during(work func() error) error {
 		case err := <-done:
 			return err
 		case <-tick.C:
+		case <-b.news:
 		}
 		b.mu.Lock()
 		m := b.now

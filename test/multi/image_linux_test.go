@@ -83,6 +83,41 @@ func TestImageGetsToLendersByItself(t *testing.T) {
 	}
 }
 
+// A lender that is killed while its engine takes an image has nothing half: the
+// next try ends well, costs no bytes, and leaves one image under one name.
+func TestKillWhileImageLoads(t *testing.T) {
+	nodes, engines := imagePool(t, 1)
+	lender := nodes[1]
+	engines[0].make("team/tool:1", 24<<20)
+	req := api.SendImage{Image: "team/tool:1", Peers: []api.PeerID{lender.id()}}
+	killed := false
+	err := nodes[0].api.SendImage(context.Background(), req, func(p api.ImageProgress) error {
+		if p.State == api.ImageLoading && !killed {
+			lender.kill()
+			killed = true
+		}
+		return nil
+	})
+	if err != nil || !killed {
+		t.Fatalf("killed %v, %v", killed, err)
+	}
+	lender.up()
+	nodes[0].seesAlive(20*time.Second, 2)
+	before := nodes[0].bytesSent()
+	out := nodes[0].ok("image", "send", "team/tool:1", "n1")
+	t.Logf("after the restart: %s", out)
+	if sent := nodes[0].bytesSent() - before; sent > 0 {
+		t.Errorf("%d bytes were sent again", sent)
+	}
+	if names := engines[1].names(); len(names) != 1 || !strings.HasPrefix(names[0], "p2prc-") {
+		t.Errorf("the lender's engine has %v", names)
+	}
+	all, err := lender.api.Images(context.Background())
+	if err != nil || len(all) != 1 || all[0].For != nodes[0].id() {
+		t.Errorf("the lender lists %+v, %v", all, err)
+	}
+}
+
 // found is a node's image of a name.
 func found(t *testing.T, n *node, name string) api.Image {
 	t.Helper()
