@@ -17,6 +17,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -275,36 +276,54 @@ func TestOutputsThatCannotTravel(t *testing.T) {
 	}
 }
 
-// What a sandbox keeps is bounded, and what one command needs is kept for it.
-func TestStagerEvicts(t *testing.T) {
-	s := newStager()
+// A sandbox keeps what the last command used, and nothing else.
+func TestStagerKeepsTheInputsOfOneCommand(t *testing.T) {
 	var sent bytes.Buffer
-	c := &Client{conn: nopCloser{&sent}, stage: s}
-	c.w = newWriterFor(&sent)
-	src := filepath.Join(t.TempDir(), "x")
-	if err := os.WriteFile(src, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// Sources that differ in name only, so that the disk is not filled for this.
-	dir := filepath.Dir(src)
-	link := func(i int) string {
-		p := filepath.Join(dir, fmt.Sprint(i))
-		if err := os.Symlink(src, p); err != nil {
+	c := &Client{conn: nopCloser{&sent}, stage: newStager(), w: newWriterFor(&sent)}
+	dir := t.TempDir()
+	file := func(name string) File {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return p
+		return File{Path: name, Source: p, Size: 1}
 	}
-	for i := range maxKept + 5 {
-		if _, _, err := c.stage.send(c, []File{{Path: "p", Source: link(i)}}); err != nil {
-			t.Fatal(err)
+	shared, own, other := file("shared"), file("own"), file("other")
+	for _, k := range []struct {
+		files  []File
+		staged int64
+		kept   int
+	}{
+		{[]File{shared, own}, 2, 2}, {[]File{shared, other}, 1, 2}, {[]File{own, {Path: "twice", Source: own.Source, Size: 1}}, 1, 1}, {nil, 0, 0},
+	} {
+		staged, refs, err := c.stage.send(c, k.files)
+		if err != nil || staged != k.staged || len(refs) != len(k.files) || len(c.stage.byKey) != k.kept {
+			t.Fatalf("%d files: %d bytes sent, %d refs, %d kept, %v", len(k.files), staged, len(refs), len(c.stage.byKey), err)
 		}
 		c.seq++
-		if c.stage.used.Len() > maxKept || c.stage.used.Len() != len(c.stage.byKey) {
-			t.Fatalf("%d kept, %d known", c.stage.used.Len(), len(c.stage.byKey))
+	}
+	if err := c.w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	dropped, r := 0, wire.NewReader(&sent, maxToAgent)
+	for {
+		kind, payload, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == kindDrop {
+			var m drop
+			if err := wire.Decode(payload, &m); err != nil {
+				t.Fatal(err)
+			}
+			dropped += len(m.IDs)
 		}
 	}
-	if _, ok := c.stage.byKey[filepath.Join(dir, "0")]; ok {
-		t.Error("the oldest was kept")
+	if dropped != 4 {
+		t.Errorf("%d were dropped", dropped)
 	}
 }
 

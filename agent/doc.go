@@ -37,8 +37,9 @@
 // directory is gone and nothing of the task lives when the next one starts.
 //
 // An input is staged once per sandbox: the node names a file's content by a
-// number, sends it with put, and later commands refer to the number. The node
-// bounds what is kept and says drop. A put that the agent could not keep is
+// number, sends it with put, and later commands refer to the number. What a
+// command does not use the node drops before it, so that a sandbox holds the
+// inputs of one command. A put that the agent could not keep is
 // reported by the first exec that refers to it.
 //
 // Stdin has a window of 256 KiB: the node sends no more than that ahead of

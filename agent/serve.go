@@ -215,10 +215,8 @@ func (s *server) run(ctx context.Context, m *execMsg, in io.Reader) (task.End, *
 	if err != nil {
 		return task.End{}, nil, err
 	}
-	for _, f := range m.Files {
-		if err := s.stage.place(root, f); err != nil {
-			return task.End{}, root, fmt.Errorf("cannot stage %s: %w", f.Path, err)
-		}
+	if err := s.place(root, m.Files); err != nil {
+		return task.End{}, root, err
 	}
 	cwd, err := cleanCwd(m.Cwd)
 	if err != nil {
@@ -232,6 +230,17 @@ func (s *server) run(ctx context.Context, m *execMsg, in io.Reader) (task.End, *
 	end, err := s.ex.Exec(ctx, &task.Task{Args: m.Args, Env: m.Env, Dir: s.work.dir(), Cwd: cwd, Root: root,
 		Stdin: in, Stdout: &out{s, kindStdout}, Stderr: &out{s, kindStderr}, Limits: m.Limits})
 	return end, root, err
+}
+
+func (s *server) place(root *os.Root, files []fileRef) error {
+	p := newPlacer(s.stage, root)
+	defer p.close()
+	for _, f := range files {
+		if err := p.place(f); err != nil {
+			return fmt.Errorf("cannot stage %s: %w", f.Path, err)
+		}
+	}
+	return nil
 }
 
 // out sends what a command prints. Small pieces wait a moment for more, so that

@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -95,45 +94,6 @@ func (s *stage) drop(ids []uint64) {
 		}
 		delete(s.have, id)
 	}
-}
-
-// place copies a kept file into a task's directory. It is a copy because the
-// task may write to it, and later tasks need what came.
-func (s *stage) place(root *os.Root, ref fileRef) error {
-	if err, ok := s.have[ref.ID]; !ok {
-		return fmt.Errorf("input %d never came", ref.ID)
-	} else if err != nil {
-		return err
-	}
-	name, err := cleanPath(ref.Path)
-	if err != nil {
-		return err
-	}
-	if dir := path.Dir(name); dir != "." {
-		if err := root.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-	}
-	src, err := s.root.Open(stageName(ref.ID))
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	mode := fs.FileMode(ref.Mode) & 0o777
-	if mode == 0 {
-		mode = 0o644
-	}
-	dst, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(dst, src); err != nil {
-		return errors.Join(err, dst.Close())
-	}
-	if err := dst.Chmod(mode); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return errors.Join(err, dst.Close())
-	}
-	return dst.Close()
 }
 
 // cleanCwd is a command's working directory below its task's directory.

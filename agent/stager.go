@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"container/list"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,30 +10,22 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// What the node lets a sandbox keep; beyond it the longest unused go first.
-const (
-	maxKept      = 10_000
-	maxKeptBytes = 4 << 30
-)
-
-// stager is the node's knowledge of which inputs the sandbox holds.
+// stager is the node's knowledge of which inputs the sandbox holds: those of the
+// last command. What tasks share is sent once; what one task alone needs does not
+// take room beside the next one's, so that what a task may use of the disk does
+// not depend on who ran before it.
 type stager struct {
 	next  uint64
-	bytes int64
-	byKey map[string]*list.Element // Source -> kept
-	used  *list.List               // of kept; the front was used last
+	byKey map[string]*kept // by Source
 }
 
 type kept struct {
-	source string
-	id     uint64
-	size   int64
-	seq    uint64 // of the command that used it last
+	id   uint64
+	size int64
+	seq  uint64 // of the last command that uses it
 }
 
-func newStager() stager {
-	return stager{byKey: make(map[string]*list.Element), used: list.New()}
-}
+func newStager() stager { return stager{byKey: make(map[string]*kept)} }
 
 // send stages what files need and answers with the references for exec. Nothing
 // is flushed: it leaves with the command.
@@ -44,33 +35,39 @@ func (s *stager) send(c *Client, files []File) (staged int64, refs []fileRef, er
 	c.mu.Unlock()
 	for _, f := range files {
 		if _, err := cleanPath(f.Path); err != nil {
-			return staged, nil, err
+			return 0, nil, err
 		}
-		e, ok := s.byKey[f.Source]
-		if !ok {
-			if e, err = s.put(c, f); err != nil {
+		if k := s.byKey[f.Source]; k != nil {
+			k.seq = seq
+		}
+	}
+	if err := s.forget(c, seq); err != nil {
+		return 0, nil, err
+	}
+	for _, f := range files {
+		k := s.byKey[f.Source]
+		if k == nil {
+			if k, err = s.put(c, f, seq); err != nil {
 				return staged, nil, err
 			}
 			staged += f.Size
 		}
-		if e.Value.(*kept).size != f.Size {
-			return staged, nil, api.Errorf(api.KindCorrupt, "input %s has %d bytes, %d were announced", f.Path, e.Value.(*kept).size, f.Size)
+		if k.size != f.Size {
+			return staged, nil, api.Errorf(api.KindCorrupt, "input %s has %d bytes, %d were announced", f.Path, k.size, f.Size)
 		}
-		e.Value.(*kept).seq = seq
-		s.used.MoveToFront(e)
-		refs = append(refs, fileRef{Path: f.Path, ID: e.Value.(*kept).id, Mode: f.Mode & 0o777})
+		refs = append(refs, fileRef{Path: f.Path, ID: k.id, Mode: f.Mode & 0o777})
 	}
-	return staged, refs, s.evict(c, seq)
+	return staged, refs, nil
 }
 
-func (s *stager) put(c *Client, f File) (*list.Element, error) {
+func (s *stager) put(c *Client, f File, seq uint64) (*kept, error) {
 	src, err := os.Open(f.Source)
 	if err != nil {
 		return nil, fmt.Errorf("input %s: %w", f.Path, err)
 	}
 	defer src.Close()
 	s.next++
-	k := &kept{source: f.Source, id: s.next, size: f.Size}
+	k := &kept{id: s.next, size: f.Size, seq: seq}
 	head, err := json.Marshal(put{ID: k.id, Size: f.Size})
 	if err != nil {
 		return nil, err
@@ -91,10 +88,8 @@ func (s *stager) put(c *Client, f File) (*list.Element, error) {
 	if readErr != nil {
 		return nil, fmt.Errorf("input %s: %w", f.Path, readErr)
 	}
-	e := s.used.PushFront(k)
-	s.byKey[f.Source] = e
-	s.bytes += f.Size
-	return e, nil
+	s.byKey[f.Source] = k
+	return k, nil
 }
 
 // copy keeps the source's errors apart from the stream's: the first kind leaves
@@ -118,19 +113,14 @@ func (s *stager) copy(c *Client, src io.Reader) (n int64, readErr, writeErr erro
 	}
 }
 
-// evict forgets what was not used for longest, but nothing that command seq needs.
-func (s *stager) evict(c *Client, seq uint64) error {
+// forget drops what command seq does not use.
+func (s *stager) forget(c *Client, seq uint64) error {
 	var ids []uint64
-	for s.used.Len() > maxKept || s.bytes > maxKeptBytes {
-		e := s.used.Back()
-		k := e.Value.(*kept)
-		if k.seq == seq {
-			break
+	for source, k := range s.byKey {
+		if k.seq != seq {
+			delete(s.byKey, source)
+			ids = append(ids, k.id)
 		}
-		s.used.Remove(e)
-		delete(s.byKey, k.source)
-		s.bytes -= k.size
-		ids = append(ids, k.id)
 	}
 	if ids == nil {
 		return nil

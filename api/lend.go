@@ -65,6 +65,7 @@ type LendStatus struct {
 	Held      int64         `json:"held" doc:"finished results that borrowers have not acknowledged yet"`
 	Runtimes  []RuntimeInfo `json:"runtimes"`
 	Refused   int64         `json:"refused" doc:"requests refused since start"`
+	Limits    Limits        `json:"limits" doc:"in force: what the owner set, defaults filled in, and no more disk than is free"`
 }
 
 // LeaseView is a lease as its borrower may see it on the lender's door.

@@ -136,24 +136,24 @@ func (b *bench) pool(ctx context.Context, lends string) (borrower *node, stop fu
 }
 
 // runJob submits a job, waits for its end and gives its tasks per second.
-func (n *node) runJob(ctx context.Context, spec api.JobSpec, tasks int) (rate float64, err error) {
+func (n *node) runJob(ctx context.Context, spec api.JobSpec, tasks int) (id api.JobID, rate float64, err error) {
 	spec.Each = []api.Axis{{Name: "n", From: 1, To: int64(tasks)}}
 	start := time.Now()
 	job, err := n.api.SubmitJob(ctx, spec)
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	for !job.State.Terminal() {
 		time.Sleep(5 * time.Millisecond)
 		d, err := n.api.Job(ctx, job.ID)
 		if err != nil {
-			return 0, err
+			return "", 0, err
 		}
 		job = d.Job
 	}
 	took := time.Since(start)
 	if job.State != api.JobDone || job.Tasks.Done != int64(tasks) {
-		return 0, fmt.Errorf("job ended %s with %+v: %s", job.State, job.Tasks, job.Reason)
+		return "", 0, fmt.Errorf("job ended %s with %+v: %s", job.State, job.Tasks, job.Reason)
 	}
-	return float64(tasks) / took.Seconds(), nil
+	return job.ID, float64(tasks) / took.Seconds(), nil
 }

@@ -58,26 +58,36 @@ func processTasks(ctx context.Context, b *bench) error {
 	})
 }
 
-// throughPool runs the job once to warm caches, then once to measure.
+// throughPool measures the whole path beside a floor.
 func (b *bench) throughPool(ctx context.Context, lends string, tasks int, floor float64, of string, spec func(*node) (api.JobSpec, error)) error {
-	borrower, stop, err := b.pool(ctx, lends)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	s, err := spec(borrower)
-	if err != nil {
-		return err
-	}
-	if _, err := borrower.runJob(ctx, s, 100); err != nil {
-		return err
-	}
-	rate, err := borrower.runJob(ctx, s, tasks)
+	rate, err := b.measure(ctx, lends, tasks, spec, func(api.Task) error { return nil })
 	if err != nil {
 		return err
 	}
 	b.report(Figure{lends, "whole path, two lending nodes, journal on", rate, "tasks/s", fmt.Sprintf("%.2f %s", rate/floor, of)})
 	return nil
+}
+
+// measure runs the job once to warm caches, then once to measure, and checks
+// every result when the clock has stopped.
+func (b *bench) measure(ctx context.Context, lends string, tasks int, spec func(*node) (api.JobSpec, error), check func(api.Task) error) (float64, error) {
+	borrower, stop, err := b.pool(ctx, lends)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	s, err := spec(borrower)
+	if err != nil {
+		return 0, err
+	}
+	if _, _, err := borrower.runJob(ctx, s, 100); err != nil {
+		return 0, err
+	}
+	id, rate, err := borrower.runJob(ctx, s, tasks)
+	if err != nil {
+		return 0, err
+	}
+	return rate, borrower.api.Results(ctx, id, check)
 }
 
 func bareLoop(ctx context.Context, rt runtime.Runtime, spec runtime.Spec, args []string, tasks int) (float64, error) {

@@ -17,7 +17,8 @@
 //
 // The quota counts the bytes of blobs. When it is used up, blobs that nobody
 // has pinned make room, the least recently used first; what was put here within
-// the last hour, or fetched within the last five minutes, is spared. Who needs a
+// the last hour (an output of another's task: fifteen minutes), or fetched within
+// the last five minutes, is spared. Who needs a
 // blob for longer pins it, also before it arrives. A pin on a folder's manifest
 // holds the folder's files too.
 //

@@ -25,11 +25,21 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); return 
 // KindQuota when neither quota nor disk has room, or r's error; nothing is left
 // behind then.
 func (s *Store) Put(ctx context.Context, r io.Reader) (api.BlobInfo, error) {
+	return s.put(ctx, r, FreshFor)
+}
+
+// PutBriefly is Put of what others need, or is pinned soon: it is spared for
+// BriefFor only, so that it does not stand in the way of what the owner puts here.
+func (s *Store) PutBriefly(ctx context.Context, r io.Reader) (api.BlobInfo, error) {
+	return s.put(ctx, r, BriefFor)
+}
+
+func (s *Store) put(ctx context.Context, r io.Reader, keep time.Duration) (api.BlobInfo, error) {
 	head := make([]byte, InlineMax+1)
 	n, err := io.ReadFull(r, head)
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		e := inlineEntry(head[:n], FreshFor)
+		e := inlineEntry(head[:n], keep)
 		return api.BlobInfo{ID: e.ID, Size: e.Size}, s.putInline(ctx, []api.BlobEntry{e})
 	case err != nil:
 		return api.BlobInfo{}, err
@@ -38,7 +48,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (api.BlobInfo, error) {
 	if err != nil {
 		return api.BlobInfo{}, err
 	}
-	return api.BlobInfo{ID: p.id, Size: p.size}, s.place(ctx, FreshFor, p)
+	return api.BlobInfo{ID: p.id, Size: p.size}, s.place(ctx, keep, p)
 }
 
 func inlineEntry(data []byte, keep time.Duration) api.BlobEntry {

@@ -82,6 +82,28 @@ func TestQuotaAndEviction(t *testing.T) {
 	settled(t, s)
 }
 
+// What is put here briefly makes room sooner, but never what its owner put too.
+func TestPutBriefly(t *testing.T) {
+	s := memStore(t, 0)
+	keep := func(id api.BlobID) time.Duration {
+		e, _, err := s.idx.Get(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Until(e.Keep)
+	}
+	for _, size := range []int{10, 200_000} {
+		brief, err := s.PutBriefly(ctx, bytes.NewReader(random(1, size)))
+		if err != nil || keep(brief.ID) > BriefFor || keep(brief.ID) < BriefFor/2 {
+			t.Errorf("%d bytes: kept for %v, %v", size, keep(brief.ID), err)
+		}
+		own := put(t, s, random(2, size))
+		if _, err := s.PutBriefly(ctx, bytes.NewReader(random(2, size))); err != nil || keep(own) < FreshFor/2 {
+			t.Errorf("%d bytes of the owner's: kept for %v, %v", size, keep(own), err)
+		}
+	}
+}
+
 func TestSlackOfEviction(t *testing.T) {
 	s := memStore(t, 640_000) // slack: 10,000
 	var ids []api.BlobID

@@ -20,6 +20,9 @@ const (
 	InlineMax = 8 << 10
 	// FreshFor is how long a blob that was put here is spared by eviction.
 	FreshFor = time.Hour
+	// BriefFor is the same for one that was put here briefly: as long as collecting
+	// a task's outputs may take, after which they are pinned.
+	BriefFor = 15 * time.Minute
 	// FetchedFor is the same for a blob that was fetched.
 	FetchedFor = 5 * time.Minute
 

@@ -35,7 +35,7 @@ func imageLsCmd(a *app) *cobra.Command {
 brought here that are not its owner's; or those of a peer's, as far as you may run
 them there.` + exits(api.KindNotRunning, api.KindDenied, api.KindNotFound),
 		Example: "  p2prc image ls\n  p2prc image ls big-box --json",
-		Args:    takes(0, 1, ""), ValidArgsFunction: first(complete(a, peerWords)),
+		Args:    takes(0, 1, ""), ValidArgsFunction: byPlace(complete(a, peerWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {

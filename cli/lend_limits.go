@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +21,8 @@ func lendLimitsCmd(a *app) *cobra.Command {
 		Use:   "limits",
 		Short: "Show or set what is lent at most",
 		Long: `Show what this machine lends at most: to all guests together, to one peer, to
-one sandbox. Flags change it, at once and for good; 0 goes back to the default.` + exits(api.KindNotRunning),
+one sandbox. Flags change it, at once and for good; 0 goes back to the default.
+What the owner did not set is marked as default; no more disk is lent than is free.` + exits(api.KindNotRunning),
 		Example: "  p2prc lend limits\n  p2prc lend limits --cpus 4 --memory 8GiB --peer-cpus 2\n  p2prc lend limits --runtimes wasm,process",
 		Args:    takes(0, 0, ""),
 	}
@@ -41,7 +41,7 @@ one sandbox. Flags change it, at once and for good; 0 goes back to the default.`
 	sizeVar(f, &images, "images", "bytes of images kept for borrowers")
 	f.StringSliceVar(&runtimes, "runtimes", nil, "the runtimes that are lent")
 	f.BoolVar(&asJSON, "json", false, "print the limits as JSON")
-	must(cmd.RegisterFlagCompletionFunc("runtimes", cobra.FixedCompletions([]string{"wasm", "process", "docker"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("runtimes", fixed("wasm", "process", "docker")))
 	set := map[string]func(*api.Limits){
 		"cpus": func(l *api.Limits) { l.Total.CPU = cpus }, "memory": func(l *api.Limits) { l.Total.Memory = int64(memory) },
 		"disk": func(l *api.Limits) { l.Total.Disk = int64(disk) }, "gpus": func(l *api.Limits) { l.Total.GPU = gpus },
@@ -84,62 +84,15 @@ one sandbox. Flags change it, at once and for good; 0 goes back to the default.`
 				return err
 			}
 		}
-		if asJSON {
-			return a.out.json(l)
+		st, err := client.Lend(cmd.Context())
+		if err != nil {
+			return err
 		}
-		return printFacts(a.out, [][2]string{
-			{"all guests", capOf(l.Total, "default")},
-			{"one peer", capOf(l.PerPeer, "as for all guests")},
-			{"one sandbox", capOf(l.PerGuest, "as for one peer")},
-			{"longest task", or(spanOr(l.MaxWall), "default")},
-			{"most output", or(sizeOr(l.MaxOut), "default")},
-			{"most processes", or(numberOr(l.MaxProcs), "default")},
-			{"images kept", or(sizeOr(l.Images), "default")},
-			{"runtimes", or(names(l.Runtimes), "none")},
-		})
+		view := limitsView{Limits: st.Limits, Set: l}
+		if asJSON {
+			return a.out.json(view)
+		}
+		return printFacts(a.out, view.facts())
 	}
 	return cmd
-}
-
-// capOf shows the dimensions that are set.
-func capOf(r api.Resources, unset string) string {
-	if r == (api.Resources{}) {
-		return unset
-	}
-	cpu, memory := "cores: "+unset, "memory: "+unset
-	if r.CPU > 0 {
-		cpu = cores(r.CPU) + " cores"
-	}
-	if r.Memory > 0 {
-		memory = bytesOf(r.Memory)
-	}
-	text := cpu + ", " + memory
-	if r.Disk > 0 {
-		text += ", " + bytesOf(r.Disk) + " disk"
-	}
-	if r.GPU > 0 {
-		text += ", " + plural(int64(r.GPU), "GPU")
-	}
-	return text
-}
-
-func spanOr(d api.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
-}
-
-func sizeOr(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return bytesOf(n)
-}
-
-func numberOr(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
 }

@@ -105,14 +105,17 @@ func TestListingsOfLending(t *testing.T) {
 	rules := []api.Rule{{Subject: "*", Action: "run", Resource: "runtime:wasm", Allow: true}}
 	var set []api.Rule
 	var limits api.Limits
-	w.answer("GET /v1/lend", api.LendStatus{State: api.LendPaused, Reason: "dinner", Total: api.Resources{CPU: 3, Memory: 4 << 30}, Free: api.Resources{CPU: 1, Memory: 1 << 30, GPU: 1}, Leases: 1, Sandboxes: 2, Runtimes: somePeers()[0].Runtimes}).
+	w.answer("GET /v1/lend", api.LendStatus{State: api.LendPaused, Reason: "dinner", Total: api.Resources{CPU: 3, Memory: 4 << 30}, Free: api.Resources{CPU: 1, Memory: 1 << 30, GPU: 1}, Leases: 1, Sandboxes: 2, Runtimes: somePeers()[0].Runtimes,
+		Limits: api.Limits{Total: api.Resources{CPU: 2, Memory: 4 << 30, Disk: 3 << 30}, PerPeer: api.Resources{CPU: 2, Memory: 4 << 30, Disk: 3 << 30}, PerGuest: api.Resources{CPU: 1, Memory: 4 << 30, Disk: 3 << 30, GPU: 1},
+			MaxWall: api.Duration(time.Hour), MaxOut: 64 << 20, MaxProcs: 256, Runtimes: []api.RuntimeName{"wasm"}}}).
+		answer("GET /v1/peers", somePeers()).
 		answer("GET /v1/lend/sandboxes", []api.Sandbox{box}).answer("GET /v1/lend/policy", rules).answer("GET /v1/peers/beta", somePeers()[1]).
-		answer("GET /v1/lend/limits", api.Limits{Total: api.Resources{CPU: 2}, MaxWall: api.Duration(time.Hour), Runtimes: []api.RuntimeName{"wasm"}}).
+		answer("GET /v1/lend/limits", api.Limits{Total: api.Resources{CPU: 2}, PerGuest: api.Resources{CPU: 1, Disk: 5 << 30}, MaxWall: api.Duration(time.Hour), Runtimes: []api.RuntimeName{"wasm"}}).
 		answer("POST /v1/lend/pause", nil).answer("POST /v1/lend/resume", nil).answer("POST /v1/lend/drain", nil).answer("POST /v1/lend/sandboxes/"+string(box.ID)+"/kill", nil).
 		answer("GET /v1/lend/usage", []api.UsageRow{{Peer: idB, Name: "=beta", Tasks: 9, CPUSeconds: 75.25, MemorySeconds: 3600 * 1 << 30, BytesIn: 1 << 20, BytesOut: 3}})
 	took(w, "PUT /v1/lend/policy", &set, nil)
 	took(w, "PUT /v1/lend/limits", &limits, nil)
-	w.golden("lend", []string{"lend", "status"}, []string{"lend", "ls"}, []string{"lend", "limits"}, []string{"lend", "policy"}, []string{"lend", "pause", "--reason", "dinner"}, []string{"lend", "resume"},
+	w.golden("lend", []string{"lend", "status"}, []string{"lend", "ls"}, []string{"lend", "limits"}, []string{"lend", "limits", "--json"}, []string{"lend", "policy"}, []string{"lend", "pause", "--reason", "dinner"}, []string{"lend", "resume"},
 		[]string{"lend", "drain"}, []string{"lend", "kill", "88888"}, []string{"lend", "kill", "nothing"}, []string{"lend", "kill"}, []string{"lend", "usage"}, []string{"lend", "usage", "--csv"}, []string{"lend", "usage", "--by", "hour"}, []string{"lend", "usage", "--since", "soon"})
 	w.want(0, "", "", "lend", "policy", "deny", "beta", "process")
 	want := append([]api.Rule{{Subject: string(idB), Action: "run", Resource: "runtime:process"}}, rules...)

@@ -68,11 +68,7 @@ func latency(d api.Duration) string {
 
 // resources is a vector in words: "3 cores, 4.0 GiB".
 func resources(r api.Resources) string {
-	parts := []string{cores(r.CPU) + " cores"}
-	if r.CPU == 1 {
-		parts[0] = "1 core"
-	}
-	parts = append(parts, bytesOf(r.Memory))
+	parts := []string{plainCores(r.CPU), bytesOf(r.Memory)}
 	if r.Disk > 0 {
 		parts = append(parts, bytesOf(r.Disk)+" disk")
 	}
@@ -80,6 +76,14 @@ func resources(r api.Resources) string {
 		parts = append(parts, plural(int64(r.GPU), "GPU"))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// plainCores is "1 core", "2.5 cores".
+func plainCores(n float64) string {
+	if n == 1 {
+		return "1 core"
+	}
+	return cores(n) + " cores"
 }
 
 // plural is "1 task", "2 tasks".

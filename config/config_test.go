@@ -54,7 +54,7 @@ func TestOpenKeepsDefaultsForWhatTheFileLacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := f.Get()
-	if c.Name != "box" || c.Lend.Enabled || !c.MDNS || c.BlobQuota != 20<<30 || len(c.Lend.Policy) != 1 {
+	if c.Name != "box" || c.Lend.Enabled || !c.MDNS || c.BlobQuota != 20<<30 || len(c.Lend.Policy) != len(DefaultPolicy()) {
 		t.Errorf("%+v", c)
 	}
 }

@@ -27,6 +27,8 @@ func (f fakeRuntime) Open(_ context.Context, spec runtime.Spec) (runtime.Sandbox
 
 func (f fakeRuntime) Recover(context.Context) ([]runtime.Sandbox, error) { return nil, nil }
 
+func (f fakeRuntime) Tidy(context.Context) error { return nil }
+
 type fakeSandbox struct {
 	id     api.SandboxID
 	once   sync.Once

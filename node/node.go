@@ -15,6 +15,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/image"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/machine"
 	"github.com/Akilan1999/p2p-rendering-computation/node/door"
 	"github.com/Akilan1999/p2p-rendering-computation/node/events"
 	"github.com/Akilan1999/p2p-rendering-computation/node/routes"
@@ -136,8 +137,9 @@ func (n *Node) openWork() (err error) {
 		return err
 	}
 	n.server, err = server.New(server.Config{
-		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(), Images: n.images,
-		Settings: settings{n.config}, Names: n.nameOf, Healthy: n.healthy, Log: n.log.With("part", "server"), Gather: 5 * time.Millisecond,
+		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, BlobsLent: int64(cfg.BlobQuota) / 2, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(), Images: n.images,
+		Disk:     func() (int64, int64, error) { return machine.Disk(context.Background(), n.home.dir) },
+		Settings: settings{n.config}, Names: n.nameOf, Healthy: n.healthy, Log: n.log.With("part", "server"), Gather: 20 * time.Millisecond,
 		OnEvent: n.hub.Publish, OnChange: n.announceLending,
 	})
 	if err != nil {

@@ -22,6 +22,7 @@ func (nullRuntime) Probe(context.Context) (api.RuntimeInfo, error) {
 	return api.RuntimeInfo{Name: api.RuntimeWasm, Available: true}, nil
 }
 func (nullRuntime) Recover(context.Context) ([]runtime.Sandbox, error) { return nil, nil }
+func (nullRuntime) Tidy(context.Context) error                         { return nil }
 func (nullRuntime) Open(_ context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
 	return nullSandbox{spec.ID}, nil
 }

@@ -35,7 +35,7 @@ func newBlobs(t testing.TB) *memBlobs {
 	}
 }
 
-func (b *memBlobs) Put(_ context.Context, r io.Reader) (api.BlobInfo, error) {
+func (b *memBlobs) PutBriefly(_ context.Context, r io.Reader) (api.BlobInfo, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return api.BlobInfo{}, err

@@ -38,7 +38,7 @@ func (c *capture) Write(p []byte) (int, error) {
 	}
 	if c.loan.live.Load() {
 		if se := c.loan.out.Load(); se != nil {
-			se.output(c.key, c.name, p)
+			se.output(c.key, c.name, c.size, p)
 		}
 	}
 	c.size += int64(len(p))
@@ -63,7 +63,7 @@ func (c *capture) spool() {
 	r, w := io.Pipe()
 	c.pipe, c.done = w, make(chan spooled, 1)
 	go func() { // close waits for it
-		info, err := c.blobs.Put(c.ctx, r)
+		info, err := c.blobs.PutBriefly(c.ctx, r)
 		r.CloseWithError(err) //nolint:errcheck // never fails
 		c.done <- spooled{info, err}
 	}()

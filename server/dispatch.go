@@ -19,7 +19,7 @@ const (
 	starveAfter = 5 * time.Second        // who waits so long for a first slot has room kept free for it
 	queueAhead  = 200 * time.Millisecond // of work that credit lets a slot queue
 	minAhead    = 2                      // tasks per slot, the running one included
-	maxAhead    = 64                     // the same
+	maxAhead    = 128                    // the same
 )
 
 // use is what the slots take now.
@@ -277,10 +277,19 @@ func claim(l *loan) alloc.Claim {
 	return alloc.Claim{Peer: l.peer.id, Needs: l.needs, Want: l.want(alloc.MaxSlots)}
 }
 
-// fullLocked tells whether a borrower has its share of the blob store. What runs
-// goes on, so each slot may add one task's outputs.
-func (s *Server) fullLocked(p *peer) bool {
-	return s.cfg.BlobShare > 0 && p.stored >= s.cfg.BlobShare
+// storeLocked counts bytes of blobs that are held for p from now on, or not any more.
+func (s *Server) storeLocked(p *peer, n int64) {
+	p.stored += n
+	s.stored += n
+}
+
+// fullLocked tells whether a borrower has its share of the blob store, or all
+// borrowers theirs. What runs goes on, so each slot may add one task's outputs.
+func (s *Server) fullLocked(p *peer) bool { return !s.holdsLocked(p, 1) }
+
+// holdsLocked tells whether n more bytes of blobs may be held for p.
+func (s *Server) holdsLocked(p *peer, n int64) bool {
+	return (s.cfg.BlobShare == 0 || p.stored+n <= s.cfg.BlobShare) && (s.cfg.BlobsLent == 0 || s.stored+n <= s.cfg.BlobsLent)
 }
 
 // shareLocked is what l may use now.

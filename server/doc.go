@@ -18,7 +18,7 @@
 // lease whose borrower uses least, so nobody's idle share is wasted and nobody
 // holds a slot longer than the task it runs, or a quarter of a second of small
 // tasks. Credit lets a lease queue about 200 ms of work per slot, between 2 and
-// 64 tasks.
+// 128 tasks.
 //
 // # A result's way
 //
@@ -32,8 +32,9 @@
 // # Whose fault
 //
 // What a runtime returns as an error, an input that cannot be fetched, an output
-// that cannot be written, a journal that cannot be written: the machine's, given
-// back as lost with the reason. A module that is none, a path that leaves the
+// that cannot be written, a journal that cannot be written, a module that takes
+// longer to compile than this machine gives it: the machine's, given back as lost
+// with the reason. A module that is none, a path that leaves the
 // task's directory, a declared output that matched nothing: the task's, a result
 // with exit code 125 or 126 or the command's own, and words in Exit.Msg.
 //

@@ -214,7 +214,7 @@ func (o *outputs) put(name string, mode uint32, size int64, r io.Reader) error {
 		_, err := io.Copy(io.Discard, r)
 		return err
 	}
-	info, err := o.blobs.Put(o.ctx, r)
+	info, err := o.blobs.PutBriefly(o.ctx, r)
 	if err != nil {
 		o.err = fmt.Errorf("output %s cannot be kept here: %w", name, err)
 		return o.err

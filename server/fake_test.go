@@ -23,17 +23,19 @@ type fakeRuntime struct {
 	opened  int
 	open    map[api.SandboxID]*fakeSandbox
 	openErr error
-	left    []runtime.Sandbox          // what Recover finds
-	gates   map[string]chan struct{}   // "wait NAME" ends when closed
-	ran     map[string]int             // how often each first argument of "echo" ran
-	limits  runtime.Limits             // of the last command
-	files   []runtime.File             // of the last command
-	env     []string                   // of the last command
-	specs   []runtime.Spec             // of every Open
-	most    int                        // sandboxes open at once
-	busy    map[api.PeerID]int         // commands under way
-	mostOf  map[api.PeerID]int         // the most of them
-	onExec  func(api.PeerID, []string) // told of each command
+	onTidy  func(context.Context) error // nil: there is never anything to do
+	opening chan struct{}               // Open waits until it is closed, if there is one
+	left    []runtime.Sandbox           // what Recover finds
+	gates   map[string]chan struct{}    // "wait NAME" ends when closed
+	ran     map[string]int              // how often each first argument of "echo" ran
+	limits  runtime.Limits              // of the last command
+	files   []runtime.File              // of the last command
+	env     []string                    // of the last command
+	specs   []runtime.Spec              // of every Open
+	most    int                         // sandboxes open at once
+	busy    map[api.PeerID]int          // commands under way
+	mostOf  map[api.PeerID]int          // the most of them
+	onExec  func(api.PeerID, []string)  // told of each command
 }
 
 func newFake() *fakeRuntime {
@@ -51,7 +53,21 @@ func (r *fakeRuntime) Probe(context.Context) (api.RuntimeInfo, error) {
 
 func (r *fakeRuntime) Recover(context.Context) ([]runtime.Sandbox, error) { return r.left, nil }
 
-func (r *fakeRuntime) Open(_ context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
+func (r *fakeRuntime) Tidy(ctx context.Context) error {
+	if r.onTidy == nil {
+		return nil
+	}
+	return r.onTidy(ctx)
+}
+
+func (r *fakeRuntime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
+	if r.opening != nil {
+		select {
+		case <-r.opening:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.openErr != nil {

@@ -366,6 +366,32 @@ func TestBlobsHeldForOneBorrowerAreBounded(t *testing.T) {
 	})
 }
 
+// Many borrowers within their shares do not take the owner's part of the store.
+func TestBlobsHeldForAllBorrowersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, func(r *rig) { r.cfg.BlobShare, r.cfg.BlobsLent = 1<<20, 1<<20 })
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		other, _ := r.lend(bob, anOpen("L2"))
+		b.assign(task(0, "print", "600000"))
+		b.results(1)
+		other.assign(task(0, "print", "600000"))
+		other.results(1)
+		time.Sleep(time.Minute / 4)
+		other.assign(task(1, "echo", "waits"))
+		b.assign(task(1, "echo", "waits"))
+		time.Sleep(time.Minute / 4)
+		if st := r.Status(); st.Held != 2 {
+			t.Fatalf("%d results held", st.Held)
+		}
+		b.ack(key(0)) // makes room for both
+		b.results(1)
+		other.results(1)
+		b.hangUp()
+		other.hangUp()
+	})
+}
+
 func TestInputsBeyondTheShareAreNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1, func(r *rig) { r.cfg.BlobShare = 1000 })

@@ -166,7 +166,7 @@ func (s *Server) overLocked(at *attempt) {
 	delete(l.attempts, at.task.Key)
 	l.peer.begun--
 	l.peer.bytes -= at.bytes
-	l.peer.stored -= at.stored
+	s.storeLocked(l.peer, -at.stored)
 	l.active = time.Now()
 }
 
@@ -222,7 +222,7 @@ func (s *Server) holdLocked(l *loan, k lease.Key, h held) {
 	l.held[k] = h
 	l.peer.held++
 	l.peer.kept += int64(h.size)
-	l.peer.stored += h.stored
+	s.storeLocked(l.peer, h.stored)
 }
 
 // dropLocked lets a result go: it was acknowledged, or nobody wants it.
@@ -234,7 +234,7 @@ func (s *Server) dropLocked(l *loan, k lease.Key) {
 	delete(l.held, k)
 	l.peer.held--
 	l.peer.kept -= int64(h.size)
-	l.peer.stored -= h.stored
+	s.storeLocked(l.peer, -h.stored)
 	unpin := ""
 	if h.pin > 0 {
 		if l.pins[h.pin]--; l.pins[h.pin] == 0 {
@@ -277,7 +277,7 @@ func (s *Server) endLocked(l *loan, why ending) {
 	for _, h := range l.held {
 		l.peer.held--
 		l.peer.kept -= int64(h.size)
-		l.peer.stored -= h.stored
+		s.storeLocked(l.peer, -h.stored)
 	}
 	l.held = map[lease.Key]held{}
 	if se := l.out.Load(); se != nil {

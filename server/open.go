@@ -68,9 +68,13 @@ func (s *Server) refuse(from api.Caller, st wire.Stream, err error) {
 
 func (s *Server) countRefusal(from api.Caller, err error) {
 	s.refused.Add(1)
-	s.log.Warn("refused a lease", "caller", from.String(), "err", err)
+	who := from.String()
+	if name := s.name(from.Peer); name != "" {
+		who += " (" + name + ")"
+	}
+	s.log.Warn("refused a lease", "caller", who, "err", err)
 	if s.cfg.OnEvent != nil {
-		s.cfg.OnEvent(api.Event{Time: time.Now().UTC(), Type: api.EventRefused, Msg: from.String() + " was refused a lease: " + err.Error()})
+		s.cfg.OnEvent(api.Event{Time: time.Now().UTC(), Type: api.EventRefused, Msg: who + " was refused a lease: " + err.Error()})
 	}
 }
 
@@ -300,6 +304,9 @@ func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, needs api.Re
 	}
 	if info.Isolation == isolationNone && !d.ByName {
 		return api.Errorf(api.KindDenied, "runtime %s isolates nothing on this node, and its owner does not name you", name)
+	}
+	if limits.Total.Disk == 0 {
+		return api.Errorf(api.KindQuota, "there is no free disk on this node to lend")
 	}
 	if !needs.Fits(limits.PerGuest) || !needs.Fits(limits.PerPeer) || !needs.Fits(limits.Total) {
 		return api.Errorf(api.KindQuota, "a task needs more than this node lends to one guest (%s)", describe(limits.PerGuest))

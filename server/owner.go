@@ -200,10 +200,14 @@ func (s *Server) freeze(slots []*slot, frozen bool) {
 
 func (s *Server) freezeOne(sl *slot, frozen bool) {
 	s.mu.Lock()
-	sb, closing := sl.sandbox, sl.state == slotClosing
+	sb := sl.sandbox
+	if sb == nil && frozen {
+		s.stopStartingLocked(sl)
+	}
+	closing := sl.state == slotClosing
 	s.unlock()
 	if sb == nil || closing {
-		return // one that starts waits by itself before its first task
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), freezeWait)
 	defer cancel()
@@ -220,6 +224,16 @@ func (s *Server) freezeOne(sl *slot, frozen bool) {
 		s.emitSandboxLocked(sl)
 	}
 	s.unlock()
+}
+
+// stopStartingLocked ends a sandbox that is being opened: what opens it cannot be
+// frozen, and a module is compiled for up to minutes.
+func (s *Server) stopStartingLocked(sl *slot) {
+	if sl.paused {
+		sl.loan.hold = time.Now().Add(killHold)
+	}
+	s.stopSlotLocked(sl, &ending{api.CauseWithdrawn, "paused by the owner while it started"})
+	s.creditLocked(sl.loan)
 }
 
 // Kill ends one sandbox now. Its borrower is told withdrawn and the reason, and

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,6 +99,36 @@ func TestPauseFreezesAndResumeGoesOn(t *testing.T) {
 			t.Fatalf("%d sandboxes were opened", r.rt.opened)
 		}
 	})
+}
+
+// A sandbox may take minutes to open, and what opens it cannot be frozen.
+func TestPauseAndKillEndWhatIsBeingOpened(t *testing.T) {
+	for name, act := range map[string]func(context.Context, *rig, api.SandboxID) error{
+		"pause": func(ctx context.Context, r *rig, _ api.SandboxID) error { return r.Pause(ctx, "") },
+		"one":   func(ctx context.Context, r *rig, id api.SandboxID) error { return r.PauseSandbox(ctx, id) },
+		"kill":  func(ctx context.Context, r *rig, id api.SandboxID) error { return r.Kill(ctx, id, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, 1, func(r *rig) { r.rt.opening = make(chan struct{}) })
+				defer r.stop()
+				b, _ := r.lend(alice, anOpen("L1"))
+				defer b.hangUp()
+				b.assign(task(0, "echo", "x"))
+				synctest.Wait()
+				if err := act(t.Context(), r, r.Sandboxes(t.Context())[0].ID); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if n := len(r.Sandboxes(t.Context())); n != 0 {
+					t.Fatalf("%d sandboxes are being opened", n)
+				}
+				if g := b.back(1); g.Cause != api.CauseWithdrawn {
+					t.Fatalf("given back %+v", g)
+				}
+			})
+		})
+	}
 }
 
 func TestWhatCannotBeFrozenIsClosed(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 // up, may come before their blobs, and on a folder's manifest hold its files too;
 // Unpin drops them all, and unpinning an owner that has none is no error.
 type Blobs interface {
-	Put(ctx context.Context, r io.Reader) (api.BlobInfo, error)
+	// PutBriefly keeps the blob for some minutes, in which it is pinned or not needed.
+	PutBriefly(ctx context.Context, r io.Reader) (api.BlobInfo, error)
 	Path(id api.BlobID) (string, error)
 	Has(id api.BlobID) bool
 	Size(id api.BlobID) (int64, error)
@@ -62,8 +63,11 @@ type Settings interface {
 // Config is what a Server is made of. Runtimes, Blobs, Fetch, Store and Settings
 // are required.
 type Config struct {
-	Self     api.PeerID
-	Machine  api.Resources // what the machine has; CPU and Memory 0: asked of the system
+	Self    api.PeerID
+	Machine api.Resources // what the machine has; CPU and Memory 0: asked of the system
+	// Disk is the size of the disk that sandboxes use and what is free on it; it is
+	// asked again and again. nil: not known.
+	Disk     func() (total, free int64, err error)
 	Runtimes []runtime.Runtime
 	Blobs    Blobs
 	Fetch    Fetch
@@ -86,6 +90,9 @@ type Config struct {
 	// leases' shared inputs and the outputs that it has not acknowledged: beyond
 	// it nothing of it begins. 0: no bound.
 	BlobShare int64
+	// BlobsLent is the same for all borrowers together: what is left of the content
+	// store is the owner's. 0: no bound.
+	BlobsLent int64
 	// Roles gives the role of every member, see Recheck. It is called without
 	// locks held every recheckEvery: nothing tells when a membership expires.
 	// A nil func means that the caller rechecks.

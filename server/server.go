@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	goruntime "runtime"
 	"slices"
 	"sync"
@@ -31,7 +32,9 @@ type Server struct {
 	commit   sync.Mutex                 // serialises changes of the settings; taken before mu
 	work     sync.WaitGroup             // slots, stagers and what ends them
 	talks    sync.WaitGroup             // streams
+	untidy   chan struct{}              // a closed sandbox left something to remove
 	refused  atomic.Int64
+	lendable atomic.Int64 // bytes of disk, at the last look
 
 	// mu guards what follows, and loans, peers, slots and attempts. It is never
 	// held across I/O or a callback. Lock order: commit, mu, then session.mu or
@@ -48,6 +51,7 @@ type Server struct {
 	slots   map[api.SandboxID]*slot
 	streams int
 	turns   uint64
+	stored  int64    // bytes of blobs held for all borrowers
 	after   []func() // callbacks for when mu is free
 	dirty   bool     // Status differs from what OnChange last saw
 }
@@ -63,8 +67,8 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: cfg.Log, machine: measured(cfg.Machine),
 		runtimes: map[api.RuntimeName]runtime.Runtime{},
-		ready:    make(chan struct{}),
-		infos:    map[api.RuntimeName]api.RuntimeInfo{}, state: api.LendOpen,
+		ready:    make(chan struct{}), untidy: make(chan struct{}, 1),
+		infos: map[api.RuntimeName]api.RuntimeInfo{}, state: api.LendOpen,
 		loans: map[api.LeaseID]*loan{}, peers: map[api.PeerID]*peer{}, slots: map[api.SandboxID]*slot{},
 	}
 	for _, r := range cfg.Runtimes {
@@ -73,6 +77,15 @@ func New(cfg Config) (*Server, error) {
 		}
 		s.runtimes[r.Name()] = r
 	}
+	if cfg.Disk != nil {
+		total, _, err := cfg.Disk()
+		if err != nil {
+			return nil, api.Errorf(api.KindInternal, "the disk cannot be looked at: %w", err)
+		}
+		s.machine.Disk = total
+	}
+	s.lendable.Store(math.MaxInt64) // where it is not known, nothing bounds it
+	s.lendable.Store(s.look())
 	limits, rules := cfg.Settings.Load()
 	if err := errors.Join(policy.CheckLimits(limits, s.machine), policy.CheckRules(rules)); err != nil {
 		return nil, err
@@ -98,12 +111,17 @@ func measured(m api.Resources) api.Resources {
 
 // adopt makes settings effective. The caller holds mu, or nobody else knows s.
 func (s *Server) adopt(l api.Limits, rules []api.Rule) {
-	eff := policy.Effective(l, s.machine)
-	s.limits.Store(&eff)
+	s.adoptLimits(l)
 	s.rules = slices.Clone(rules)
 	if len(rules) == 0 {
-		s.rules = policy.Default(eff.Runtimes)
+		s.rules = policy.Default(s.limits.Load().Runtimes)
 	}
+}
+
+// adoptLimits is adopt of limits alone.
+func (s *Server) adoptLimits(l api.Limits) {
+	eff := policy.OnDisk(policy.Effective(l, s.machine), s.lendable.Load())
+	s.limits.Store(&eff)
 }
 
 // unlock releases mu and then tells whoever listens what happened.
@@ -141,6 +159,13 @@ func (s *Server) Run(ctx context.Context) error {
 		defer close(journalDone)
 		s.journal.run(last, stopJournal)
 	}()
+	stopTidy, tidied := make(chan struct{}), make(chan struct{})
+	tidying, giveUp := context.WithCancel(last)
+	defer giveUp()
+	go func() {
+		defer close(tidied)
+		s.tidy(tidying, stopTidy)
+	}()
 	s.mu.Lock()
 	s.up, s.dirty = true, true
 	s.unlock()
@@ -149,6 +174,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.shutDown()
 	close(stopJournal)
 	<-journalDone
+	close(stopTidy)
+	late := time.AfterFunc(tidyWait, giveUp)
+	defer late.Stop()
+	<-tidied
 	return nil
 }
 

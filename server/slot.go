@@ -91,7 +91,7 @@ func (sl *slot) await() *attempt {
 func (s *Server) openSandbox(sl *slot) (runtime.Sandbox, error) {
 	l := sl.loan
 	limits := s.limits.Load()
-	spec := runtime.Spec{ID: sl.id, Lease: l.id, Borrower: l.peer.id, Image: imageOf(l.open), Cap: sl.needs, MaxProcs: limits.MaxProcs}
+	spec := runtime.Spec{ID: sl.id, Lease: l.id, Borrower: l.peer.id, Image: imageOf(l.open), Cap: sl.needs, MaxProcs: limits.MaxProcs, Lent: limits.Total}
 	if !l.open.Module.IsZero() {
 		path, err := s.cfg.Blobs.Path(l.open.Module)
 		if err != nil {
@@ -182,7 +182,7 @@ func (s *Server) taskEnded(sl *slot, at *attempt, out outcome) *attempt {
 		l.took = ewma(l.took, max(now.Sub(sl.since), time.Microsecond))
 		l.holdFor = 0
 		at.state, at.stored = attemptSaving, out.stored
-		l.peer.stored += out.stored // also while the journal is being written
+		s.storeLocked(l.peer, out.stored) // also while the journal is being written
 		s.journal.put(func(p *pending) {
 			p.saves = append(p.saves, saving{at: at, key: at.task.Key, body: out.body, blobs: out.blobs, stored: out.stored})
 		})
@@ -229,6 +229,7 @@ func (s *Server) slotGone(sl *slot) {
 			s.giveBackLocked(at, ending{api.CauseLost, "the sandbox ended before the task began"})
 		}
 	}
+	notify(s.untidy)
 	delete(s.slots, sl.id)
 	delete(l.slots, sl)
 	s.chargeRestLocked(sl)

@@ -65,15 +65,16 @@ func (s *Server) stage(l *loan) {
 			s.setBackLocked(l, fmt.Sprintf("inputs could not be brought here: %v", err))
 			return
 		}
-		if share := s.cfg.BlobShare; share > 0 && l.peer.stored+c.stored >= share {
+		if !s.holdsLocked(l.peer, c.stored) {
 			c.letGo()
 			l.unstaged = nil
 			s.journal.put(func(p *pending) { p.unpin = append(p.unpin, inputOwner(l.id)) })
-			s.setBackLocked(l, fmt.Sprintf("%d bytes of inputs, beside %d that are held for this borrower: at most %d may be", c.stored, l.peer.stored, share))
+			s.setBackLocked(l, fmt.Sprintf("%d bytes of inputs, beside %d that are held for this borrower and %d for all: at most %d and %d may be",
+				c.stored, l.peer.stored, s.stored, s.cfg.BlobShare, s.cfg.BlobsLent))
 			return
 		}
 		l.common = c
-		l.peer.stored += c.stored
+		s.storeLocked(l.peer, c.stored)
 		s.stageLocked(l)
 	}
 	for len(l.unstaged) > 0 && !l.ended && !s.down {

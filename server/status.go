@@ -17,7 +17,7 @@ func (s *Server) Status() api.LendStatus {
 	defer s.unlock()
 	st := api.LendStatus{
 		State: s.state, Reason: s.reason, Total: limits.Total, Leases: len(s.loans), Sandboxes: len(s.slots),
-		Runtimes: infos, Refused: s.refused.Load(),
+		Runtimes: infos, Refused: s.refused.Load(), Limits: s.Limits(),
 	}
 	if !slices.ContainsFunc(infos, func(r api.RuntimeInfo) bool { return r.Available && r.Enabled }) && s.state == api.LendOpen {
 		st.State, st.Reason = api.LendOff, "no runtime that is lent works here"

@@ -21,7 +21,7 @@ const (
 func (s *Server) tickUntil(ctx context.Context) {
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
-	checked := time.Now()
+	checked, looked := time.Now(), time.Now()
 	for {
 		select {
 		case now := <-t.C:
@@ -30,6 +30,10 @@ func (s *Server) tickUntil(ctx context.Context) {
 			if s.cfg.Roles != nil && now.Sub(checked) >= recheckEvery {
 				checked = now
 				s.Recheck(s.cfg.Roles)
+			}
+			if now.Sub(looked) >= diskEvery {
+				looked = now
+				s.watchDisk()
 			}
 			s.tick(now)
 		case <-ctx.Done():

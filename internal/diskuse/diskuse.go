@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// perEntry is charged for every file and folder, so that empty ones are not free.
-const perEntry = 512
+// PerEntry is charged for every file and folder, so that empty ones are not free.
+const PerEntry = 512
 
 var errEnough = errors.New("over the limit")
 
@@ -35,7 +35,7 @@ func Task(pid int, limit int64, dirs ...string) int64 {
 			if err != nil {
 				return nil
 			}
-			if used += perEntry + blocks(info); used > limit {
+			if used += PerEntry + blocks(info); used > limit {
 				return errEnough
 			}
 			return nil

@@ -65,6 +65,18 @@ func diskDefault(disk int64) int64 {
 	return disk / 4
 }
 
+// Lendable is what may be lent of a disk of total bytes of which free are free: a
+// tenth of it, at most 5 GiB, stays free for the machine and its owner.
+func Lendable(total, free int64) int64 { return max(0, free-min(total/10, 5<<30)) }
+
+// OnDisk is effective limits on a machine that has lendable bytes of disk to lend.
+func OnDisk(l api.Limits, lendable int64) api.Limits {
+	for _, r := range []*api.Resources{&l.Total, &l.PerPeer, &l.PerGuest} {
+		r.Disk = min(r.Disk, lendable)
+	}
+	return l
+}
+
 // orElse is r with its zero dimensions taken from d.
 func orElse(r, d api.Resources) api.Resources {
 	if r.CPU == 0 {

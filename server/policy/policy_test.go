@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +113,7 @@ func TestEffective(t *testing.T) {
 	if l.Total != (api.Resources{CPU: 7, Memory: 16 << 30, Disk: 100 << 30, GPU: 1}) || l.PerPeer != l.Total || l.PerGuest != l.Total {
 		t.Errorf("caps %+v", l)
 	}
-	if l.MaxWall != api.Duration(24*time.Hour) || l.MaxOut != 64<<20 || l.MaxProcs != 256 || len(l.Runtimes) != 1 || l.Runtimes[0] != api.RuntimeWasm {
+	if l.MaxWall != api.Duration(24*time.Hour) || l.MaxOut != 64<<20 || l.MaxProcs != 256 || !slices.Equal(l.Runtimes, []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker}) {
 		t.Errorf("defaults %+v", l)
 	}
 	if one := policy.Effective(api.Limits{}, api.Resources{CPU: 1, Memory: 1 << 20}); one.Total.CPU != 1 || one.Total.Memory != 16<<20 || one.Total.Disk != policy.DefaultDisk {
@@ -175,5 +176,19 @@ func TestSlot(t *testing.T) {
 	}
 	if got := policy.Slot(api.Resources{CPU: 9, Memory: 2 << 30}, top); got.CPU != 9 {
 		t.Errorf("what was asked for was changed to %+v", got)
+	}
+}
+
+func TestAReserveOfTheDiskIsNotLent(t *testing.T) {
+	for _, c := range []struct{ total, free, want int64 }{
+		{400 << 30, 300 << 30, 295 << 30}, {10 << 30, 3 << 30, 2 << 30}, {10 << 30, 1 << 20, 0}, {0, 0, 0},
+	} {
+		if got := policy.Lendable(c.total, c.free); got != c.want {
+			t.Errorf("%d of %d free: %d are lent", c.free, c.total, got)
+		}
+	}
+	l := policy.OnDisk(policy.Effective(api.Limits{PerGuest: api.Resources{Disk: 1 << 30}}, machine), 2<<30)
+	if l.Total.Disk != 2<<30 || l.PerPeer.Disk != 2<<30 || l.PerGuest.Disk != 1<<30 {
+		t.Errorf("%+v", l)
 	}
 }

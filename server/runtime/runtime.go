@@ -32,6 +32,9 @@ type Runtime interface {
 	// Recover finds the sandboxes of this node that outlived its last process
 	// and removes or returns them. It is called once, before the first Open.
 	Recover(ctx context.Context) ([]Sandbox, error)
+	// Tidy removes from disk what closed sandboxes and earlier processes left. It
+	// takes as long as it takes, and may be stopped and called again.
+	Tidy(ctx context.Context) error
 }
 
 // Imager is a Runtime whose sandboxes are made from images that this machine has.
@@ -51,6 +54,7 @@ type Spec struct {
 	Image    string        // docker
 	Cap      api.Resources // hard caps; a dimension of 0 is not capped
 	MaxProcs int           // processes at once; 0: not capped
+	Lent     api.Resources // to all guests; opening takes no more of it; a dimension of 0 is not known
 }
 
 // Command is one command to execute.
@@ -78,7 +82,7 @@ type Limits struct {
 	Wall   time.Duration
 	CPU    time.Duration
 	Output int64 // bytes of stdout plus stderr
-	Disk   int64 // bytes of the task's directory
+	Disk   int64 // bytes of the task's directory, and of its inputs, which the sandbox keeps beside it
 }
 
 // Streams is where a command's bytes come from and go to. A slow writer slows
@@ -116,8 +120,8 @@ type Sandbox interface {
 	// second; memory stays. Resume lets it go on. Both are idempotent.
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
-	// Close kills all that is in the sandbox and removes what it left on disk.
-	// It is idempotent, works on a paused sandbox, and makes a running Exec
+	// Close kills all that is in the sandbox, and puts what it left on disk where
+	// Tidy finds it. It is idempotent, works on a paused sandbox, and makes a running Exec
 	// return with KindLost.
 	Close(ctx context.Context) error
 }

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
@@ -65,7 +66,8 @@ func (e *Engine) config(b Box) *container.Config {
 	return &container.Config{
 		Image: b.Image.ID, Entrypoint: append([]string{AgentPath}, b.Argv...), Cmd: []string{},
 		User: user, WorkingDir: "/", Hostname: "sandbox", Labels: e.labels(b.Owner),
-		OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		StopSignal: "SIGKILL", // the agent is deaf to others, and an engine that stops would wait for it
+		OpenStdin:  true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}, // the image's would run beside the agent
 	}
 }
@@ -93,8 +95,18 @@ func (e *Engine) hostConfig(b Box, agent mount.Mount) *container.HostConfig {
 	return h
 }
 
-// remove kills a container, whatever state it is in, and removes it.
+// remove kills a container, whatever state it is in, and removes it. Where
+// somebody else is just removing it, it waits until that is done.
 func (e *Engine) remove(ctx context.Context, id string) error {
 	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	return ignoreMissing(err)
+	if !cerrdefs.IsConflict(err) {
+		return ignoreMissing(err)
+	}
+	gone := e.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
+	select {
+	case <-gone.Result:
+		return nil
+	case err := <-gone.Error:
+		return ignoreMissing(err)
+	}
 }

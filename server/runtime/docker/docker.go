@@ -121,9 +121,17 @@ func (r *Runtime) isLive(id api.SandboxID) bool {
 // the first Open removes it.
 func (r *Runtime) Recover(ctx context.Context) ([]runtime.Sandbox, error) {
 	r.left.Store(true)
+	return nil, r.Tidy(ctx)
+}
+
+// Tidy implements runtime.Runtime: it removes what could not be removed before.
+func (r *Runtime) Tidy(ctx context.Context) error {
+	if !r.left.Load() {
+		return nil
+	}
 	err := r.sweep(ctx)
 	if k := api.KindOf(err); k == api.KindUnavailable || k == api.KindDenied {
-		return nil, nil
+		return nil
 	}
-	return nil, err
+	return err
 }

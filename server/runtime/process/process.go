@@ -114,6 +114,9 @@ func (r *Runtime) Recover(ctx context.Context) ([]runtime.Sandbox, error) {
 	return nil, errors.Join(r.groups.Sweep(), child.Recover(ctx, r.dir))
 }
 
+// Tidy implements runtime.Runtime.
+func (r *Runtime) Tidy(ctx context.Context) error { return child.Tidy(ctx, r.dir) }
+
 // Open implements runtime.Runtime.
 func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
 	if spec.Cap.GPU > 0 {

@@ -207,6 +207,12 @@ func (s *suite) recover(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(dir, "*", "01OLD*")); err != nil || len(left) > 0 {
 		t.Errorf("left: %v %v", left, err)
 	}
+	if err := next.Tidy(t.Context()); err != nil {
+		t.Errorf("tidy: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*", ".*", "*")); err != nil || len(left) > 0 {
+		t.Errorf("left after tidying: %v %v", left, err)
+	}
 	s.openIn(t, next, dir, "01NEW").works(t)
 	if _, err := s.New(t, filepath.Join(dir, "never", "was")).Recover(t.Context()); err != nil {
 		t.Errorf("recover of nothing: %v", err)

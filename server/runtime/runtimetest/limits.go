@@ -5,13 +5,16 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	goruntime "runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 )
 
@@ -72,6 +75,23 @@ func (s *suite) limitDisk(t *testing.T) {
 	if r := b.exec(t, cmd); !r.Exit.OK() || len(r.files["small"]) != 8<<20 {
 		t.Errorf("8 MiB of 64: %+v, %d bytes collected", r.Exit, len(r.files["small"]))
 	}
+	// An input is there twice: kept for later commands, and as the task's own copy.
+	in := filepath.Join(t.TempDir(), "input")
+	if err := os.WriteFile(in, bytes.Repeat([]byte("x"), 40<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, limit := range map[[3]string]api.Limit{{"fill", "some", "8"}: api.LimitNone, {"hoard", "some", "40"}: api.LimitDisk} {
+		cmd = s.command(args[:]...)
+		cmd.Files = append(cmd.Files, runtime.File{Path: "in", Source: in, Size: 40 << 20})
+		cmd.Limits.Disk = 112 << 20
+		if r := b.exec(t, cmd); r.Exit.Limit != limit {
+			t.Errorf("%v beside twice 40 of 112: %+v", args, r.Exit)
+		}
+	}
+	cmd.Limits.Disk = 64 << 20
+	if r := b.exec(t, cmd); r.Exit.Limit != api.LimitDisk || r.Exit.OK() || r.Exit.Msg == "" {
+		t.Errorf("inputs that do not fit: %+v", r.Exit)
+	}
 }
 
 func (s *suite) limitMemory(t *testing.T) {
@@ -102,6 +122,10 @@ func (g *gate) Write(p []byte) (int, error) {
 
 func (s *suite) backpressure(t *testing.T) {
 	b := s.open(t)
+	total := 1_000_000_000
+	if s.Image != "" { // each byte goes through an engine
+		total = ring.Size(100_000_000, total)
+	}
 	g := &gate{open: make(chan struct{})}
 	var before, during goruntime.MemStats
 	goruntime.GC()
@@ -110,7 +134,7 @@ func (s *suite) backpressure(t *testing.T) {
 	var res runtime.Result
 	var err error
 	done.Go(func() {
-		res, err = b.Exec(t.Context(), s.command("print", "1000000000"), runtime.Streams{Stdout: g})
+		res, err = b.Exec(t.Context(), s.command("print", strconv.Itoa(total)), runtime.Streams{Stdout: g})
 	})
 	// The guest comes to a stop: nobody takes what it prints.
 	last, still := time.Duration(0), 0
@@ -138,7 +162,7 @@ func (s *suite) backpressure(t *testing.T) {
 	}
 	close(g.open)
 	done.Wait()
-	if err != nil || !res.Exit.OK() || g.n.Load() != 1_000_000_000 {
+	if err != nil || !res.Exit.OK() || g.n.Load() != int64(total) {
 		t.Errorf("%+v %v, %d bytes", res, err, g.n.Load())
 	}
 }

@@ -13,6 +13,7 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -53,7 +54,7 @@ const agentMemory = 96 << 20
 // New makes the runtime. It touches nothing before its first use.
 func New(cfg Config) *Runtime {
 	dir := filepath.Join(cfg.Dir, "wasm")
-	r := &Runtime{cfg: cfg, dir: dir, groups: cgroup.Find(child.Prefix(dir)), cache: &cache{dir: cfg.CacheDir, agent: cfg.Agent}}
+	r := &Runtime{cfg: cfg, dir: dir, groups: cgroup.Find(child.Prefix(dir)), cache: &cache{dir: cfg.CacheDir, compiler: newCompiler(cfg.Agent)}}
 	r.tiers = &child.Tiers{Agent: cfg.Agent, Dir: dir, Only: cfg.Tier,
 		Box: func(nsbox.Tier) nsbox.Config { return nsbox.Config{Binds: child.Loader(cfg.Agent)} }}
 	return r
@@ -94,11 +95,11 @@ func compiled() bool { return goruntime.GOARCH == "amd64" || goruntime.GOARCH ==
 // Recover implements runtime.Runtime: sandboxes do not outlive their node, so
 // what is left is removed.
 func (r *Runtime) Recover(ctx context.Context) ([]runtime.Sandbox, error) {
-	if err := r.groups.Sweep(); err != nil {
-		return nil, err
-	}
-	return nil, child.Recover(ctx, r.dir)
+	return nil, errors.Join(r.groups.Sweep(), r.cache.evict(), child.Recover(ctx, r.dir))
 }
+
+// Tidy implements runtime.Runtime.
+func (r *Runtime) Tidy(ctx context.Context) error { return child.Tidy(ctx, r.dir) }
 
 // Open implements runtime.Runtime.
 func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
@@ -112,7 +113,7 @@ func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox,
 	if err != nil {
 		return nil, err
 	}
-	hash, err := r.cache.ensure(ctx, spec.Module)
+	hash, err := r.cache.ensure(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -124,9 +125,9 @@ func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox,
 	if spec.Cap.Memory > 0 {
 		cfg.Memory = spec.Cap.Memory + agentMemory
 	}
-	cfg.Launch = func(ctx context.Context, room child.Room) (child.Launch, error) {
-		if err := r.cache.check(ctx, hash, spec.Module); err != nil {
-			return child.Launch{}, err
+	cfg.Launch = func(_ context.Context, room child.Room) (child.Launch, error) {
+		if !r.cache.used(hash) { // a new sandbox compiles it again
+			return child.Launch{}, api.Errorf(api.KindLost, "the module's compiled form is gone")
 		}
 		return r.launch(tier, hash, spec, room), nil
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/proctree"
 )
 
-// Recover ends and removes what an earlier node left below dir. It must run
-// before the first Open.
+// Recover ends what an earlier node left below dir and takes it out of the way.
+// It must run before the first Open.
 func Recover(ctx context.Context, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -23,6 +23,9 @@ func Recover(ctx context.Context, dir string) error {
 	}
 	var errs []error
 	for _, e := range entries {
+		if e.Name() == goneName {
+			continue
+		}
 		r := Room{dir: filepath.Join(dir, e.Name())}
 		if pid := r.resident(); pid != 0 {
 			errs = append(errs, killTree(ctx, pid))

@@ -21,7 +21,12 @@ import (
 //	ID/stage  inputs
 //	ID/tmp    the box's /tmp
 //	ID/agent  number and identity of the agent process, for Recover
+//
+// Beside the rooms, .gone holds those that wait to be deleted: a folder of many
+// files takes a minute, in which the next sandbox need not wait.
 type Room struct{ dir string }
+
+const goneName = ".gone"
 
 // Root is the folder that the box's root may be mounted on.
 func (r Room) Root() string { return filepath.Join(r.dir, "root") }
@@ -79,18 +84,17 @@ func (r Room) resident() int {
 	return pid
 }
 
-// remove deletes the room, whatever permissions a task left in it.
+// remove takes the room out of the way at once; Tidy deletes it.
 func (r Room) remove() error {
-	if os.RemoveAll(r.dir) == nil {
-		return nil
+	gone := filepath.Join(filepath.Dir(r.dir), goneName)
+	if err := os.MkdirAll(gone, 0o700); err != nil {
+		return err
 	}
-	err := filepath.WalkDir(r.dir, func(p string, d fs.DirEntry, err error) error {
-		if d != nil && d.IsDir() { // not a link: those are no folders here
-			return os.Chmod(p, 0o700)
-		}
-		return nil
-	})
-	return errors.Join(ignoreMissing(err), os.RemoveAll(r.dir))
+	to, err := os.MkdirTemp(gone, "")
+	if err != nil {
+		return err
+	}
+	return ignoreMissing(os.Rename(r.dir, filepath.Join(to, "room")))
 }
 
 func ignoreMissing(err error) error {

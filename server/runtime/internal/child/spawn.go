@@ -168,6 +168,9 @@ func (p *Proc) failed(err error) error {
 	return err
 }
 
+// ErrMemory says that a process was ended because it used more memory than it may.
+var ErrMemory = errors.New("it used more memory than it may")
+
 // Output runs a short-lived agent mode in a box and answers with what it printed.
 func Output(ctx context.Context, l Launch) ([]byte, error) {
 	p, err := Start(l)
@@ -176,15 +179,19 @@ func Output(ctx context.Context, l Launch) ([]byte, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { p.cmd.Process.Kill() })
 	defer stop()
+	over := false
+	var watching sync.WaitGroup
 	if l.MaxMemory > 0 {
-		var watching sync.WaitGroup
-		defer watching.Wait()
-		watching.Go(func() { p.holdMemory(l.MaxMemory) })
+		watching.Go(func() { over = p.holdMemory(l.MaxMemory) })
 	}
 	b, err := io.ReadAll(io.LimitReader(p.conn, 64<<10))
 	kill := p.Kill()
-	if ctx.Err() != nil {
+	watching.Wait()
+	switch {
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case over:
+		return nil, ErrMemory
 	}
 	if s := p.stderr.String(); s != "" {
 		return b, errors.New(s)
@@ -192,18 +199,19 @@ func Output(ctx context.Context, l Launch) ([]byte, error) {
 	return b, errors.Join(err, kill)
 }
 
-// holdMemory kills the process when it uses more than limit, until it ends.
-func (p *Proc) holdMemory(limit int64) {
+// holdMemory waits until the process ends, and tells whether it killed it because
+// it used more than limit.
+func (p *Proc) holdMemory(limit int64) bool {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-p.done:
-			return
+			return false
 		case <-tick.C:
 		}
 		if u, err := proctree.Usage(p.Pid()); err == nil && u.Memory > limit {
-			_ = p.cmd.Process.Kill() // it shows in done
+			return p.cmd.Process.Kill() == nil
 		}
 	}
 }

@@ -101,6 +101,10 @@ func (s *Sandbox) Exec(ctx context.Context, cmd runtime.Command, streams runtime
 	if err := ctx.Err(); err != nil {
 		return runtime.Result{}, err
 	}
+	cmd, full := roomFor(cmd)
+	if full != nil {
+		return runtime.Result{Exit: *full}, nil
+	}
 	r, err := s.tenant(ctx)
 	if err != nil {
 		return runtime.Result{}, err

@@ -91,11 +91,14 @@ func main() {
 			keep = append(keep, b)
 		}
 		fmt.Println("allocated", len(keep))
-	case "fill": // path MiB
+	case "fill", "hoard": // path MiB
 		f, err := os.Create(args[0])
 		check(err)
 		fill(f, number(args[1]))
 		check(f.Close())
+		if os.Args[1] == "hoard" {
+			time.Sleep(time.Hour)
+		}
 	case "escape": // target: links and paths that lead there
 		escape(args[0])
 	default:
