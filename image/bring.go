@@ -49,7 +49,7 @@ func (k *Keeper) take(ctx context.Context, from api.Caller, src source, state fu
 	if there, err = k.onEngine(ctx, id); there || err != nil {
 		return there, err
 	}
-	if err := k.cfg.Allowed(from); err != nil {
+	if err := k.cfg.Allowed(ctx, from); err != nil {
 		return false, err
 	}
 	if src.Tree.IsZero() {

@@ -74,7 +74,7 @@ type Config struct {
 	Dial   Dialer
 	Log    *slog.Logger
 	// Allowed says why the owner's policy lets a member bring no images.
-	Allowed func(from api.Caller) error
+	Allowed func(ctx context.Context, from api.Caller) error
 	// Most is how many bytes of images are kept for borrowers.
 	Most func() int64
 	// Needed tells whether unfinished work of this node needs an image.

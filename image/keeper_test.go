@@ -96,7 +96,7 @@ func (b *box) restart() {
 	b.w.t.Helper()
 	k, err := New(context.Background(), Config{
 		Self: b.id, Engine: b.engine, Blobs: b.blobs, Fetch: b.x, Store: b.store, Dial: b, Log: quiet,
-		Allowed: func(api.Caller) error { b.mu.Lock(); defer b.mu.Unlock(); return b.denied },
+		Allowed: func(context.Context, api.Caller) error { b.mu.Lock(); defer b.mu.Unlock(); return b.denied },
 		Most:    func() int64 { b.mu.Lock(); defer b.mu.Unlock(); return b.most },
 		Needed:  func(id api.ImageID) bool { b.mu.Lock(); defer b.mu.Unlock(); return b.needed[id] },
 		Alive:   func(id api.PeerID) bool { b.w.mu.Lock(); defer b.w.mu.Unlock(); return !b.w.dead[id] },

@@ -29,11 +29,11 @@ func (n *Node) openImages(dial *dialer) (err error) {
 }
 
 // takesImages says why a member may bring no image here.
-func (n *Node) takesImages(from api.Caller) error {
+func (n *Node) takesImages(ctx context.Context, from api.Caller) error {
 	if why := n.barred(from); why != "" {
 		return api.Errorf(api.KindDenied, "%s", why)
 	}
-	return n.server.TakesImages(from)
+	return n.server.TakesImages(ctx, from)
 }
 
 // images is the images of this node, and of others, for the API.
@@ -47,7 +47,7 @@ func (i images) ListFor(ctx context.Context, who api.Caller) ([]api.Image, error
 	if who.Owner {
 		return i.List(ctx)
 	}
-	if err := i.n.server.MayRun(who, api.RuntimeDocker); err != nil {
+	if err := i.n.server.MayRun(ctx, who, api.RuntimeDocker); err != nil {
 		return nil, err
 	}
 	all, err := i.List(ctx)

@@ -149,11 +149,14 @@ func (s *Server) checkImage(ctx context.Context, from api.Caller, o lease.Open) 
 	if o.ImageID == "" || s.cfg.Images == nil || api.KindOf(err) != api.KindUnsupported {
 		return err
 	}
-	return s.TakesImages(from) // it is brought here before the first task
+	return s.TakesImages(ctx, from) // it is brought here before the first task
 }
 
 // MayRun says why the owner's rules let a member run nothing on a runtime.
-func (s *Server) MayRun(who api.Caller, name api.RuntimeName) error {
+func (s *Server) MayRun(ctx context.Context, who api.Caller, name api.RuntimeName) error {
+	if err := s.waitReady(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.unlock()
 	if why := s.barredLocked(who, name, api.Resources{}); why != nil {
@@ -170,8 +173,12 @@ func imageOf(o lease.Open) string {
 	return o.Image
 }
 
-// TakesImages says why the owner's policy lets a member bring no images.
-func (s *Server) TakesImages(from api.Caller) error {
+// TakesImages says why the owner's policy lets a member bring no images. A node
+// that is just starting finds out first what it can run.
+func (s *Server) TakesImages(ctx context.Context, from api.Caller) error {
+	if err := s.waitReady(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.unlock()
 	switch {
@@ -181,6 +188,15 @@ func (s *Server) TakesImages(from api.Caller) error {
 		return api.Errorf(api.KindDenied, "the image is not on this node, and its owner's policy does not let you bring any")
 	}
 	return nil
+}
+
+func (s *Server) waitReady(ctx context.Context) error {
+	select {
+	case <-s.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // ImageLimit is how many bytes of images are kept for borrowers.

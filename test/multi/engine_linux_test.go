@@ -17,15 +17,15 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
 
-// engine is a container engine of a test's own.
-type engine struct {
+// loneEngine is a container engine of a test's own.
+type loneEngine struct {
 	t    *testing.T
 	host string
 	api  *client.Client
 }
 
 // newEngines starts container engines that share nothing, at the same time.
-func newEngines(t *testing.T, n int) []*engine {
+func newEngines(t *testing.T, n int) []*loneEngine {
 	t.Helper()
 	why := ""
 	if _, err := exec.LookPath("dockerd"); err != nil {
@@ -34,7 +34,7 @@ func newEngines(t *testing.T, n int) []*engine {
 		why = "only root can start engines of its own"
 	}
 	ring.Need(t, "docker", why)
-	var all []*engine
+	var all []*loneEngine
 	for range n {
 		all = append(all, startEngine(t))
 	}
@@ -44,7 +44,7 @@ func newEngines(t *testing.T, n int) []*engine {
 	return all
 }
 
-func startEngine(t *testing.T) *engine {
+func startEngine(t *testing.T) *loneEngine {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "p2prc-dk-") // t.TempDir is too long for containerd's socket
 	if err != nil {
@@ -77,10 +77,10 @@ func startEngine(t *testing.T) *engine {
 			t.Error(err)
 		}
 	})
-	return &engine{t: t, host: host, api: c}
+	return &loneEngine{t: t, host: host, api: c}
 }
 
-func (e *engine) wait() {
+func (e *loneEngine) wait() {
 	e.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -100,7 +100,7 @@ func (e *engine) wait() {
 }
 
 // make loads an image of busybox and bytes that nothing compresses.
-func (e *engine) make(name string, extra int) {
+func (e *loneEngine) make(name string, extra int) {
 	e.t.Helper()
 	files, err := localimage.Busybox()
 	if err != nil {
@@ -116,7 +116,7 @@ func (e *engine) make(name string, extra int) {
 }
 
 // names are all the names of images on the engine.
-func (e *engine) names() (all []string) {
+func (e *loneEngine) names() (all []string) {
 	e.t.Helper()
 	got, err := e.api.ImageList(e.t.Context(), client.ImageListOptions{})
 	if err != nil {

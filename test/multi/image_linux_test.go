@@ -11,7 +11,7 @@ import (
 )
 
 // imagePool is a borrower and lenders, each with an engine of its own.
-func imagePool(t *testing.T, lenders int) (nodes []*node, engines []*engine) {
+func imagePool(t *testing.T, lenders int) (nodes []*node, engines []*loneEngine) {
 	t.Helper()
 	engines = newEngines(t, 1+lenders)
 	for i, e := range engines {
