@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/process"
+	"github.com/Akilan1999/p2p-rendering-computation/agent/session"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/wasi"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -27,6 +28,7 @@ const (
 	ModeCompile   = "compile"   // compile and check a module; argument: Wasm as JSON; prints an api.Problem
 	ModeProbe     = "probe"     // print ok and exit: proof that a box can be entered
 	ModeGuard     = "guard"     // close the network namespace to all but the Internet and keep it; argument: netguard.Config as JSON
+	// and those of package session, in long-lived containers
 )
 
 // Wasm configures the wasm mode.
@@ -53,17 +55,27 @@ func Argument(v any) (string, error) {
 // Main is the hidden command: the program that runs inside sandboxes. It returns
 // the exit code.
 func Main(args []string) int {
-	if err := run(args); err != nil {
+	code, err := run(args)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)
 		return 1
 	}
-	return 0
+	return code
 }
 
-func run(args []string) error {
+func run(args []string) (int, error) {
 	if len(args) == 0 {
-		return errors.New("this command is for p2prc's own use")
+		return 0, errors.New("this command is for p2prc's own use")
 	}
+	switch args[0] {
+	case session.ModeHold, session.ModeSession, session.ModeSupervise:
+		return session.Main(args[0], args[1:])
+	}
+	return 0, serveTasks(args)
+}
+
+// serveTasks runs the modes of an agent that executes tasks.
+func serveTasks(args []string) error {
 	arg := ""
 	if len(args) > 1 {
 		arg = args[1]

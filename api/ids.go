@@ -22,6 +22,9 @@ type (
 	LeaseID string
 	// SandboxID is a ULID chosen by the lending node.
 	SandboxID string
+	// ContainerID is a ULID chosen by the borrowing node; to the lender's owner it
+	// is also the container's sandbox.
+	ContainerID string
 	// TaskID is a task's index in its job, from 0.
 	TaskID int64
 	// Attempt numbers the tries of one task under one lease, from 1. Messages

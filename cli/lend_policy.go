@@ -25,7 +25,8 @@ func lendPolicyCmd(a *app) *cobra.Command {
 matches decides; where none does, the answer is no.
 
 SUBJECT is a PEER, role:member, role:borrower, role:admin, or *. RESOURCE is
-wasm, process, docker, image (bringing images for containers), or *.` + exits(api.KindNotRunning),
+wasm, process, docker, containers (long-lived ones), image (bringing images
+for either), or *.` + exits(api.KindNotRunning),
 		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy deny big-box image\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -118,6 +119,9 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 				}
 				if row.Resource == "image" {
 					row.Action, row.Resource = "image", "runtime:docker"
+				}
+				if row.Resource == "containers" {
+					row.Action, row.Resource = "container", string(api.RuntimeDocker)
 				}
 				if row.Resource != "*" && !strings.Contains(row.Resource, ":") {
 					row.Resource = "runtime:" + row.Resource

@@ -80,11 +80,12 @@ func Default() Config {
 }
 
 // DefaultPolicy lets every member that may borrow run wasm modules, and images
-// that are on this machine, and nothing else.
+// that are on this machine, and have containers of them, and nothing else.
 func DefaultPolicy() []api.Rule {
 	return []api.Rule{
 		{Subject: "*", Action: "run", Resource: "runtime:wasm", Allow: true},
 		{Subject: "*", Action: "run", Resource: "runtime:docker", Allow: true},
+		{Subject: "*", Action: "container", Resource: "runtime:docker", Allow: true},
 		{Subject: "*", Action: "image", Resource: "runtime:docker", Allow: true},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
+	"github.com/Akilan1999/p2p-rendering-computation/client/container"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/image"
@@ -16,6 +17,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/node/routes"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/server"
+	lent "github.com/Akilan1999/p2p-rendering-computation/server/container"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
@@ -24,32 +26,36 @@ import (
 
 // Each part meets its users' interfaces here.
 var (
-	_ p2p.Store       = networkStore{}
-	_ server.Store    = (*store.Lending)(nil)
-	_ job.Store       = (*store.Jobs)(nil)
-	_ blob.Index      = (*store.Blobs)(nil)
-	_ blob.Dialer     = (*dialer)(nil)
-	_ job.Dialer      = (*dialer)(nil)
-	_ job.Directory   = pool{}
-	_ job.Blobs       = (*blob.Store)(nil)
-	_ job.Fetcher     = (*blob.Exchange)(nil)
-	_ server.Blobs    = (*blob.Store)(nil)
-	_ server.Fetch    = (*blob.Exchange)(nil)
-	_ server.Settings = settings{}
-	_ routes.Node     = (*Node)(nil)
-	_ routes.Pool     = pool{}
-	_ routes.Members  = members{}
-	_ routes.Blobs    = (*blob.Store)(nil)
-	_ routes.Jobs     = (*job.Engine)(nil)
-	_ routes.Images   = images{}
-	_ image.Engine    = (*docker.Engine)(nil)
-	_ image.Store     = (*store.Images)(nil)
-	_ image.Blobs     = (*blob.Store)(nil)
-	_ image.Fetch     = (*blob.Exchange)(nil)
-	_ image.Dialer    = (*dialer)(nil)
-	_ server.Images   = (*image.Keeper)(nil)
-	_ job.Images      = (*image.Keeper)(nil)
-	_ routes.Lender   = lender{}
+	_ p2p.Store         = networkStore{}
+	_ server.Store      = (*store.Lending)(nil)
+	_ job.Store         = (*store.Jobs)(nil)
+	_ blob.Index        = (*store.Blobs)(nil)
+	_ blob.Dialer       = (*dialer)(nil)
+	_ job.Dialer        = (*dialer)(nil)
+	_ job.Directory     = pool{}
+	_ job.Blobs         = (*blob.Store)(nil)
+	_ job.Fetcher       = (*blob.Exchange)(nil)
+	_ server.Blobs      = (*blob.Store)(nil)
+	_ server.Fetch      = (*blob.Exchange)(nil)
+	_ server.Settings   = settings{}
+	_ routes.Node       = (*Node)(nil)
+	_ routes.Pool       = pool{}
+	_ routes.Members    = members{}
+	_ routes.Blobs      = (*blob.Store)(nil)
+	_ routes.Jobs       = (*job.Engine)(nil)
+	_ routes.Lender     = lender{}
+	_ routes.Containers = (*container.Book)(nil)
+	_ container.Store   = (*store.Documents)(nil)
+	_ lent.Store        = (*store.Documents)(nil)
+	_ lent.Room         = (*server.Server)(nil)
+	_ routes.Images     = images{}
+	_ image.Engine      = (*docker.Engine)(nil)
+	_ image.Store       = (*store.Images)(nil)
+	_ image.Blobs       = (*blob.Store)(nil)
+	_ image.Fetch       = (*blob.Exchange)(nil)
+	_ image.Dialer      = (*dialer)(nil)
+	_ server.Images     = (*image.Keeper)(nil)
+	_ job.Images        = (*image.Keeper)(nil)
 )
 
 // networkStore is what the network keeps.
@@ -115,6 +121,9 @@ type pool struct {
 	*p2p.Net
 	n *Node
 }
+
+// Where makes a test of an expression over peers.
+func (p pool) Where(expr string) (func(*api.Peer) bool, error) { return job.Where(expr) }
 
 // Peers is the table; this node's own row says what it says now, which others
 // hear a tenth of a second later.
@@ -184,22 +193,9 @@ func (l lender) Status() api.LendStatus { return l.n.lendStatus() }
 // put back; what they come to is in Status.
 func (l lender) Limits() api.Limits { return l.n.config.Get().Lend.Limits }
 
-// barred says why nothing is lent to a member, empty if something may be.
-func (n *Node) barred(from api.Caller) string {
-	switch {
-	case !n.config.Get().Lend.Enabled:
-		return "this node does not lend"
-	case !n.net.Self().Role.Lends():
-		return "this node's role does not lend"
-	case !from.Role.Borrows():
-		return "role " + string(from.Role) + " does not borrow"
-	}
-	return ""
-}
-
 // serveLease hands a borrower's stream to the lending side, if this node lends.
 func (n *Node) serveLease(ctx context.Context, from api.Caller, st wire.Stream) {
-	why := n.barred(from)
+	why := n.lendsNot(from)
 	if why == "" {
 		n.server.ServeLease(ctx, from, st)
 		return
@@ -210,4 +206,17 @@ func (n *Node) serveLease(ctx context.Context, from api.Caller, st wire.Stream) 
 	}
 	err := wire.NewWriter(st, lease.MaxFrame).Send(lease.KindRefuse, lease.Refuse{Kind: api.KindDenied, Msg: why})
 	n.log.Debug("lease refused", "peer", from.Peer, "reason", why, "err", err)
+}
+
+// lendsNot says why this node lends nothing to a member, or nothing.
+func (n *Node) lendsNot(to api.Caller) string {
+	switch {
+	case !n.config.Get().Lend.Enabled:
+		return "this node does not lend"
+	case !n.net.Self().Role.Lends():
+		return "this node's role does not lend"
+	case !to.Role.Borrows():
+		return "role " + string(to.Role) + " does not borrow"
+	}
+	return ""
 }

@@ -19,6 +19,7 @@ const (
 	blobsName     = "blobs"
 	cacheName     = "cache"
 	sandboxesName = "sandboxes"
+	templatesName = "templates"
 )
 
 // home is a node's folder, locked for this process.

@@ -30,7 +30,7 @@ func (n *Node) openImages(dial *dialer) (err error) {
 
 // takesImages says why a member may bring no image here.
 func (n *Node) takesImages(ctx context.Context, from api.Caller) error {
-	if why := n.barred(from); why != "" {
+	if why := n.lendsNot(from); why != "" {
 		return api.Errorf(api.KindDenied, "%s", why)
 	}
 	return n.server.TakesImages(ctx, from)

@@ -12,12 +12,15 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p/membership"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
 
 // Features are the protocols and features this version speaks, as they stand in
 // records and in /v1/status.
-func Features() []string { return []string{PeersDoor, blob.Protocol, image.Protocol, lease.Protocol} }
+func Features() []string {
+	return []string{PeersDoor, blob.Protocol, image.Protocol, lease.Protocol, container.Protocol}
+}
 
 // openNet opens identity and network.
 func (n *Node) openNet(ctx context.Context) (*p2p.Net, error) {
@@ -69,6 +72,7 @@ func (n *Node) onNetEvent(e api.Event) {
 	if n.wired.Load() && e.Type == api.EventMember {
 		n.announceLending() // this node's own role may be another
 		n.server.Recheck(n.roles)
+		n.recheckContainers()
 	}
 }
 

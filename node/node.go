@@ -12,6 +12,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
+	"github.com/Akilan1999/p2p-rendering-computation/client/container"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/image"
@@ -21,9 +22,11 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/node/routes"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/server"
+	lent "github.com/Akilan1999/p2p-rendering-computation/server/container"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
+	wcontainer "github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
 
@@ -64,6 +67,8 @@ type Node struct {
 	images  *image.Keeper
 	server  *server.Server
 	jobs    *job.Engine
+	keeper  *lent.Keeper // nil: no containers are lent
+	book    *container.Book
 	hub     *events.Hub
 	local   *tasks // streams to oneself, and small work in the background
 	doors   *http.Client
@@ -152,7 +157,10 @@ func (n *Node) openWork() (err error) {
 	if err != nil {
 		return err
 	}
-	for protocol, h := range map[string]serve{lease.Protocol: n.serveLease, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve} {
+	if err := n.openContainers(dial); err != nil {
+		return err
+	}
+	for protocol, h := range map[string]serve{lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve} {
 		n.net.Handle(protocol, h)
 		dial.self[protocol] = h
 	}
@@ -164,7 +172,7 @@ func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
 		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
-		Lender: lender{n.server, n}, Events: n.hub, OpenAPI: openAPI,
+		Lender: lender{n.server, n}, Containers: n.book, Events: n.hub, OpenAPI: openAPI,
 	})
 	log := n.log.With("part", "api")
 	refused := func(who door.Who, route, reason string) { n.refused(who.String(), route, reason) }
@@ -194,6 +202,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		{"fetch", n.fetch.Run},
 		{"local", n.local.run},
 		{"server", n.server.Run},
+		{"containers", n.runContainers},
 		{"jobs", n.jobs.Run},
 		{"machine", n.watchMachine},
 		{"peers' door", func(ctx context.Context) error { return n.peers.Serve(ctx, peersLn) }},

@@ -21,7 +21,7 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 	switch {
 	case n.opts.runtimes != nil:
 		return n.opts.runtimes, nil
-	case len(n.opts.Agent) == 0 || !cfg.Lend.Enabled:
+	case !n.runsGuests(cfg):
 		return nil, nil
 	}
 	log := n.log.With("part", "runtime")
@@ -45,4 +45,9 @@ func (n *Node) openEngine(cfg config.Config) {
 	}
 	n.engine = engine
 	n.onClose(engine.Close)
+}
+
+// runsGuests tells whether this node can lend what it opens.
+func (n *Node) runsGuests(cfg config.Config) bool {
+	return n.opts.runtimes == nil && len(n.opts.Agent) > 0 && cfg.Lend.Enabled
 }

@@ -49,6 +49,10 @@ func (s *Server) useLocked() use {
 			u.busy[p] = u.busy[p].Add(f)
 		}
 	}
+	for _, g := range s.guests {
+		u.total = u.total.Add(g.needs)
+		u.peers[g.peer] = u.peers[g.peer].Add(g.needs)
+	}
 	return u
 }
 

@@ -77,8 +77,8 @@ func (j *journal) put(fn func(p *pending)) {
 }
 
 // charge adds to the ledger.
-func (j *journal) charge(l *loan, now time.Time, row api.UsageRow) {
-	k := usageKey{now.UTC().Format(time.DateOnly), l.peer.id, l.open.Job}
+func (j *journal) charge(who api.PeerID, job api.JobID, now time.Time, row api.UsageRow) {
+	k := usageKey{now.UTC().Format(time.DateOnly), who, job}
 	j.put(func(p *pending) {
 		if p.usage == nil {
 			p.usage = map[usageKey]api.UsageRow{}

@@ -16,6 +16,7 @@ type peer struct {
 	id     api.PeerID
 	name   string
 	loans  int
+	guests int    // long-lived containers
 	begun  int    // attempts that have not ended, over all leases
 	bytes  int64  // of them
 	held   int    // results not acknowledged, over all leases

@@ -49,6 +49,7 @@ type Server struct {
 	loans   map[api.LeaseID]*loan
 	peers   map[api.PeerID]*peer
 	slots   map[api.SandboxID]*slot
+	guests  map[api.SandboxID]*guest
 	streams int
 	turns   uint64
 	stored  int64    // bytes of blobs held for all borrowers
@@ -69,7 +70,7 @@ func New(cfg Config) (*Server, error) {
 		runtimes: map[api.RuntimeName]runtime.Runtime{},
 		ready:    make(chan struct{}), untidy: make(chan struct{}, 1),
 		infos: map[api.RuntimeName]api.RuntimeInfo{}, state: api.LendOpen,
-		loans: map[api.LeaseID]*loan{}, peers: map[api.PeerID]*peer{}, slots: map[api.SandboxID]*slot{},
+		loans: map[api.LeaseID]*loan{}, peers: map[api.PeerID]*peer{}, slots: map[api.SandboxID]*slot{}, guests: map[api.SandboxID]*guest{},
 	}
 	for _, r := range cfg.Runtimes {
 		if _, twice := s.runtimes[r.Name()]; twice {

@@ -77,7 +77,7 @@ func (s *Server) bury(l *loan) {
 	delete(s.loans, l.id)
 	l.common.letGo()
 	s.storeLocked(l.peer, -l.common.stored)
-	if l.peer.loans--; l.peer.loans == 0 {
+	if l.peer.loans--; l.peer.loans == 0 && l.peer.guests == 0 {
 		delete(s.peers, l.peer.id)
 	}
 	s.dirty = true
@@ -159,6 +159,6 @@ func (s *Server) lastSample(sl *slot) {
 // and the sandbox itself.
 func (s *Server) chargeRestLocked(sl *slot) {
 	if rest := sl.meter.cpu - sl.meter.charged; rest > 0 {
-		s.journal.charge(sl.loan, time.Now(), api.UsageRow{CPUSeconds: rest.Seconds()})
+		s.journal.charge(sl.loan.peer.id, sl.loan.open.Job, time.Now(), api.UsageRow{CPUSeconds: rest.Seconds()})
 	}
 }

@@ -187,7 +187,7 @@ func (s *Server) taskEnded(sl *slot, at *attempt, out outcome) *attempt {
 			p.saves = append(p.saves, saving{at: at, key: at.task.Key, body: out.body, blobs: out.blobs, stored: out.stored})
 		})
 	}
-	s.journal.charge(l, now, out.usage)
+	s.journal.charge(l.peer.id, l.open.Job, now, out.usage)
 	sl.meter.charged += out.cpu
 	sl.since = now
 	if sl.state == slotClosing {

@@ -16,7 +16,7 @@ func (s *Server) Status() api.LendStatus {
 	s.mu.Lock()
 	defer s.unlock()
 	st := api.LendStatus{
-		State: s.state, Reason: s.reason, Total: limits.Total, Leases: len(s.loans), Sandboxes: len(s.slots),
+		State: s.state, Reason: s.reason, Total: limits.Total, Leases: len(s.loans), Sandboxes: len(s.slots) + len(s.guests),
 		Runtimes: infos, Refused: s.refused.Load(), Limits: s.Limits(),
 	}
 	if !slices.ContainsFunc(infos, func(r api.RuntimeInfo) bool { return r.Available && r.Enabled }) && s.state == api.LendOpen {

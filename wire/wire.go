@@ -107,6 +107,18 @@ func (r *Reader) payload(n int) ([]byte, error) {
 	return r.buf[:n], nil
 }
 
+// ReadOne reads one frame and not a byte beyond it, for a stream that is
+// something else from there on.
+func ReadOne(r io.Reader, max int) (Kind, []byte, error) {
+	one := &Reader{r: bufio.NewReaderSize(bytewise{r}, 16), max: min(max, MaxFrame)}
+	return one.Next()
+}
+
+// bytewise never reads ahead: a buffer that asks it for more gets one byte.
+type bytewise struct{ io.Reader }
+
+func (b bytewise) Read(p []byte) (int, error) { return b.Reader.Read(p[:min(1, len(p))]) }
+
 // Buffered is how many bytes can be read without waiting; 0 means Next may block.
 func (r *Reader) Buffered() int { return r.r.Buffered() }
 

@@ -62,6 +62,13 @@ func compileWhere(expr string) (*where, error) {
 	return &where{prg}, nil
 }
 
+// Where makes a test of an expression, "" being true of everybody. KindInvalid
+// says what is wrong with it.
+func Where(expr string) (func(*api.Peer) bool, error) {
+	w, err := compileWhere(expr)
+	return func(p *api.Peer) bool { return w.match(p) == "" }, err
+}
+
 // match says in words why the peer does not match, "" when it does. What the
 // expression asks for and the record lacks does not match.
 func (w *where) match(p *api.Peer) string {

@@ -13,7 +13,7 @@ func (s *Services) images(ctx context.Context, _ *door.None) ([]api.Image, error
 	return list(all), err
 }
 
-func (s *Services) peerImages(ctx context.Context, in *peerIn) ([]api.Image, error) {
+func (s *Services) peerImages(ctx context.Context, in *PeerPath) ([]api.Image, error) {
 	id, err := s.Pool.Resolve(in.Peer)
 	if err != nil {
 		return nil, err

@@ -2,20 +2,30 @@ package routes
 
 import (
 	"context"
+	"slices"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/node/door"
 )
 
-type peerIn struct {
+// PeerPath is the input of routes about a peer.
+type PeerPath struct {
 	Peer string `path:"peer" maxLength:"200" doc:"a name, a unique part of an id, an address, or self"`
 }
 
-func (s *Services) peers(context.Context, *door.None) ([]api.Peer, error) {
-	return list(s.Pool.Peers()), nil
+type peersIn struct {
+	Where string `query:"where" maxLength:"1000" doc:"CEL over the peer record: those for which it is true"`
 }
 
-func (s *Services) peer(_ context.Context, in *peerIn) (api.Peer, error) {
+func (s *Services) peers(_ context.Context, in *peersIn) ([]api.Peer, error) {
+	match, err := s.Pool.Where(in.Where)
+	if err != nil {
+		return nil, err
+	}
+	return list(slices.DeleteFunc(s.Pool.Peers(), func(p api.Peer) bool { return !match(&p) })), nil
+}
+
+func (s *Services) peer(_ context.Context, in *PeerPath) (api.Peer, error) {
 	id, err := s.Pool.Resolve(in.Peer)
 	if err != nil {
 		return api.Peer{}, err
@@ -42,7 +52,7 @@ func (s *Services) refreshPeers(ctx context.Context, _ *door.None) ([]api.Peer, 
 	return list(s.Pool.Peers()), nil
 }
 
-func (s *Services) pingPeer(ctx context.Context, in *peerIn) (api.PingResult, error) {
+func (s *Services) pingPeer(ctx context.Context, in *PeerPath) (api.PingResult, error) {
 	id, err := s.Pool.Resolve(in.Peer)
 	if err != nil {
 		return api.PingResult{}, err
@@ -51,7 +61,7 @@ func (s *Services) pingPeer(ctx context.Context, in *peerIn) (api.PingResult, er
 	return api.PingResult{Latency: api.Duration(d)}, err
 }
 
-func (s *Services) peerSpecs(ctx context.Context, in *peerIn) (api.Specs, error) {
+func (s *Services) peerSpecs(ctx context.Context, in *PeerPath) (api.Specs, error) {
 	id, err := s.Pool.Resolve(in.Peer)
 	if err != nil {
 		return api.Specs{}, err

@@ -13,20 +13,22 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/node/events"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
 // Services is what the handlers call. The table may be made without any, for
 // its document; calling a handler then panics.
 type Services struct {
-	Node    Node
-	Pool    Pool
-	Members Members
-	Blobs   Blobs
-	Images  Images
-	Jobs    Jobs
-	Lender  Lender
-	Events  *events.Hub
-	OpenAPI []byte
+	Node       Node
+	Pool       Pool
+	Members    Members
+	Blobs      Blobs
+	Images     Images
+	Jobs       Jobs
+	Lender     Lender
+	Containers Containers
+	Events     *events.Hub
+	OpenAPI    []byte
 }
 
 // Node is the node itself.
@@ -44,6 +46,7 @@ type Pool interface {
 	Peers() []api.Peer
 	Peer(id api.PeerID) (api.Peer, bool)
 	Resolve(name string) (api.PeerID, error)
+	Where(expr string) (func(*api.Peer) bool, error)
 	AddAddr(ctx context.Context, addr string) (api.Peer, error)
 	Refresh(ctx context.Context) error
 	Ping(ctx context.Context, id api.PeerID) (time.Duration, error)
@@ -98,6 +101,19 @@ type Jobs interface {
 	Why(ctx context.Context, id api.JobID) (api.Why, error)
 	Log(ctx context.Context, id api.JobID, task api.TaskID, follow bool, fn func(api.LogChunk) error) error
 	Results(ctx context.Context, id api.JobID, fn func(api.Task) error) error
+}
+
+// Containers is what this node has at its lenders. Names are of containers.
+type Containers interface {
+	Create(ctx context.Context, peer api.PeerID, spec api.ContainerSpec, each func(text string) error) (api.Container, error)
+	List(ctx context.Context) []api.Container
+	Start(ctx context.Context, name string) (api.Container, error)
+	Stop(ctx context.Context, name string) (api.Container, error)
+	Remove(ctx context.Context, name string, force bool) error
+	Logs(ctx context.Context, name string, follow bool, tail int, fn func(api.ContainerLog) error) error
+	Stats(ctx context.Context, name string, follow bool, fn func(api.Container) error) error
+	Session(ctx context.Context, name string) (wire.Stream, error)
+	Templates(ctx context.Context, peer api.PeerID) ([]api.Template, error)
 }
 
 // Lender is the lending side.

@@ -2,6 +2,7 @@ package routes
 
 import (
 	"github.com/Akilan1999/p2p-rendering-computation/node/door"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
 // Body limits in bytes.
@@ -81,6 +82,16 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/jobs/{job}/resume", own, owner, 0, "jobs", "resume-job", "go on", door.Do(s.resumeJob)),
 		row("POST", "/v1/jobs/{job}/cancel", own, owner, small, "jobs", "cancel-job", "end a job", door.Do(s.cancelJob)),
 		row("POST", "/v1/jobs/{job}/retry", own, owner, 0, "jobs", "retry-job", "run failed and canceled tasks again", door.Get(s.retryJob)),
+
+		row("POST", "/v1/peers/{peer}/containers", own, owner, medium, "containers", "create-container", "have a peer make a long-lived container", door.Stream(s.createContainer)),
+		row("GET", "/v1/peers/{peer}/templates", own, owner, 0, "containers", "templates", "what a peer's containers can be made from", door.Get(s.templates)),
+		row("GET", "/v1/containers", own, owner, 0, "containers", "containers", "what this node has at its lenders, with what it uses", door.Get(s.containers)),
+		row("DELETE", "/v1/containers/{container}", own, owner, 0, "containers", "remove-container", "take a container away", door.Do(s.removeContainer)),
+		row("POST", "/v1/containers/{container}/start", own, owner, 0, "containers", "start-container", "run a stopped container again", door.Get(s.startContainer)),
+		row("POST", "/v1/containers/{container}/stop", own, owner, 0, "containers", "stop-container", "end what runs in a container, keep its files", door.Get(s.stopContainer)),
+		row("GET", "/v1/containers/{container}/logs", own, owner, 0, "containers", "container-logs", "what its main command printed", door.Stream(s.containerLogs)),
+		row("GET", "/v1/containers/{container}/stats", own, owner, 0, "containers", "container-stats", "what a container uses, once or once a second", door.Stream(s.containerStats)),
+		row("POST", "/v1/containers/{container}/session", own, owner, 0, "containers", "container-session", "a command, files or a connection in a container, see docs/containers.md", door.Upgrade(session.Upgrade, s.containerSession)),
 
 		row("GET", "/v1/lend", own, owner, 0, "lend", "lend", "the lending side at a glance", door.Get(s.lend)),
 		row("GET", "/v1/lend/sandboxes", own, owner, 0, "lend", "sandboxes", "who runs what here now", door.Get(s.sandboxes)),

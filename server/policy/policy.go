@@ -12,17 +12,18 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// ActionRun is executing tasks in a sandbox of a runtime.
-const ActionRun = "run"
-
-// ActionImage is bringing images for a runtime.
-const ActionImage = "image"
+// What a rule may allow.
+const (
+	ActionRun       = "run"       // executing tasks in a sandbox of a runtime
+	ActionContainer = "container" // having long-lived containers of a runtime
+	ActionImage     = "image"     // bringing images for a runtime
+)
 
 // maxRules keeps a table readable, and a decision cheap.
 const maxRules = 1000
 
 // Actions lists what a rule may speak of; later capabilities append theirs.
-func Actions() []string { return []string{ActionRun, ActionImage} }
+func Actions() []string { return []string{ActionRun, ActionContainer, ActionImage} }
 
 // Runtimes lists the runtimes a rule and the limits may name.
 func Runtimes() []api.RuntimeName {
@@ -33,7 +34,8 @@ func Runtimes() []api.RuntimeName {
 func RuntimeResource(name api.RuntimeName) string { return "runtime:" + string(name) }
 
 // Default is the table of an owner who wrote none: everybody whose role borrows
-// may run on the runtimes that are lent, and on nothing else, and may bring images.
+// may run on the runtimes that are lent, and have containers and bring images
+// where docker is.
 func Default(lent []api.RuntimeName) []api.Rule {
 	var rules []api.Rule
 	for _, name := range Runtimes() {
@@ -43,6 +45,7 @@ func Default(lent []api.RuntimeName) []api.Rule {
 		for _, role := range []api.Role{api.RoleMember, api.RoleAdmin, api.RoleBorrower} {
 			rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionRun, Resource: RuntimeResource(name), Allow: true})
 			if name == api.RuntimeDocker {
+				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionContainer, Resource: RuntimeResource(name), Allow: true})
 				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionImage, Resource: RuntimeResource(name), Allow: true})
 			}
 		}

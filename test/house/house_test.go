@@ -37,7 +37,7 @@ var rules = []struct {
 	{"server", []string{"api", "wire", "blob", "agent"}, "lending must be testable without a network and never reaches into borrowing"},
 	{"client", []string{"api", "wire", "blob"}, "borrowing must be testable without a network and never reaches into lending"},
 	{"node", []string{"api", "wire", "config", "store", "blob", "image", "p2p", "agent", "server", "client"}, "the composition root; the only room that sees all others"},
-	{"cli", []string{"api", "config", "jobfile"}, "whatever the command line can do, curl can do"},
+	{"cli", []string{"api", "config", "jobfile", "wire"}, "whatever the command line can do, curl can do; its two-way streams are wire frames"},
 	{"abstractions", []string{"api", "config", "node", "jobfile"}, "thin over node"},
 	{"demo", []string{"api", "node", "jobfile", "config"}, "a user's program, shipped in the binary"},
 	{"examples", []string{"abstractions", "api", "config"}, "what a user could write"},

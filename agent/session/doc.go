@@ -1,0 +1,19 @@
+// Package session is the agent inside a long-lived container: the guest's end of
+// the protocol of wire/session, and the lender's connection to it.
+//
+// Three modes of the hidden command `p2prc agent` make it up:
+//
+//	hold       the container's entrypoint. Runs the main command, if there is
+//	           one, with the container's own output; notes how it ended, and
+//	           stays, so that the container is a machine that is on until it is
+//	           stopped. Told to end (SIGTERM), it lets the main command end first.
+//	session    started once by each process of the lender's node, by one exec of
+//	           the engine: serves sessions over yamux on its standard streams,
+//	           one stream a session.
+//	supervise  the parent of one session's command: adopts its orphans, and
+//	           kills all below itself when the command ends or the session does.
+//
+// Nothing is left of a session when its stream ends. When the node is killed,
+// the engine closes the streams of its exec, and with them every session ends;
+// the next node execs again and finds the main command as it was.
+package session

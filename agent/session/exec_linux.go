@@ -1,0 +1,135 @@
+package session
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
+)
+
+// exec runs one command under a supervisor and sends how it ended after all it printed.
+func (g *guest) exec(req session.Request) error {
+	if len(req.Args) == 0 || req.Args[0] == "" {
+		return api.Errorf(api.KindInvalid, "a command without a program")
+	}
+	who, err := lookUp(or(req.User, g.cfg.User))
+	if err != nil {
+		return err
+	}
+	cwd := "."
+	if req.Cwd != "" {
+		cwd = req.Cwd
+	}
+	if cwd, err = absolute(cwd); err != nil {
+		return err
+	}
+	std, err := openStdio(req, who)
+	if err != nil {
+		return err
+	}
+	defer std.close()
+	sup, err := supervised(start{Args: req.Args, Env: environ(req, who), Dir: cwd, TTY: req.Term != "",
+		UID: uint32(who.uid), GID: uint32(who.gid), Groups: who.groups}, std)
+	if err != nil {
+		return err
+	}
+	defer sup.kill()
+	in := g.listen(events{resize: std.resize, signal: sup.signal, ended: sup.kill})
+	if req.Stdin {
+		go feed(std, in)
+	} else {
+		std.closeInput()
+	}
+	var copies sync.WaitGroup
+	copies.Go(func() { g.send(session.KindOutput, std) })
+	if std.err != nil {
+		copies.Go(func() { g.send(session.KindStderr, std.err) })
+	}
+	exit, err := sup.wait()
+	copies.Wait()
+	if err != nil {
+		return err
+	}
+	return g.w.Send(session.KindExit, exit)
+}
+
+// environ is the container's environment with what the request adds.
+func environ(req session.Request, who account) []string {
+	env := os.Environ()
+	set := func(kv string) {
+		k, _, _ := strings.Cut(kv, "=")
+		kept := env[:0:0]
+		for _, e := range env {
+			if !strings.HasPrefix(e, k+"=") {
+				kept = append(kept, e)
+			}
+		}
+		env = append(kept, kv)
+	}
+	set("HOME=" + who.home)
+	if req.Term != "" {
+		set("TERM=" + req.Term)
+	}
+	for _, kv := range req.Env {
+		set(kv)
+	}
+	return env
+}
+
+// feed writes input to the command until either ends. With a terminal the end
+// is typed: a program that reads lines takes it for the end of its input.
+func feed(std *stdio, in io.Reader) {
+	buf := make([]byte, session.Chunk)
+	partial := false // the last line has no end yet
+	for {
+		n, err := in.Read(buf)
+		if n > 0 {
+			if _, werr := std.in.Write(buf[:n]); werr != nil {
+				break
+			}
+			partial = buf[n-1] != '\n' && buf[n-1] != '\r'
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) && std.tty() {
+				end := []byte{endOfFile}
+				if partial { // the first one only hands the line over
+					end = append(end, endOfFile)
+				}
+				_, _ = std.in.Write(end) // a command that is gone needs none
+				return
+			}
+			break
+		}
+	}
+	std.closeInput()
+}
+
+const endOfFile = 4 // ^D
+
+// send copies what the command prints; once nobody reads it is dropped, for the
+// command is about to be killed.
+func (g *guest) send(kind wire.Kind, r io.Reader) {
+	w := frameWriter{g.w, kind}
+	_, err := io.Copy(onlyWriter{w}, onlyReader{r})
+	if err != nil {
+		_, _ = io.Copy(io.Discard, onlyReader{r}) // ends with the command
+	}
+}
+
+// onlyWriter and onlyReader keep io.Copy from asking for more than they say.
+type (
+	onlyWriter struct{ io.Writer }
+	onlyReader struct{ io.Reader }
+)
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,41 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+)
+
+// Main runs one of this package's modes, with what follows it on the command
+// line, and returns the exit code.
+func Main(mode string, args []string) (int, error) {
+	switch mode {
+	case ModeHold:
+		return hold(args), nil
+	case ModeSupervise:
+		return 0, supervise()
+	case ModeSession:
+		if len(args) != 1 {
+			return 0, errors.New("mode session takes its configuration")
+		}
+		var c Config
+		if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
+			return 0, err
+		}
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+			return 0, err
+		}
+		deaf()
+		return 0, Serve(Conn{ReadCloser: os.Stdin, WriteCloser: os.Stdout}, c)
+	}
+	return 0, errors.New("unknown mode")
+}
+
+// deaf drops the signals that end a process. They are caught, for what is
+// ignored would be ignored by the commands as well.
+func deaf() {
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGPIPE)
+}

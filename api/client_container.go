@@ -1,0 +1,117 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// Arguments called name are a container's name or id.
+
+// PeersWhere is the peers for which a CEL expression over the record is true.
+func (c *Client) PeersWhere(ctx context.Context, expr string) ([]Peer, error) {
+	return get[[]Peer](ctx, c, url.Values{"where": {expr}}, "peers")
+}
+
+// CreateContainer has a peer make a container; fn, which may be nil, gets what is
+// said meanwhile.
+func (c *Client) CreateContainer(ctx context.Context, peer string, spec ContainerSpec, fn func(text string)) (Container, error) {
+	b, err := json.Marshal(spec)
+	if err != nil {
+		return Container{}, &Error{Kind: KindInvalid, Msg: "request cannot be written as JSON", Err: err}
+	}
+	resp, err := c.do(ctx, http.MethodPost, join([]string{"peers", peer, "containers"}), nil, jsonType, bytes.NewReader(b))
+	if err != nil {
+		return Container{}, err
+	}
+	defer resp.Body.Close()
+	var made *Container
+	err = c.rows(ctx, resp.Body, func(line []byte) error {
+		var e ContainerEvent
+		if err := json.Unmarshal(line, &e); err != nil {
+			return &Error{Kind: KindCorrupt, Msg: "the node's answer makes no sense here", Err: err}
+		}
+		if e.Container != nil {
+			made = e.Container
+		} else if fn != nil {
+			fn(e.Text)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return Container{}, err
+	case made == nil:
+		return Container{}, &Error{Kind: KindUnavailable, Msg: "the connection to the node broke"}
+	}
+	return *made, nil
+}
+
+// Containers is what this node has at its lenders.
+func (c *Client) Containers(ctx context.Context) ([]Container, error) {
+	return get[[]Container](ctx, c, nil, "containers")
+}
+
+// StartContainer runs a stopped container again.
+func (c *Client) StartContainer(ctx context.Context, name string) (Container, error) {
+	return post[Container](ctx, c, nil, "containers", name, "start")
+}
+
+// StopContainer ends what runs in a container and keeps its files.
+func (c *Client) StopContainer(ctx context.Context, name string) (Container, error) {
+	return post[Container](ctx, c, nil, "containers", name, "stop")
+}
+
+// RemoveContainer takes a container away; with force it is forgotten although its
+// lender does not answer.
+func (c *Client) RemoveContainer(ctx context.Context, name string, force bool) error {
+	return c.call(ctx, http.MethodDelete, join([]string{"containers", name}), url.Values{"force": {strconv.FormatBool(force)}}, nil, nil)
+}
+
+// ContainerLogs hands out what a container's main command printed; tail 0 is all.
+func (c *Client) ContainerLogs(ctx context.Context, name string, follow bool, tail int, fn func(ContainerLog) error) error {
+	q := url.Values{"follow": {strconv.FormatBool(follow)}, "tail": {strconv.Itoa(tail)}}
+	return stream(ctx, c, q, fn, "containers", name, "logs")
+}
+
+// ContainerStats hands out what a container uses, once or once a second.
+func (c *Client) ContainerStats(ctx context.Context, name string, follow bool, fn func(Container) error) error {
+	return stream(ctx, c, url.Values{"follow": {strconv.FormatBool(follow)}}, fn, "containers", name, "stats")
+}
+
+// Templates is what a peer's containers can be made from.
+func (c *Client) Templates(ctx context.Context, peer string) ([]Template, error) {
+	return get[[]Template](ctx, c, nil, "peers", peer, "templates")
+}
+
+// ContainerSession opens a session in a container: a stream of the protocol that
+// docs/containers.md names. Closing it ends everything the session started.
+func (c *Client) ContainerSession(ctx context.Context, name string) (io.ReadWriteCloser, error) {
+	target := c.base + join([]string{"containers", name, "session"})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, nil)
+	if err != nil {
+		return nil, &Error{Kind: KindInvalid, Msg: "request cannot be made", Err: err}
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", SessionProtocol)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.broken(ctx, err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		defer drain(resp.Body)
+		return nil, problemFrom(resp)
+	}
+	both, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok {
+		return nil, &Error{Kind: KindInternal, Msg: "this connection cannot become a stream"}
+	}
+	return both, nil
+}
+
+// SessionProtocol is what a connection is upgraded to for a session.
+const SessionProtocol = "p2prc-session/1"

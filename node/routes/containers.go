@@ -1,0 +1,98 @@
+package routes
+
+import (
+	"context"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
+	"github.com/Akilan1999/p2p-rendering-computation/node/door"
+)
+
+type createContainerIn struct {
+	PeerPath
+	Body api.ContainerSpec
+}
+
+func (s *Services) createContainer(ctx context.Context, in *createContainerIn, out *door.Sink[api.ContainerEvent]) error {
+	peer, err := s.Pool.Resolve(in.Peer)
+	if err != nil {
+		return err
+	}
+	made, err := s.Containers.Create(ctx, peer, in.Body, func(text string) error {
+		if err := out.Send(api.ContainerEvent{Text: text}); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+	if err != nil {
+		return err
+	}
+	return out.Send(api.ContainerEvent{Container: &made})
+}
+
+func (s *Services) templates(ctx context.Context, in *PeerPath) ([]api.Template, error) {
+	peer, err := s.Pool.Resolve(in.Peer)
+	if err != nil {
+		return nil, err
+	}
+	return s.Containers.Templates(ctx, peer)
+}
+
+func (s *Services) containers(ctx context.Context, _ *door.None) ([]api.Container, error) {
+	return list(s.Containers.List(ctx)), nil
+}
+
+// ContainerPath is the input of routes about a container.
+type ContainerPath struct {
+	Container string `path:"container" maxLength:"100" doc:"a container's name or id"`
+}
+
+type removeContainerIn struct {
+	ContainerPath
+	Force bool `query:"force" doc:"forget it although its lender does not answer"`
+}
+
+func (s *Services) removeContainer(ctx context.Context, in *removeContainerIn) error {
+	return s.Containers.Remove(ctx, in.Container, in.Force)
+}
+
+func (s *Services) startContainer(ctx context.Context, in *ContainerPath) (api.Container, error) {
+	return s.Containers.Start(ctx, in.Container)
+}
+
+func (s *Services) stopContainer(ctx context.Context, in *ContainerPath) (api.Container, error) {
+	return s.Containers.Stop(ctx, in.Container)
+}
+
+type containerLogsIn struct {
+	ContainerPath
+	Follow bool `query:"follow" doc:"wait for more until the container stops"`
+	Tail   int  `query:"tail" minimum:"0" doc:"the last so many lines; 0: all that the lender kept"`
+}
+
+func (s *Services) containerLogs(ctx context.Context, in *containerLogsIn, out *door.Sink[api.ContainerLog]) error {
+	return s.Containers.Logs(ctx, in.Container, in.Follow, in.Tail, func(l api.ContainerLog) error {
+		if err := out.Send(l); err != nil || !in.Follow {
+			return err
+		}
+		return out.Flush()
+	})
+}
+
+type containerStatsIn struct {
+	ContainerPath
+	Follow bool `query:"follow" doc:"again every second"`
+}
+
+func (s *Services) containerStats(ctx context.Context, in *containerStatsIn, out *door.Sink[api.Container]) error {
+	return s.Containers.Stats(ctx, in.Container, in.Follow, func(c api.Container) error {
+		if err := out.Send(c); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+}
+
+func (s *Services) containerSession(ctx context.Context, in *ContainerPath) (splice.Stream, error) {
+	return s.Containers.Session(ctx, in.Container)
+}

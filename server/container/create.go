@@ -1,0 +1,183 @@
+package container
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// create makes a container. It is idempotent by id.
+func (k *Keeper) create(ctx context.Context, who api.Caller, id api.ContainerID, spec api.ContainerSpec, say func(string)) (*box, error) {
+	if err := check(id, spec); err != nil {
+		return nil, err
+	}
+	if spec.TTL == 0 {
+		spec.TTL = api.Duration(api.DefaultTTL)
+	}
+	if most := k.cfg.Room.Limits().MaxWall; spec.TTL > most {
+		return nil, api.Errorf(api.KindQuota, "%s is longer than this node lends a container, which is %s", time.Duration(spec.TTL), time.Duration(most)).WithHint("ask for a shorter --ttl")
+	}
+	b, old, err := k.reserve(who, id, spec)
+	if err != nil || old {
+		return b, err
+	}
+	b.op.Lock()
+	defer b.op.Unlock()
+	if err := k.make(ctx, b, say); err != nil {
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), engineWait)
+		defer cancel()
+		if rerr := k.cfg.Engine.Remove(clean, id); rerr != nil {
+			k.log.Error("a container that could not be made cannot be removed", "container", id, "err", rerr)
+		}
+		k.halt(b, api.ContainerGone, "it could not be made")
+		return nil, k.forget(clean, b, err)
+	}
+	return b, nil
+}
+
+// check refuses what no container can be.
+func check(id api.ContainerID, s api.ContainerSpec) error {
+	const ulid = 26
+	sources := 0
+	for _, has := range []bool{s.Image != "", s.Template != "", !s.Build.IsZero()} {
+		if has {
+			sources++
+		}
+	}
+	invalid := func(format string, args ...any) error { return api.Errorf(api.KindInvalid, format, args...) }
+	switch {
+	case len(id) != ulid || strings.ContainsFunc(string(id), func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'Z') }):
+		return invalid("%.40q is no id of a container", id)
+	case !goodName(s.Name):
+		return invalid("%.80q is no name of a container", s.Name)
+	case sources != 1:
+		return invalid("a container is made of an image, a template or a build, one of them")
+	case s.TTL < 0:
+		return invalid("a container cannot live for %s", time.Duration(s.TTL))
+	case len(s.Publish) > maxPorts:
+		return invalid("%d ports are published, which is more than %d", len(s.Publish), maxPorts)
+	}
+	for i, p := range s.Publish {
+		if p.Inside < 1 || p.Inside > 65535 || p.Outside < 0 || p.Outside > 65535 {
+			return invalid("port %d: a port is between 1 and 65535", i+1)
+		}
+		if p.Outside > 0 && p.Outside < 1024 {
+			return api.Errorf(api.KindDenied, "port %d on the lender is one of the system's", p.Outside).WithHint("leave the outside port to the lender, or take one above 1023")
+		}
+	}
+	for key := range s.Env {
+		if key == "" || strings.ContainsAny(key, "=\x00") {
+			return invalid("%.80q is no name of a variable", key)
+		}
+	}
+	return nil
+}
+
+func goodName(s string) bool {
+	return len(s) > 0 && len(s) <= 63 && s[0] != '.' && s[0] != '-' && s[0] != '_' && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '_'
+	})
+}
+
+// reserve makes room and a record; old: there was one already.
+func (k *Keeper) reserve(who api.Caller, id api.ContainerID, spec api.ContainerSpec) (b *box, old bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if b := k.boxes[id]; b != nil {
+		if b.rec.Borrower != who.Peer {
+			return nil, false, api.Errorf(api.KindConflict, "that id is taken")
+		}
+		return b, true, nil
+	}
+	n := 0
+	for _, b := range k.boxes {
+		if b.rec.Borrower != who.Peer {
+			continue
+		}
+		n++
+		if b.rec.Spec.Name == spec.Name && b.rec.State != api.ContainerGone {
+			return nil, false, api.Errorf(api.KindConflict, "a container of yours is called %s already", spec.Name)
+		}
+	}
+	if n >= maxPerBorrower {
+		return nil, false, api.Errorf(api.KindQuota, "%d containers of yours are here, which is the most", n).WithHint("remove some, those that are gone count too: p2prc container ls")
+	}
+	cap, err := k.cfg.Room.Reserve(who, api.SandboxID(id), spec.Needs)
+	if err != nil {
+		return nil, false, err
+	}
+	now := time.Now().UTC()
+	b = &box{rec: Record{ID: id, Borrower: who.Peer, Spec: spec, Cap: cap, Created: now, Expires: now.Add(time.Duration(spec.TTL)), State: api.ContainerCreating}}
+	k.boxes[id] = b
+	return b, false, nil
+}
+
+// make does the work, once there is a record of it.
+func (k *Keeper) make(ctx context.Context, b *box, say func(string)) error {
+	if err := k.save(ctx, b); err != nil {
+		return err
+	}
+	spec := b.rec.Spec
+	image, ports, err := k.source(ctx, b, say)
+	if err != nil {
+		return err
+	}
+	plan := Plan{ID: b.rec.ID, Borrower: b.rec.Borrower, Image: image, Hostname: hostname(spec.Name), Command: spec.Command, Cap: b.rec.Cap, MaxProcs: k.cfg.Room.Limits().MaxProcs}
+	for _, key := range slices.Sorted(maps.Keys(spec.Env)) {
+		plan.Env = append(plan.Env, key+"="+spec.Env[key])
+	}
+	if err := k.cfg.Engine.Make(ctx, plan); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	b.rec.Ports = ports
+	b.rec.State, b.changed = api.ContainerRunning, time.Now()
+	k.mu.Unlock()
+	if err := k.listen(b); err != nil {
+		return err
+	}
+	return k.save(ctx, b)
+}
+
+func hostname(name string) string { return strings.ReplaceAll(name, "_", "-") }
+
+// source finds or builds the image, and the ports to publish.
+func (k *Keeper) source(ctx context.Context, b *box, say func(string)) (image string, ports []api.Port, err error) {
+	spec := b.rec.Spec
+	for _, p := range spec.Publish {
+		ports = append(ports, api.Port{Inside: p.Inside, Outside: p.Outside})
+	}
+	switch {
+	case spec.Image != "":
+		return spec.Image, ports, nil
+	case spec.Template != "":
+		t, err := readTemplate(k.cfg.Templates, spec.Template)
+		if err != nil {
+			return "", nil, err
+		}
+		for _, p := range t.Ports {
+			if !slices.ContainsFunc(ports, func(have api.Port) bool { return have.Inside == p.InternalPort }) {
+				ports = append(ports, api.Port{Name: p.PortName, Inside: p.InternalPort})
+			}
+		}
+		image, err = k.buildTemplate(ctx, b, t, say)
+		return image, ports, err
+	}
+	image, err = k.buildTree(ctx, b, say)
+	return image, ports, err
+}
+
+// forget drops a container that never was, and hands err on.
+func (k *Keeper) forget(ctx context.Context, b *box, err error) error {
+	k.mu.Lock()
+	delete(k.boxes, b.rec.ID)
+	k.mu.Unlock()
+	if derr := k.cfg.Store.Drop(ctx, string(b.rec.ID)); derr != nil {
+		k.log.Error("the record of a container that could not be made cannot be dropped", "container", b.rec.ID, "err", derr)
+	}
+	return err
+}

@@ -1,0 +1,84 @@
+package container
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/agent/session"
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// Plan says what an engine makes a container from.
+type Plan struct {
+	ID       api.ContainerID
+	Borrower api.PeerID
+	Image    string
+	Hostname string
+	Command  []string // empty: the image's own
+	Env      []string
+	Cap      api.Resources
+	MaxProcs int
+}
+
+// Found is a container of this node's that the engine has.
+type Found struct {
+	ID              api.ContainerID
+	Running, Paused bool
+}
+
+// Usage is what a container uses, since it was last started.
+type Usage struct {
+	CPUTime time.Duration
+	Memory  int64
+	Procs   int
+	In, Out int64
+}
+
+// Engine makes containers. KindNotFound: it has none of that id.
+type Engine interface {
+	Make(ctx context.Context, p Plan) error
+	Start(ctx context.Context, id api.ContainerID) error
+	Stop(ctx context.Context, id api.ContainerID) error
+	Freeze(ctx context.Context, id api.ContainerID) error
+	Thaw(ctx context.Context, id api.ContainerID) error
+	Remove(ctx context.Context, id api.ContainerID) error
+	List(ctx context.Context) ([]Found, error)
+	Usage(ctx context.Context, id api.ContainerID) (Usage, error)
+	Disk(ctx context.Context, id api.ContainerID) (int64, error)
+	Logs(ctx context.Context, id api.ContainerID, follow bool, tail int, stdout, stderr io.Writer) error
+	Sessions(ctx context.Context, id api.ContainerID) (*session.Mux, error)
+	Build(ctx context.Context, folder io.Reader, cap api.Resources, progress func(string)) (image string, err error)
+}
+
+// Room is the lending side's part: who may, how much there is, what it cost.
+type Room interface {
+	// Reserve takes what a container may use, if the owner's rules and limits let
+	// who have it, and answers with the caps that hold: KindDenied, KindQuota.
+	Reserve(who api.Caller, id api.SandboxID, needs api.Resources) (api.Resources, error)
+	// Permitted tells why who may not have containers here any more, or nil.
+	Permitted(who api.Caller) error
+	// Adopt takes it back for a container of an earlier process, whatever the rules say now.
+	Adopt(who api.PeerID, id api.SandboxID, cap api.Resources)
+	Release(id api.SandboxID)
+	// Charge writes into the ledger.
+	Charge(who api.PeerID, id api.SandboxID, cpu time.Duration, memorySeconds float64, in, out int64)
+	Limits() api.Limits
+}
+
+// Store keeps records by container id, across the node's processes.
+type Store interface {
+	Load(ctx context.Context, fn func(doc []byte) error) error
+	Save(ctx context.Context, key string, v any) error
+	Drop(ctx context.Context, key string) error
+}
+
+// Blobs gives folders to build from.
+type Blobs interface {
+	Path(id api.BlobID) (string, error)
+}
+
+// Fetch brings a folder from its borrower.
+type Fetch interface {
+	FetchTree(ctx context.Context, id api.BlobID, sources ...api.PeerID) (api.Tree, error)
+}

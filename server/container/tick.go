@@ -1,0 +1,144 @@
+package container
+
+import (
+	"context"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+const recheckEvery = time.Minute
+
+// tick does what time alone brings about.
+func (k *Keeper) tick(ctx context.Context, now time.Time) {
+	k.mu.Lock()
+	all := k.sortedLocked()
+	k.mu.Unlock()
+	if len(all) == 0 {
+		return
+	}
+	ask, cancel := context.WithTimeout(ctx, engineWait)
+	defer cancel()
+	asked := time.Now()
+	found, err := k.cfg.Engine.List(ask)
+	if err != nil {
+		if ctx.Err() == nil {
+			k.log.Debug("the engine does not list containers", "err", err)
+		}
+		return
+	}
+	there := map[api.ContainerID]Found{}
+	for _, f := range found {
+		there[f.ID] = f
+	}
+	for _, b := range all {
+		if ctx.Err() != nil {
+			return
+		}
+		f, ok := there[b.rec.ID]
+		k.look(ask, b, f, ok, asked, now)
+	}
+	k.mu.Lock()
+	due := now.Sub(k.rechecked) >= recheckEvery
+	if due {
+		k.rechecked = now
+	}
+	k.mu.Unlock()
+	if due {
+		if err := k.Recheck(ask); err != nil {
+			k.log.Error("a container cannot be withdrawn", "err", err)
+		}
+	}
+}
+
+// look holds one container to its bounds and to what the engine says of it.
+func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, asked, now time.Time) {
+	if !b.op.TryLock() {
+		return // somebody changes it; the next tick looks again
+	}
+	k.mu.Lock()
+	r, frozen, disked, stale := b.rec, b.frozen, b.disked, b.changed.After(asked)
+	k.mu.Unlock()
+	if stale { // the list is of before it was started or stopped
+		b.op.Unlock()
+		return
+	}
+	reason := ""
+	switch {
+	case r.State == api.ContainerGone:
+		if now.Sub(r.Ended) > goneKept {
+			_ = k.forget(ctx, b, nil) // nil is handed on
+		}
+	case r.State == api.ContainerCreating:
+	case !there:
+		k.charge(b, now)
+		k.end(ctx, b, "it was removed behind the node's back")
+	case now.After(r.Expires):
+		reason = "its time was up"
+	case r.State == api.ContainerRunning && !f.Running:
+		k.charge(b, now)
+		k.stopped(ctx, b, "it stopped by itself, perhaps for want of memory")
+	case r.State == api.ContainerRunning && !frozen:
+		k.sample(ctx, b, now)
+		if now.Sub(disked) >= diskEvery {
+			reason = k.disk(ctx, b, now)
+		}
+	}
+	b.op.Unlock()
+	if reason != "" {
+		if err := k.withdraw(ctx, b, reason); err != nil {
+			k.log.Error("a container cannot be taken away; it is tried again", "container", r.ID, "err", err)
+		}
+	}
+}
+
+// sample asks what a container uses and charges it. The caller holds b.op.
+func (k *Keeper) sample(ctx context.Context, b *box, now time.Time) {
+	u, err := k.cfg.Engine.Usage(ctx, b.rec.ID)
+	if err != nil {
+		return // the next tick sees what has become of it
+	}
+	k.mu.Lock()
+	was, at := b.rec.Run, b.sampled
+	u.In, u.Out = u.In+b.carried.In, u.Out+b.carried.Out
+	b.rec.Run, b.sampled, b.memory, b.procs = u, now, u.Memory, u.Procs
+	used, spent := u.CPUTime-was.CPUTime, now.Sub(at)
+	if at.IsZero() || used < 0 || spent <= 0 {
+		used, spent = 0, 0
+	} else {
+		b.cpu = used.Seconds() / spent.Seconds()
+	}
+	due := now.Sub(b.saved) >= saveEvery
+	k.mu.Unlock()
+	if used > 0 || spent > 0 {
+		k.cfg.Room.Charge(b.rec.Borrower, api.SandboxID(b.rec.ID), used, float64(u.Memory)*spent.Seconds(), max(0, u.In-was.In), max(0, u.Out-was.Out))
+	}
+	if due {
+		if err := k.save(ctx, b); err != nil {
+			k.log.Error("what a container has used cannot be written", "container", b.rec.ID, "err", err)
+		}
+	}
+}
+
+// charge writes the last of a run into the ledger.
+func (k *Keeper) charge(b *box, now time.Time) {
+	k.mu.Lock()
+	memory, at, running := b.memory, b.sampled, b.rec.State == api.ContainerRunning && !b.frozen
+	b.sampled = time.Time{}
+	k.mu.Unlock()
+	if running && !at.IsZero() {
+		k.cfg.Room.Charge(b.rec.Borrower, api.SandboxID(b.rec.ID), 0, float64(memory)*now.Sub(at).Seconds(), 0, 0)
+	}
+}
+
+// disk says why a container must end because of what it wrote, or nothing.
+func (k *Keeper) disk(ctx context.Context, b *box, now time.Time) string {
+	k.mu.Lock()
+	b.disked = now
+	k.mu.Unlock()
+	n, err := k.cfg.Engine.Disk(ctx, b.rec.ID)
+	if err == nil && b.rec.Cap.Disk > 0 && n > b.rec.Cap.Disk {
+		return "it wrote more than its disk"
+	}
+	return ""
+}

@@ -1,0 +1,135 @@
+package server
+
+import (
+	"slices"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
+)
+
+// guest is what lives here beside the leases' slots: a long-lived container.
+type guest struct {
+	peer  *peer
+	needs api.Resources
+}
+
+// Reserve takes what a container may use, if the owner's rules and limits let who
+// have it, and answers with the caps that hold. Unused sandboxes of leases give
+// way. KindDenied, KindQuota.
+func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources) (api.Resources, error) {
+	if err := policy.CheckNeeds(needs); err != nil {
+		return needs, err
+	}
+	name := s.name(who.Peer)
+	s.mu.Lock()
+	defer s.unlock()
+	limits := s.limits.Load()
+	needs = policy.Slot(needs, limits.PerGuest)
+	if err := s.permittedLocked(who); err != nil {
+		return needs, err
+	}
+	switch {
+	case s.state != api.LendOpen:
+		return needs, api.Errorf(api.KindUnavailable, "this node takes no work now: %s", s.stateReasonLocked())
+	case needs.GPU > limits.PerGuest.GPU:
+		return needs, api.Errorf(api.KindUnsupported, "%d GPUs are asked for, and this node lends %d", needs.GPU, limits.PerGuest.GPU)
+	case !needs.Fits(limits.PerGuest) || !needs.Fits(limits.PerPeer) || !needs.Fits(limits.Total):
+		return needs, api.Errorf(api.KindQuota, "the container needs more than this node lends to one guest (%s)", describe(limits.PerGuest))
+	}
+	p := s.peers[who.Peer]
+	if p == nil {
+		p = &peer{id: who.Peer, name: name}
+	}
+	u := s.useLocked()
+	for _, sl := range s.slots {
+		if sl.state == slotIdle {
+			u = u.without(sl)
+		}
+	}
+	if !u.total.Add(needs).Fits(limits.Total) || !u.peers[p].Add(needs).Fits(limits.PerPeer) {
+		return needs, api.Errorf(api.KindQuota, "this node has no room for it now: %s are free for one peer at most", describe(limits.PerPeer.Sub(u.peers[p])))
+	}
+	s.addGuestLocked(p, id, needs)
+	for _, sl := range s.slots {
+		if u := s.useLocked(); u.total.Fits(limits.Total) {
+			break
+		}
+		if sl.state == slotIdle {
+			s.stopSlotLocked(sl, nil)
+		}
+	}
+	return needs, nil
+}
+
+// Adopt takes back what a container of an earlier process uses, whatever the
+// rules say now.
+func (s *Server) Adopt(who api.PeerID, id api.SandboxID, cap api.Resources) {
+	name := s.name(who)
+	s.mu.Lock()
+	defer s.unlock()
+	p := s.peers[who]
+	if p == nil {
+		p = &peer{id: who, name: name}
+	}
+	s.addGuestLocked(p, id, cap)
+}
+
+func (s *Server) addGuestLocked(p *peer, id api.SandboxID, needs api.Resources) {
+	s.peers[p.id] = p
+	if s.guests[id] == nil {
+		p.guests++
+	}
+	s.guests[id] = &guest{p, needs}
+	s.reshareLocked()
+	s.dirty = true
+}
+
+// Release gives back what Reserve took; twice is harmless.
+func (s *Server) Release(id api.SandboxID) {
+	s.mu.Lock()
+	defer s.unlock()
+	g := s.guests[id]
+	if g == nil {
+		return
+	}
+	delete(s.guests, id)
+	if g.peer.guests--; g.peer.guests == 0 && g.peer.loans == 0 {
+		delete(s.peers, g.peer.id)
+	}
+	s.dispatchLocked()
+	s.reshareLocked()
+	s.dirty = true
+}
+
+// Permitted says why who may not have containers here, or nil.
+func (s *Server) Permitted(who api.Caller) error {
+	s.mu.Lock()
+	defer s.unlock()
+	if err := s.permittedLocked(who); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) permittedLocked(who api.Caller) *api.Error {
+	switch {
+	case who.Role == "":
+		return api.Errorf(api.KindDenied, "you are no member of this network any more")
+	case !who.Role.Borrows():
+		return api.Errorf(api.KindDenied, "a %s does not borrow", who.Role)
+	}
+	if !slices.Contains(s.limits.Load().Runtimes, api.RuntimeDocker) {
+		return api.Errorf(api.KindDenied, "this node does not lend containers").WithHint("its owner can: p2prc lend limits --runtimes wasm,docker")
+	}
+	if !policy.Decide(s.rules, who, policy.ActionContainer, policy.RuntimeResource(api.RuntimeDocker)).Allow {
+		return api.Errorf(api.KindDenied, "the owner's policy does not let you have containers here").
+			WithHint("its owner can: p2prc lend policy allow PEER containers")
+	}
+	return nil
+}
+
+// Charge writes what a container cost into the ledger, its id standing for a job's.
+func (s *Server) Charge(who api.PeerID, id api.SandboxID, cpu time.Duration, memorySeconds float64, in, out int64) {
+	s.journal.charge(who, api.JobID(id), time.Now(), api.UsageRow{CPUSeconds: cpu.Seconds(), MemorySeconds: memorySeconds, BytesIn: in, BytesOut: out})
+}

@@ -1,0 +1,236 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/Akilan1999/p2p-rendering-computation/agent/session"
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	lasting "github.com/Akilan1999/p2p-rendering-computation/server/container"
+)
+
+// KindContainer marks a long-lived container: it outlives the node's process.
+const KindContainer = "container"
+
+// capabilities are what root in a long-lived container keeps of root's rights:
+// enough to install packages, to serve low ports and to become other users.
+var capabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID", "KILL", "NET_BIND_SERVICE"}
+
+// The bounds of a container's log on the engine.
+const (
+	logSize  = "10m"
+	logFiles = "2"
+	stopWait = 10 // seconds until a container that is told to end is killed
+)
+
+// Lasting makes long-lived containers on an engine.
+type Lasting struct{ *Engine }
+
+var _ lasting.Engine = Lasting{}
+
+// Make makes a container and starts it.
+func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
+	img, err := l.Image(ctx, p.Image)
+	if err != nil {
+		return err
+	}
+	owner := Owner{Kind: KindContainer, Sandbox: api.SandboxID(p.ID), Borrower: p.Borrower, Lease: api.LeaseID(p.ID)}
+	// What fills the volume is a task's, so that it is swept if it is left behind.
+	filler := owner
+	filler.Kind = KindTask
+	agent, err := l.agentMount(ctx, Box{Owner: filler, Image: img})
+	if err != nil {
+		return err
+	}
+	argv, err := l.mainCommand(ctx, img, p.Command)
+	if err != nil {
+		return err
+	}
+	initial := true
+	pids := int64(p.MaxProcs)
+	h := &container.HostConfig{
+		NetworkMode: "none", Runtime: l.cfg.Class, Init: &initial, CapDrop: []string{"ALL"}, CapAdd: capabilities,
+		SecurityOpt: []string{"no-new-privileges"}, IpcMode: "private", OomScoreAdj: tasksOOM,
+		LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": logSize, "max-file": logFiles}},
+		Tmpfs:     map[string]string{session.NoteDir: "size=64k,mode=1777"},
+	}
+	h.Mounts = append(h.Mounts, agent)
+	h.PidsLimit = &pids
+	h.Memory = p.Cap.Memory + agentMemory
+	h.MemorySwap = h.Memory // together: no swap
+	h.NanoCPUs = int64(p.Cap.CPU * 1e9)
+	if p.Cap.GPU > 0 {
+		h.DeviceRequests = []container.DeviceRequest{{Count: p.Cap.GPU, Capabilities: [][]string{{"gpu"}}}}
+	}
+	c := &container.Config{
+		Image: img.ID, Entrypoint: append([]string{AgentPath, "agent", session.ModeHold}, argv...), Cmd: []string{},
+		User: img.User, Env: p.Env, Hostname: p.Hostname, Labels: l.labels(owner),
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+	}
+	made, err := l.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: l.name(owner.Sandbox), Config: c, HostConfig: h})
+	if err != nil {
+		return l.explain(err)
+	}
+	if err := l.Start(ctx, p.ID); err != nil {
+		if rerr := l.remove(context.WithoutCancel(ctx), made.ID); rerr != nil {
+			return rerr
+		}
+		if p.Cap.GPU > 0 {
+			return api.Errorf(api.KindUnsupported, "the container engine cannot give GPUs: %w", err).WithHint("its owner has to install the NVIDIA container toolkit; or leave --gpus out")
+		}
+		return err
+	}
+	return nil
+}
+
+// mainCommand is what the container runs: what was asked for after the image's
+// entrypoint, else the image's own command.
+func (l Lasting) mainCommand(ctx context.Context, img Image, asked []string) ([]string, error) {
+	got, err := l.api.ImageInspect(ctx, img.ID)
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	if got.Config == nil {
+		return asked, nil
+	}
+	if len(asked) == 0 {
+		asked = got.Config.Cmd
+	}
+	return append(append([]string(nil), got.Config.Entrypoint...), asked...), nil
+}
+
+// Start starts a stopped container.
+func (l Lasting) Start(ctx context.Context, id api.ContainerID) error {
+	_, err := l.api.ContainerStart(ctx, l.on(id), client.ContainerStartOptions{})
+	return l.explain(err)
+}
+
+// Stop tells a container's main command to end, and then kills.
+func (l Lasting) Stop(ctx context.Context, id api.ContainerID) error {
+	wait := stopWait
+	_, err := l.api.ContainerStop(ctx, l.on(id), client.ContainerStopOptions{Timeout: &wait})
+	return l.explain(err)
+}
+
+// Freeze and Thaw stop and continue everything in a container, memory stays.
+func (l Lasting) Freeze(ctx context.Context, id api.ContainerID) error {
+	_, err := l.api.ContainerPause(ctx, l.on(id), client.ContainerPauseOptions{})
+	return l.explain(err)
+}
+
+// Thaw undoes Freeze.
+func (l Lasting) Thaw(ctx context.Context, id api.ContainerID) error {
+	_, err := l.api.ContainerUnpause(ctx, l.on(id), client.ContainerUnpauseOptions{})
+	return l.explain(err)
+}
+
+// Remove kills a container and removes all of it; one that is gone is no error.
+func (l Lasting) Remove(ctx context.Context, id api.ContainerID) error {
+	return l.explain(l.remove(ctx, l.on(id)))
+}
+
+// List is every long-lived container of this node, running or not.
+func (l Lasting) List(ctx context.Context) ([]lasting.Found, error) {
+	got, err := l.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: l.mine(KindContainer)})
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	var found []lasting.Found
+	for _, c := range got.Items {
+		found = append(found, lasting.Found{ID: api.ContainerID(c.Labels[LabelSandbox]),
+			Running: c.State == container.StateRunning || c.State == container.StatePaused, Paused: c.State == container.StatePaused})
+	}
+	return found, nil
+}
+
+// Usage is what a running container uses now and has used since it was started.
+func (l Lasting) Usage(ctx context.Context, id api.ContainerID) (u lasting.Usage, err error) {
+	res, err := l.api.ContainerStats(ctx, l.on(id), client.ContainerStatsOptions{})
+	if err != nil {
+		return u, l.explain(err)
+	}
+	defer res.Body.Close()
+	var s container.StatsResponse
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&s); err != nil {
+		return u, l.explain(err)
+	}
+	u.CPUTime = time.Duration(s.CPUStats.CPUUsage.TotalUsage)
+	u.Memory = int64(s.MemoryStats.Usage)
+	for _, cache := range []string{"total_inactive_file", "inactive_file"} { // cgroup v1 and v2
+		if n, ok := s.MemoryStats.Stats[cache]; ok {
+			u.Memory = max(0, u.Memory-int64(n))
+			break
+		}
+	}
+	u.Procs = int(s.PidsStats.Current)
+	for _, n := range s.Networks {
+		u.In, u.Out = u.In+int64(n.RxBytes), u.Out+int64(n.TxBytes)
+	}
+	return u, nil
+}
+
+// Disk is how many bytes a container has written to its root.
+func (l Lasting) Disk(ctx context.Context, id api.ContainerID) (int64, error) {
+	got, err := l.api.ContainerInspect(ctx, l.on(id), client.ContainerInspectOptions{Size: true})
+	if err != nil || got.Container.SizeRw == nil {
+		return 0, l.explain(err)
+	}
+	return *got.Container.SizeRw, nil
+}
+
+// Logs hands out what the main command printed, and with follow what it prints
+// until the container stops.
+func (l Lasting) Logs(ctx context.Context, id api.ContainerID, follow bool, tail int, stdout, stderr io.Writer) error {
+	o := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: follow, Tail: "all"}
+	if tail > 0 {
+		o.Tail = itoa(tail)
+	}
+	r, err := l.api.ContainerLogs(ctx, l.on(id), o)
+	if err != nil {
+		return l.explain(err)
+	}
+	defer r.Close()
+	_, err = stdcopy.StdCopy(stdout, stderr, r)
+	return l.explain(err)
+}
+
+// Sessions starts the agent's mode for sessions in a container and connects to it.
+func (l Lasting) Sessions(ctx context.Context, id api.ContainerID) (*session.Mux, error) {
+	got, err := l.api.ContainerInspect(ctx, l.on(id), client.ContainerInspectOptions{})
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	cfg := session.Config{}
+	if got.Container.Config != nil {
+		cfg.User = got.Container.Config.User
+	}
+	arg, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, err
+	}
+	made, err := l.api.ExecCreate(ctx, l.on(id), client.ExecCreateOptions{User: "0:0", AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		Cmd: []string{AgentPath, "agent", session.ModeSession, string(arg)}})
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	// The connection outlives the call that asked for it first.
+	att, err := l.api.ExecAttach(context.WithoutCancel(ctx), made.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	r, w := io.Pipe()
+	go func() { // ends with the connection
+		_, err := stdcopy.StdCopy(w, io.Discard, att.Reader)
+		w.CloseWithError(err)
+	}()
+	return session.Connect(session.Conn{ReadCloser: r, WriteCloser: att.Conn})
+}
+
+// on is a container's name on the engine.
+func (l Lasting) on(id api.ContainerID) string { return l.name(api.SandboxID(id)) }
