@@ -28,7 +28,12 @@ func stream[T any](ctx context.Context, c *Client, query url.Values, fn func(T) 
 		return err
 	}
 	defer resp.Body.Close()
-	return c.rows(ctx, resp.Body, func(line []byte) error {
+	return eachRow(ctx, c, resp.Body, fn)
+}
+
+// eachRow calls fn for each row of an NDJSON answer.
+func eachRow[T any](ctx context.Context, c *Client, r io.Reader, fn func(T) error) error {
+	return c.rows(ctx, r, func(line []byte) error {
 		var row T
 		if err := json.Unmarshal(line, &row); err != nil {
 			return &Error{Kind: KindCorrupt, Msg: "the node's answer makes no sense here", Hint: "is the node another version than this program?", Err: err}

@@ -22,6 +22,7 @@ type Limits struct {
 	MaxWall  Duration      `json:"max_wall" doc:"longest a task may run; 24h by default" required:"false"`
 	MaxOut   int64         `json:"max_output" doc:"most bytes one task may print; 64 MiB by default" required:"false"`
 	MaxProcs int           `json:"max_processes" doc:"most processes in a sandbox; 256 by default" required:"false"`
+	Images   int64         `json:"images" doc:"most bytes of images that are kept for borrowers, all together; 20 GiB by default" required:"false"`
 	Runtimes []RuntimeName `json:"runtimes" doc:"those lent; wasm by default" required:"false"`
 }
 
@@ -29,7 +30,7 @@ type Limits struct {
 // The first row that matches decides; no row, no.
 type Rule struct {
 	Subject  string `json:"subject" doc:"a peer id, role:member, role:admin, ..., or *" maxLength:"100"`
-	Action   string `json:"action" doc:"run, ..., or *" maxLength:"40"`
+	Action   string `json:"action" doc:"run, image, or *" maxLength:"40"`
 	Resource string `json:"resource" doc:"runtime:wasm, runtime:process, ..., or *" maxLength:"100"`
 	Allow    bool   `json:"allow"`
 }

@@ -81,6 +81,9 @@ type Exchange struct {
 	flights map[api.BlobID]*flight
 	broken  map[api.BlobID]*partial // verified beginnings of fetches that ended early
 	serves  map[api.PeerID]int
+	coming  map[api.BlobID]*arrival // files of convoys
+	sent    map[api.PeerID]int64    // bytes of answers, see Sent
+	total   int64
 }
 
 // NewExchange makes an exchange over s. Its streams are d's; Serve is registered
@@ -92,6 +95,7 @@ func NewExchange(s *Store, d Dialer, log *slog.Logger) *Exchange {
 		large: make(chan struct{}, largeMax), trees: make(chan struct{}, 1),
 		links: map[api.PeerID]*linkSlot{}, flights: map[api.BlobID]*flight{},
 		broken: map[api.BlobID]*partial{}, serves: map[api.PeerID]int{},
+		coming: map[api.BlobID]*arrival{}, sent: map[api.PeerID]int64{},
 	}
 }
 
@@ -134,3 +138,29 @@ func (x *Exchange) start(fn func()) bool {
 }
 
 var errClosed = api.Errorf(api.KindUnavailable, "the node is stopping")
+
+// maxCounted bounds the peers whose bytes are counted apart.
+const maxCounted = 4096
+
+func (x *Exchange) count(peer api.PeerID, n int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.total += int64(n)
+	if _, known := x.sent[peer]; known || len(x.sent) < maxCounted {
+		x.sent[peer] += int64(n)
+	}
+}
+
+// Sent is how many bytes of blobs a member was given since the exchange was made.
+func (x *Exchange) Sent(peer api.PeerID) int64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.sent[peer]
+}
+
+// SentAll is how many bytes of blobs were given away since the exchange was made.
+func (x *Exchange) SentAll() int64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.total
+}

@@ -34,7 +34,7 @@ func (x *Exchange) serve(ctx context.Context, from api.Caller, st wire.Stream) e
 			x.log.Debug("reset a blob stream", "peer", from.Peer, "err", err)
 		}
 	})
-	s := server{x: x, st: st, r: wire.NewReader(st, maxAsk), w: wire.NewWriter(st, maxFrame)}
+	s := server{x: x, from: from.Peer, st: st, r: wire.NewReader(st, maxAsk), w: wire.NewWriter(st, maxFrame)}
 	err := s.loop(ctx)
 	if ended() && err == nil {
 		return st.Close()
@@ -67,11 +67,12 @@ func (x *Exchange) exit(peer api.PeerID) {
 
 // server is the answering side of one stream.
 type server struct {
-	x   *Exchange
-	st  wire.Stream
-	r   *wire.Reader
-	w   *wire.Writer
-	buf []byte // the answer being built
+	x    *Exchange
+	from api.PeerID
+	st   wire.Stream
+	r    *wire.Reader
+	w    *wire.Writer
+	buf  []byte // the answer being built
 }
 
 // loop ends with nil when the other side is done asking.
@@ -126,6 +127,7 @@ func (s *server) answer(ctx context.Context, m askMsg) error {
 		return derr
 	}
 	if err == nil {
+		s.x.count(s.from, len(slice))
 		return s.w.Buffer(kindData, slice)
 	}
 	if ctx.Err() != nil {
@@ -140,6 +142,9 @@ func (s *server) answer(ctx context.Context, m askMsg) error {
 
 // slice builds the answer; it is valid until the next one.
 func (s *server) slice(ctx context.Context, m askMsg) ([]byte, error) {
+	if err := s.arrival(ctx, m.ID); err != nil {
+		return nil, err
+	}
 	e, err := s.x.store.get(ctx, m.ID)
 	if err != nil {
 		return nil, err
@@ -170,6 +175,26 @@ func (s *server) slice(ctx context.Context, m askMsg) ([]byte, error) {
 	defer tree.Close() // the same
 	s.buf, err = extractSlice(s.buf[:0], f, tree, e.Size, off, n)
 	return s.buf, err
+}
+
+// arrival waits, with WAITs, for a blob that is on its way here.
+func (s *server) arrival(ctx context.Context, id api.BlobID) error {
+	s.x.mu.Lock()
+	a := s.x.coming[id]
+	s.x.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	here := make(chan error, 1)
+	if !s.x.start(func() { here <- s.x.await(ctx, id, a) }) {
+		return errClosed
+	}
+	return s.waits(here)
 }
 
 // tree opens the cached hash tree, computing it first if need be, one at a time

@@ -154,8 +154,8 @@ func treeBlobs(t api.Tree) []api.BlobID {
 // more than MaxTreeFiles (KindTooLarge). The files that came before an error
 // stay unpinned blobs, which age out.
 func (s *Store) PutTree(ctx context.Context, r io.Reader) (info api.TreeInfo, err error) {
-	b := treeBatch{s: s}
-	defer func() { err = errors.Join(err, b.discard()) }()
+	b := s.NewTree()
+	defer func() { err = errors.Join(err, b.Discard()) }()
 	t := api.Tree{Files: []api.TreeFile{}}
 	tr := tar.NewReader(readerUntil{ctx, r})
 	for folders := 0; ; {
@@ -193,33 +193,13 @@ func (s *Store) PutTree(ctx context.Context, r io.Reader) (info api.TreeInfo, er
 			return info, api.Errorf(api.KindTooLarge, "more than %d files in one folder", MaxTreeFiles).
 				WithHint("pack them into an archive, or send several folders")
 		}
-		id, err := b.add(ctx, tr, h.Size)
+		id, err := b.Add(ctx, tr, h.Size)
 		if err != nil {
 			return info, tarError(ctx, err)
 		}
 		t.Files = append(t.Files, api.TreeFile{Path: name, Blob: id, Size: h.Size, Mode: uint32(h.Mode) & 0o777})
-		info.Bytes += h.Size
 	}
-	slices.SortFunc(t.Files, func(a, b api.TreeFile) int { return strings.Compare(a.Path, b.Path) })
-	if err := CheckTree(t); err != nil {
-		return info, err
-	}
-	if err := b.flush(ctx); err != nil {
-		return info, err
-	}
-	manifest, err := json.Marshal(t)
-	if err != nil {
-		return info, err
-	}
-	if len(manifest) > MaxManifest {
-		return info, api.Errorf(api.KindTooLarge, "the folder's list of paths has %d bytes, limit %d", len(manifest), MaxManifest)
-	}
-	put, err := s.Put(ctx, bytes.NewReader(manifest))
-	if err != nil {
-		return info, err
-	}
-	info.ID, info.Files = put.ID, len(t.Files)
-	return info, s.markTree(ctx, put.ID, t)
+	return b.Finish(ctx, t)
 }
 
 // markTree notes that a blob is a manifest, and holds its files for all who
@@ -271,15 +251,21 @@ func describe(h *tar.Header) string {
 	return "no regular file"
 }
 
-// treeBatch gathers a folder's files, so that many share the price of becoming durable.
-type treeBatch struct {
+// TreeWriter makes a folder of files that come one by one; many of them share
+// the price of becoming durable.
+type TreeWriter struct {
 	s     *Store
 	small []api.BlobEntry
 	large []*pending
 	bytes int64 // of small ones
 }
 
-func (b *treeBatch) add(ctx context.Context, r io.Reader, size int64) (api.BlobID, error) {
+// NewTree begins a folder. Discard ends it, unless Finish has.
+func (s *Store) NewTree() *TreeWriter { return &TreeWriter{s: s} }
+
+// Add stores the next size bytes of r as a blob, for a later Finish to name. It
+// is unpinned and ages out otherwise.
+func (b *TreeWriter) Add(ctx context.Context, r io.Reader, size int64) (api.BlobID, error) {
 	var id api.BlobID
 	if size <= InlineMax {
 		data := make([]byte, size)
@@ -307,7 +293,35 @@ func (b *treeBatch) add(ctx context.Context, r io.Reader, size int64) (api.BlobI
 	return id, nil
 }
 
-func (b *treeBatch) flush(ctx context.Context) error {
+// Finish stores the manifest t of what was added, in any order, and holds its
+// files for all who hold it. KindInvalid when t is none.
+func (b *TreeWriter) Finish(ctx context.Context, t api.Tree) (info api.TreeInfo, err error) {
+	slices.SortFunc(t.Files, func(a, b api.TreeFile) int { return strings.Compare(a.Path, b.Path) })
+	if err := CheckTree(t); err != nil {
+		return info, err
+	}
+	if err := b.flush(ctx); err != nil {
+		return info, err
+	}
+	manifest, err := json.Marshal(t)
+	if err != nil {
+		return info, err
+	}
+	if len(manifest) > MaxManifest {
+		return info, api.Errorf(api.KindTooLarge, "the folder's list of paths has %d bytes, limit %d", len(manifest), MaxManifest)
+	}
+	put, err := b.s.Put(ctx, bytes.NewReader(manifest))
+	if err != nil {
+		return info, err
+	}
+	info.ID, info.Files = put.ID, len(t.Files)
+	for _, f := range t.Files {
+		info.Bytes += f.Size
+	}
+	return info, b.s.markTree(ctx, put.ID, t)
+}
+
+func (b *TreeWriter) flush(ctx context.Context) error {
 	small, large := b.small, b.large
 	b.small, b.large, b.bytes = nil, nil, 0
 	var err error
@@ -317,10 +331,12 @@ func (b *treeBatch) flush(ctx context.Context) error {
 	return errors.Join(err, b.s.putInline(ctx, small))
 }
 
-func (b *treeBatch) discard() error {
+// Discard gives up what was added and is not stored yet.
+func (b *TreeWriter) Discard() error {
 	var err error
 	for _, p := range b.large {
 		err = errors.Join(err, p.discard())
 	}
+	b.large = nil
 	return err
 }

@@ -148,3 +148,18 @@ func sandboxWords(ctx context.Context, c *api.Client) ([]string, error) {
 	}
 	return list, nil
 }
+
+// imageWords are the names of images on this node's container engine.
+func imageWords(ctx context.Context, c *api.Client) ([]string, error) {
+	all, err := c.Images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, i := range all {
+		for _, tag := range i.Tags {
+			list = append(list, fmt.Sprintf("%s\t%s", tag, bytesOf(i.Size)))
+		}
+	}
+	return list, nil
+}

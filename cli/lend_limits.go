@@ -12,7 +12,7 @@ import (
 
 func lendLimitsCmd(a *app) *cobra.Command {
 	var cpus, peerCPUs, guestCPUs float64
-	var memory, peerMemory, guestMemory, disk, maxOutput size.Bytes
+	var memory, peerMemory, guestMemory, disk, maxOutput, images size.Bytes
 	var gpus, procs int
 	var wall time.Duration
 	var runtimes []string
@@ -38,6 +38,7 @@ What the owner did not set is marked as default; no more disk is lent than is fr
 	f.DurationVar(&wall, "max-wall", 0, "longest a task may run")
 	sizeVar(f, &maxOutput, "max-output", "most bytes one task may print")
 	f.IntVar(&procs, "max-processes", 0, "most processes in a sandbox")
+	sizeVar(f, &images, "images", "bytes of images kept for borrowers")
 	f.StringSliceVar(&runtimes, "runtimes", nil, "the runtimes that are lent")
 	f.BoolVar(&asJSON, "json", false, "print the limits as JSON")
 	must(cmd.RegisterFlagCompletionFunc("runtimes", fixed("wasm", "process", "docker")))
@@ -48,6 +49,7 @@ What the owner did not set is marked as default; no more disk is lent than is fr
 		"guest-cpus": func(l *api.Limits) { l.PerGuest.CPU = guestCPUs }, "guest-memory": func(l *api.Limits) { l.PerGuest.Memory = int64(guestMemory) },
 		"max-wall": func(l *api.Limits) { l.MaxWall = api.Duration(wall) }, "max-output": func(l *api.Limits) { l.MaxOut = int64(maxOutput) },
 		"max-processes": func(l *api.Limits) { l.MaxProcs = procs },
+		"images":        func(l *api.Limits) { l.Images = int64(images) },
 		"runtimes": func(l *api.Limits) {
 			l.Runtimes = []api.RuntimeName{}
 			for _, r := range runtimes {

@@ -25,8 +25,9 @@ func lendPolicyCmd(a *app) *cobra.Command {
 matches decides; where none does, the answer is no.
 
 SUBJECT is a PEER, role:member, role:borrower, role:admin, or *. RESOURCE is
-wasm, process, docker, containers (long-lived ones), or *.` + exits(api.KindNotRunning),
-		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
+wasm, process, docker, containers (long-lived ones), image (bringing images
+for either), or *.` + exits(api.KindNotRunning),
+		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy deny big-box image\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -102,7 +103,7 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 		Short:   "Add a row that says " + map[bool]string{true: "yes", false: "no"}[allow],
 		Long:    "Add a row, before all others unless --at says otherwise, and show the table." + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc lend policy " + word + " big-box process\n  p2prc lend policy " + word + " role:borrower '*' --at 2",
-		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed("wasm", "process", "docker", "*")),
+		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed("wasm", "process", "docker", "image", "*")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
 				if at < 1 || at > len(rules)+1 {
@@ -115,6 +116,9 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 						return nil, err
 					}
 					row.Subject = string(p.ID)
+				}
+				if row.Resource == "image" {
+					row.Action, row.Resource = "image", "runtime:docker"
 				}
 				if row.Resource == "containers" {
 					row.Action, row.Resource = "container", string(api.RuntimeDocker)

@@ -21,6 +21,7 @@ func (v limitsView) facts() [][2]string {
 		{"longest task", v.MaxWall.String() + unset(v.Set.MaxWall == 0)},
 		{"most output", bytesOf(v.MaxOut) + unset(v.Set.MaxOut == 0)},
 		{"most processes", strconv.Itoa(v.MaxProcs) + unset(v.Set.MaxProcs == 0)},
+		{"images kept", bytesOf(v.Images) + unset(v.Set.Images == 0)},
 		{"runtimes", or(names(v.Runtimes), "none") + unset(v.Set.Runtimes == nil)},
 	}
 }

@@ -107,7 +107,7 @@ func TestListingsOfLending(t *testing.T) {
 	var limits api.Limits
 	w.answer("GET /v1/lend", api.LendStatus{State: api.LendPaused, Reason: "dinner", Total: api.Resources{CPU: 3, Memory: 4 << 30}, Free: api.Resources{CPU: 1, Memory: 1 << 30, GPU: 1}, Leases: 1, Sandboxes: 2, Runtimes: somePeers()[0].Runtimes,
 		Limits: api.Limits{Total: api.Resources{CPU: 2, Memory: 4 << 30, Disk: 3 << 30}, PerPeer: api.Resources{CPU: 2, Memory: 4 << 30, Disk: 3 << 30}, PerGuest: api.Resources{CPU: 1, Memory: 4 << 30, Disk: 3 << 30, GPU: 1},
-			MaxWall: api.Duration(time.Hour), MaxOut: 64 << 20, MaxProcs: 256, Runtimes: []api.RuntimeName{"wasm"}}}).
+			MaxWall: api.Duration(time.Hour), MaxOut: 64 << 20, MaxProcs: 256, Images: 20 << 30, Runtimes: []api.RuntimeName{"wasm"}}}).
 		answer("GET /v1/peers", somePeers()).
 		answer("GET /v1/lend/sandboxes", []api.Sandbox{box}).answer("GET /v1/lend/policy", rules).answer("GET /v1/peers/beta", somePeers()[1]).
 		answer("GET /v1/lend/limits", api.Limits{Total: api.Resources{CPU: 2}, PerGuest: api.Resources{CPU: 1, Disk: 5 << 30}, MaxWall: api.Duration(time.Hour), Runtimes: []api.RuntimeName{"wasm"}}).

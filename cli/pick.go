@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -31,4 +32,17 @@ func must(err error) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// peerNames are the names of peers by their ids.
+func peerNames(ctx context.Context, c *api.Client) (map[api.PeerID]string, error) {
+	peers, err := c.Peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[api.PeerID]string, len(peers))
+	for _, p := range peers {
+		names[p.ID] = p.Name
+	}
+	return names, nil
 }

@@ -86,6 +86,7 @@ func DefaultPolicy() []api.Rule {
 		{Subject: "*", Action: "run", Resource: "runtime:wasm", Allow: true},
 		{Subject: "*", Action: "run", Resource: "runtime:docker", Allow: true},
 		{Subject: "*", Action: "container", Resource: "runtime:docker", Allow: true},
+		{Subject: "*", Action: "image", Resource: "runtime:docker", Allow: true},
 	}
 }
 

@@ -129,7 +129,7 @@ func ValidateLimits(l api.Limits) error {
 			return bad("lend.limits."+key, "no amount may be negative")
 		}
 	}
-	if l.MaxWall < 0 || l.MaxOut < 0 || l.MaxProcs < 0 {
+	if l.MaxWall < 0 || l.MaxOut < 0 || l.MaxProcs < 0 || l.Images < 0 {
 		return bad("lend.limits", "no limit may be negative").WithHint("0 stands for the default")
 	}
 	for _, r := range l.Runtimes {
@@ -152,8 +152,8 @@ func ValidatePolicy(rules []api.Rule) error {
 		if isRole && !api.Role(role).Valid() || !isRole && r.Subject != "*" && !peerRE.MatchString(r.Subject) {
 			return bad("lend.policy", "row %d: %q is not a subject", i+1, r.Subject).WithHint("a whole peer id, role:member, role:borrower, role:admin or *")
 		}
-		if r.Action != "*" && r.Action != "run" && r.Action != "container" {
-			return bad("lend.policy", "row %d: %q is not an action", i+1, r.Action).WithHint("run, container or *")
+		if r.Action != "*" && r.Action != "run" && r.Action != "container" && r.Action != "image" {
+			return bad("lend.policy", "row %d: %q is not an action", i+1, r.Action).WithHint("run, container, image or *")
 		}
 		rt, isRuntime := strings.CutPrefix(r.Resource, "runtime:")
 		if r.Resource != "*" && !(isRuntime && slices.Contains(runtimes, api.RuntimeName(rt))) {

@@ -12,11 +12,13 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/client/container"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
 	"github.com/Akilan1999/p2p-rendering-computation/node/routes"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/server"
 	lent "github.com/Akilan1999/p2p-rendering-computation/server/container"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
@@ -46,6 +48,14 @@ var (
 	_ container.Store   = (*store.Documents)(nil)
 	_ lent.Store        = (*store.Documents)(nil)
 	_ lent.Room         = (*server.Server)(nil)
+	_ routes.Images     = images{}
+	_ image.Engine      = (*docker.Engine)(nil)
+	_ image.Store       = (*store.Images)(nil)
+	_ image.Blobs       = (*blob.Store)(nil)
+	_ image.Fetch       = (*blob.Exchange)(nil)
+	_ image.Dialer      = (*dialer)(nil)
+	_ server.Images     = (*image.Keeper)(nil)
+	_ job.Images        = (*image.Keeper)(nil)
 )
 
 // networkStore is what the network keeps.

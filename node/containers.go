@@ -32,7 +32,7 @@ func (n *Node) openContainers(dial *dialer) (err error) {
 			return free, n.blobs.Pin(ctx, owner, tree)
 		},
 	})
-	if err != nil || n.engine == nil {
+	if err != nil || n.engine == nil || !n.runsGuests(n.config.Get()) {
 		return err
 	}
 	n.keeper = lent.New(lent.Config{

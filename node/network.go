@@ -9,6 +9,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p/membership"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/container"
@@ -18,7 +19,7 @@ import (
 // Features are the protocols and features this version speaks, as they stand in
 // records and in /v1/status.
 func Features() []string {
-	return []string{PeersDoor, blob.Protocol, lease.Protocol, container.Protocol}
+	return []string{PeersDoor, blob.Protocol, image.Protocol, lease.Protocol, container.Protocol}
 }
 
 // openNet opens identity and network.

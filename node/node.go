@@ -15,6 +15,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/client/container"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/machine"
 	"github.com/Akilan1999/p2p-rendering-computation/node/door"
 	"github.com/Akilan1999/p2p-rendering-computation/node/events"
@@ -62,10 +63,11 @@ type Node struct {
 	net     *p2p.Net
 	blobs   *blob.Store
 	fetch   *blob.Exchange
+	engine  *docker.Engine // nil if its address makes no sense
+	images  *image.Keeper
 	server  *server.Server
 	jobs    *job.Engine
-	engine  *docker.Engine // nil: no containers of either kind are lent
-	keeper  *lent.Keeper   // nil: no containers are lent
+	keeper  *lent.Keeper // nil: no containers are lent
 	book    *container.Book
 	hub     *events.Hub
 	local   *tasks // streams to oneself, and small work in the background
@@ -131,12 +133,16 @@ func (n *Node) openWork() (err error) {
 	}
 	dial := &dialer{net: n.net, self: map[string]serve{}, local: n.local}
 	n.fetch = blob.NewExchange(n.blobs, dial, n.log.With("part", "blob"))
+	n.openEngine(cfg)
+	if err := n.openImages(dial); err != nil {
+		return err
+	}
 	runtimes, err := n.openRuntimes(cfg)
 	if err != nil {
 		return err
 	}
 	n.server, err = server.New(server.Config{
-		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, BlobsLent: int64(cfg.BlobQuota) / 2, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(),
+		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, BlobsLent: int64(cfg.BlobQuota) / 2, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(), Images: n.images,
 		Disk:     func() (int64, int64, error) { return machine.Disk(context.Background(), n.home.dir) },
 		Settings: settings{n.config}, Names: n.nameOf, Healthy: n.healthy, Log: n.log.With("part", "server"), Gather: 20 * time.Millisecond,
 		OnEvent: n.hub.Publish, OnChange: n.announceLending,
@@ -145,7 +151,7 @@ func (n *Node) openWork() (err error) {
 		return err
 	}
 	n.jobs, err = job.New(job.Config{
-		Self: n.net.ID(), Store: n.store.Jobs(), Dial: dial, Peers: pool{n.net, n}, Blobs: n.blobs, Fetch: n.fetch,
+		Self: n.net.ID(), Store: n.store.Jobs(), Dial: dial, Peers: pool{n.net, n}, Blobs: n.blobs, Fetch: n.fetch, Images: n.images,
 		Log: n.log.With("part", "job"), OnEvent: n.hub.Publish,
 	})
 	if err != nil {
@@ -154,7 +160,7 @@ func (n *Node) openWork() (err error) {
 	if err := n.openContainers(dial); err != nil {
 		return err
 	}
-	for protocol, h := range map[string]serve{lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, blob.Protocol: n.fetch.Serve} {
+	for protocol, h := range map[string]serve{lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve} {
 		n.net.Handle(protocol, h)
 		dial.self[protocol] = h
 	}
@@ -165,7 +171,7 @@ func (n *Node) openWork() (err error) {
 func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
-		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Jobs: n.jobs,
+		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
 		Lender: lender{n.server, n}, Containers: n.book, Events: n.hub, OpenAPI: openAPI,
 	})
 	log := n.log.With("part", "api")

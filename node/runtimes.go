@@ -21,7 +21,7 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 	switch {
 	case n.opts.runtimes != nil:
 		return n.opts.runtimes, nil
-	case len(n.opts.Agent) == 0 || !cfg.Lend.Enabled:
+	case !n.runsGuests(cfg):
 		return nil, nil
 	}
 	log := n.log.With("part", "runtime")
@@ -29,12 +29,25 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 		wasm.New(wasm.Config{Agent: n.opts.Agent, Dir: rooms, CacheDir: n.home.path(cacheName), Log: log}),
 		process.New(process.Config{Agent: n.opts.Agent, Dir: rooms, Home: n.home.dir, Log: log}),
 	}
+	if n.engine == nil {
+		return lent, nil
+	}
+	return append(lent, docker.NewRuntime(n.engine)), nil
+}
+
+// openEngine makes the client of the container engine, whether or not one answers.
+func (n *Node) openEngine(cfg config.Config) {
+	log := n.log.With("part", "runtime")
 	engine, err := docker.New(docker.Config{Host: cfg.Lend.Docker.Host, Class: cfg.Lend.Docker.Class, Agent: n.opts.Agent, Home: n.home.dir, Node: n.net.ID(), Log: log})
 	if err != nil { // a DOCKER_HOST of another program's must not keep this one from starting
 		log.Warn("no containers are lent", "err", err)
-		return lent, nil
+		return
 	}
-	n.onClose(engine.Close)
 	n.engine = engine
-	return append(lent, docker.NewRuntime(engine)), nil
+	n.onClose(engine.Close)
+}
+
+// runsGuests tells whether this node can lend what it opens.
+func (n *Node) runsGuests(cfg config.Config) bool {
+	return n.opts.runtimes == nil && len(n.opts.Agent) > 0 && cfg.Lend.Enabled
 }

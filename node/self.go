@@ -30,6 +30,7 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 		s.Counters = map[string]int64{}
 	}
 	s.Counters["refused_requests"] = n.refusal.sum()
+	s.Counters["blob_bytes_sent"] = n.fetch.SentAll()
 	for _, p := range n.net.Peers() {
 		if p.State == api.PeerSelf || p.State == api.PeerRevoked {
 			continue

@@ -42,7 +42,7 @@ func lendingProcesses(t *testing.T, name string) Options {
 func TestMatrixTask(t *testing.T) {
 	n, _ := start(t, lendingProcesses(t, "anna"))
 	c := client(t, n)
-	waitFor(t, n, "the runtimes to be probed", func() bool { return len(n.server.Status().Runtimes) == 2 })
+	waitFor(t, n, "the runtimes to be probed", func() bool { return len(n.server.Status().Runtimes) == 3 })
 	lend, err := c.Lend(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -83,6 +83,7 @@ type common struct {
 	stored int64 // bytes pinned: files and module
 	env    []string
 	fault  string // what is wrong with them, if that is the job's own doing
+	image  func() // lets go of the image; nil if none is held
 }
 
 // attemptState is where an attempt is.

@@ -121,6 +121,8 @@ func checkOpen(o lease.Open) error {
 		return api.Errorf(api.KindInvalid, "a lease of runtime wasm names its module")
 	case o.Runtime == api.RuntimeDocker && o.Image == "":
 		return api.Errorf(api.KindInvalid, "a lease of runtime docker names its image")
+	case o.ImageID != "" && (!o.ImageID.Valid() || o.Runtime != api.RuntimeDocker):
+		return api.Errorf(api.KindInvalid, "malformed open message")
 	}
 	return policy.CheckNeeds(o.Needs)
 }
@@ -143,8 +145,62 @@ func (s *Server) checkImage(ctx context.Context, from api.Caller, o lease.Open) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, imageWait)
 	defer cancel()
-	return rt.HasImage(ctx, o.Image)
+	err := rt.HasImage(ctx, imageOf(o))
+	if o.ImageID == "" || s.cfg.Images == nil || api.KindOf(err) != api.KindUnsupported {
+		return err
+	}
+	return s.TakesImages(ctx, from) // it is brought here before the first task
 }
+
+// MayRun says why the owner's rules let a member run nothing on a runtime.
+func (s *Server) MayRun(ctx context.Context, who api.Caller, name api.RuntimeName) error {
+	if err := s.waitReady(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	if why := s.barredLocked(who, name, api.Resources{}); why != nil {
+		return why
+	}
+	return nil
+}
+
+// imageOf is the image that a lease runs: its content where the borrower names it.
+func imageOf(o lease.Open) string {
+	if o.ImageID != "" {
+		return string(o.ImageID)
+	}
+	return o.Image
+}
+
+// TakesImages says why the owner's policy lets a member bring no images. A node
+// that is just starting finds out first what it can run.
+func (s *Server) TakesImages(ctx context.Context, from api.Caller) error {
+	if err := s.waitReady(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	switch {
+	case !slices.Contains(s.limits.Load().Runtimes, api.RuntimeDocker) || !s.infos[api.RuntimeDocker].Available:
+		return api.Errorf(api.KindUnsupported, "this node runs no containers")
+	case !policy.Decide(s.rules, from, policy.ActionImage, policy.RuntimeResource(api.RuntimeDocker)).Allow:
+		return api.Errorf(api.KindDenied, "the image is not on this node, and its owner's policy does not let you bring any")
+	}
+	return nil
+}
+
+func (s *Server) waitReady(ctx context.Context) error {
+	select {
+	case <-s.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ImageLimit is how many bytes of images are kept for borrowers.
+func (s *Server) ImageLimit() int64 { return s.limits.Load().Images }
 
 // attach makes st the stream of the lease that o asks for.
 func (s *Server) attach(from api.Caller, st wire.Stream, o lease.Open) (*session, error) {
@@ -207,7 +263,7 @@ func (s *Server) findLocked(name string, from api.Caller, o lease.Open) (*loan, 
 		case l.restored:
 			l.open, l.restored = o, false
 			l.needs = policy.Slot(o.Needs, s.limits.Load().PerGuest)
-		case l.open.Module != o.Module || l.open.Image != o.Image || l.open.Needs != o.Needs:
+		case l.open.Module != o.Module || l.open.Image != o.Image || l.open.ImageID != o.ImageID || l.open.Needs != o.Needs:
 			return nil, api.Errorf(api.KindConflict, "lease %s was opened for something else", o.Lease)
 		}
 		l.wanted = o.Slots

@@ -34,6 +34,12 @@ type Fetch interface {
 	FetchTree(ctx context.Context, id api.BlobID, sources ...api.PeerID) (api.Tree, error)
 }
 
+// Images brings borrowers' images to this machine's container engine.
+type Images interface {
+	// Bring has an image there until release is called.
+	Bring(ctx context.Context, id api.ImageID, from api.Caller) (release func(), err error)
+}
+
 // Store keeps the lender's journal and ledger. Its methods are safe for
 // concurrent use.
 type Store interface {
@@ -67,6 +73,8 @@ type Config struct {
 	Fetch    Fetch
 	Store    Store
 	Settings Settings
+	// Images brings images that are not here; nil: none can be brought.
+	Images Images
 	// Names gives a peer's name for the owner's listings; nil: none.
 	Names func(api.PeerID) string
 	// Healthy says what is wrong with this machine right now (disk full), or

@@ -55,16 +55,18 @@ func (s *Server) stage(l *loan) {
 	defer s.unlock()
 	defer func() { l.stagers-- }()
 	if !l.common.done {
-		open := l.open
+		open, who := l.open, l.who
 		s.unlock()
-		c, err := s.stageCommon(l.ctx, l, open)
+		c, err := s.stageCommon(l.ctx, l, who, open)
 		s.mu.Lock()
 		if err != nil {
+			c.letGo()
 			l.unstaged = nil
 			s.setBackLocked(l, fmt.Sprintf("inputs could not be brought here: %v", err))
 			return
 		}
 		if !s.holdsLocked(l.peer, c.stored) {
+			c.letGo()
 			l.unstaged = nil
 			s.journal.put(func(p *pending) { p.unpin = append(p.unpin, inputOwner(l.id)) })
 			s.setBackLocked(l, fmt.Sprintf("%d bytes of inputs, beside %d that are held for this borrower and %d for all: at most %d and %d may be",
@@ -100,10 +102,24 @@ func (s *Server) stage(l *loan) {
 	}
 }
 
-// stageCommon brings the module and the shared inputs here, pinned for as long as
+// letGo ends what is held for tasks beside blobs.
+func (c common) letGo() {
+	if c.image != nil {
+		c.image()
+	}
+}
+
+// stageCommon brings the image, the module and the shared inputs here, pinned for as long as
 // the lease lives, and lays out the files.
-func (s *Server) stageCommon(ctx context.Context, l *loan, o lease.Open) (common, error) {
+func (s *Server) stageCommon(ctx context.Context, l *loan, who api.Caller, o lease.Open) (common, error) {
 	c := common{done: true}
+	if o.ImageID != "" && s.cfg.Images != nil {
+		release, err := s.cfg.Images.Bring(ctx, o.ImageID, who)
+		if err != nil {
+			return c, err
+		}
+		c.image = release
+	}
 	err := s.pinInputs(ctx, l, named(o.Common.Inputs, o.Module))
 	if err == nil {
 		err = s.bring(ctx, l.peer.id, o.Common.Inputs, o.Module)

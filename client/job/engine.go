@@ -22,7 +22,7 @@ const (
 	quietAbove = 100                    // ended tasks a second beyond which only failures are events
 )
 
-// Config is what an engine needs. All but OnEvent are required.
+// Config is what an engine needs. All but Images and OnEvent are required.
 type Config struct {
 	Self  api.PeerID
 	Store Store
@@ -31,6 +31,8 @@ type Config struct {
 	Blobs Blobs
 	Fetch Fetcher
 	Log   *slog.Logger
+	// Images finds images on this node's container engine; nil: there is none.
+	Images Images
 	// OnEvent is told of jobs (every state change, and progress at most five times
 	// a second each) and of tasks that ended (all of them up to 100 a second, beyond
 	// that only those that failed). It is called without locks held, one call at a

@@ -55,6 +55,12 @@ type Blobs interface {
 	Unpin(ctx context.Context, owner string) error
 }
 
+// Images finds images on this node's container engine.
+type Images interface {
+	// Find looks one up by name; KindInvalid: it cannot be a name.
+	Find(ctx context.Context, name string) (api.Image, error)
+}
+
 // Fetcher brings blobs here and verifies them: when Fetch returns nil the blob
 // is in Blobs. KindUnavailable: no source can be reached now; KindNotFound: no
 // source has it; KindQuota: there is no room here.

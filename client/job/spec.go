@@ -154,6 +154,9 @@ func (p *plan) runtime() error {
 	if s.Image != "" && s.Runtime != api.RuntimeDocker {
 		return api.Errorf(api.KindInvalid, "an image is for runtime docker, not %s", s.Runtime)
 	}
+	if s.ImageID != "" && (s.Runtime != api.RuntimeDocker || !s.ImageID.Valid()) {
+		return api.Errorf(api.KindInvalid, "image_id: want sha256: and 64 hex digits, for runtime docker")
+	}
 	if err := text(s.Image); err != nil || len(s.Image) > 500 {
 		return api.Errorf(api.KindInvalid, "image: want at most 500 bytes of UTF-8 text")
 	}
@@ -307,6 +310,6 @@ func (p *plan) task(key lease.Key) lease.Task {
 // open is the lease request of the job.
 func (p *plan) open(id api.LeaseID, job api.JobID, resume bool) lease.Open {
 	s := &p.spec
-	return lease.Open{Lease: id, Job: job, JobName: s.Name, Resume: resume, Runtime: s.Runtime, Module: s.Module, Image: s.Image,
+	return lease.Open{Lease: id, Job: job, JobName: s.Name, Resume: resume, Runtime: s.Runtime, Module: s.Module, Image: s.Image, ImageID: s.ImageID,
 		Needs: s.Needs, Slots: int(min(p.array.n, 1<<20)), Live: s.Live, Common: p.common}
 }

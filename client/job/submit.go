@@ -39,6 +39,9 @@ func (e *Engine) Submit(ctx context.Context, spec api.JobSpec) (api.Job, error) 
 	if err := e.checkInputs(&p.spec); err != nil {
 		return api.Job{}, err
 	}
+	if err := e.findImage(ctx, &p.spec); err != nil {
+		return api.Job{}, err
+	}
 	e.mu.Lock()
 	active := len(e.runs)
 	e.mu.Unlock()
@@ -140,4 +143,36 @@ func (e *Engine) checkInputs(spec *api.JobSpec) error {
 			WithHint("compile it for WASI, for example GOOS=wasip1 GOARCH=wasm go build -o prog.wasm")
 	}
 	return nil
+}
+
+// findImage makes sure that all lenders run the image that this node has by that
+// name. Without one here each lender runs its own.
+func (e *Engine) findImage(ctx context.Context, spec *api.JobSpec) error {
+	if e.cfg.Images == nil || spec.Runtime != api.RuntimeDocker || spec.ImageID != "" {
+		return nil
+	}
+	img, err := e.cfg.Images.Find(ctx, spec.Image)
+	switch api.KindOf(err) {
+	case api.KindInvalid, api.KindCanceled:
+		return err
+	}
+	if err != nil {
+		e.log.Debug("the job's image is not here", "image", spec.Image, "err", err)
+		return nil
+	}
+	spec.ImageID = img.ID
+	return nil
+}
+
+// NeedsImage tells whether an unfinished job runs an image, so that its lenders
+// may ask for it.
+func (e *Engine) NeedsImage(id api.ImageID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.runs {
+		if r.plan.spec.ImageID == id {
+			return true
+		}
+	}
+	return false
 }

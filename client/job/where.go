@@ -90,6 +90,22 @@ func (w *where) match(p *api.Peer) string {
 	}
 }
 
+// Select is the peers for which an expression like that of JobSpec.Where is
+// true. KindInvalid: it is none.
+func Select(expr string, peers []api.Peer) ([]api.Peer, error) {
+	w, err := compileWhere(expr)
+	if err != nil {
+		return nil, err
+	}
+	var out []api.Peer
+	for _, p := range peers {
+		if w.match(&p) == "" {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
 func whereInput(p *api.Peer) map[string]any {
 	gpus := make([]map[string]any, 0, len(p.Specs.GPUs))
 	for _, g := range p.Specs.GPUs {

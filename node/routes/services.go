@@ -23,6 +23,7 @@ type Services struct {
 	Pool       Pool
 	Members    Members
 	Blobs      Blobs
+	Images     Images
 	Jobs       Jobs
 	Lender     Lender
 	Containers Containers
@@ -75,6 +76,14 @@ type Blobs interface {
 	Reader(id api.BlobID) (io.ReadSeekCloser, error)
 	GC(ctx context.Context) (freed int64, err error)
 	Stats(ctx context.Context) (api.BlobStats, error)
+}
+
+// Images is the images of container engines, this node's and its peers'.
+type Images interface {
+	ListFor(ctx context.Context, who api.Caller) ([]api.Image, error)
+	Of(ctx context.Context, peer api.PeerID) ([]api.Image, error)
+	Import(ctx context.Context, archive io.Reader) (api.Image, error)
+	Send(ctx context.Context, req api.SendImage, tell func(api.ImageProgress) error) error
 }
 
 // Jobs is the borrowing side's engine.

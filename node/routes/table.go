@@ -63,6 +63,11 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/trees", own, owner, huge, "blobs", "put-tree", "upload a folder as a tar", door.Upload("application/x-tar", s.putTree)),
 		row("GET", "/v1/trees/{id}", own, owner, 0, "blobs", "get-tree", "a folder's manifest", door.Get(s.getTree)),
 
+		row("GET", "/v1/images", borrow, both, 0, "images", "images", "the images of the node's container engine; to peers those that they may run", door.Get(s.images)),
+		row("POST", "/v1/images", own, owner, huge, "images", "import-image", "upload an image's archive, to be sent by its id", door.Upload("application/x-tar", s.importImage)),
+		row("POST", "/v1/images/send", own, owner, medium, "images", "send-image", "give an image to members, and watch", door.Stream(s.sendImage)),
+		row("GET", "/v1/peers/{peer}/images", own, owner, 0, "images", "peer-images", "ask a peer for the images that this node may run there", door.Get(s.peerImages)),
+
 		row("GET", "/v1/jobs", own, owner, 0, "jobs", "jobs", "jobs, running and ended", door.Get(s.jobs)),
 		row("POST", "/v1/jobs", own, owner, large, "jobs", "submit-job", "submit a job", door.Get(s.submitJob)),
 		row("GET", "/v1/jobs/{job}", own, owner, 0, "jobs", "job", "one job with what was submitted", door.Get(s.job)),

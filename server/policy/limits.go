@@ -14,6 +14,7 @@ const (
 	DefaultWall   = 24 * time.Hour
 	DefaultOutput = 64 << 20
 	DefaultProcs  = 256
+	DefaultImages = 20 << 30
 	DefaultDisk   = 10 << 30 // where the machine's own disk is not known
 	NeedCPU       = 1.0      // of a slot that does not say
 	NeedMemory    = 256 << 20
@@ -46,6 +47,9 @@ func Effective(l api.Limits, machine api.Resources) api.Limits {
 	}
 	if l.MaxProcs == 0 {
 		l.MaxProcs = DefaultProcs
+	}
+	if l.Images == 0 {
+		l.Images = DefaultImages
 	}
 	if l.Runtimes == nil {
 		l.Runtimes = []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker}
@@ -161,6 +165,9 @@ func checkScalars(l api.Limits) error {
 	}
 	if l.MaxProcs < 0 || l.MaxProcs > maxProcs {
 		return api.Errorf(api.KindInvalid, "max_processes %d is not between 1 and %d", l.MaxProcs, maxProcs)
+	}
+	if l.Images < 0 {
+		return api.Errorf(api.KindInvalid, "images %d is negative", l.Images)
 	}
 	for i, name := range l.Runtimes {
 		if !slices.Contains(Runtimes(), name) {

@@ -16,13 +16,14 @@ import (
 const (
 	ActionRun       = "run"       // executing tasks in a sandbox of a runtime
 	ActionContainer = "container" // having long-lived containers of a runtime
+	ActionImage     = "image"     // bringing images for a runtime
 )
 
 // maxRules keeps a table readable, and a decision cheap.
 const maxRules = 1000
 
 // Actions lists what a rule may speak of; later capabilities append theirs.
-func Actions() []string { return []string{ActionRun, ActionContainer} }
+func Actions() []string { return []string{ActionRun, ActionContainer, ActionImage} }
 
 // Runtimes lists the runtimes a rule and the limits may name.
 func Runtimes() []api.RuntimeName {
@@ -33,7 +34,8 @@ func Runtimes() []api.RuntimeName {
 func RuntimeResource(name api.RuntimeName) string { return "runtime:" + string(name) }
 
 // Default is the table of an owner who wrote none: everybody whose role borrows
-// may run on the runtimes that are lent, and have containers where docker is.
+// may run on the runtimes that are lent, and have containers and bring images
+// where docker is.
 func Default(lent []api.RuntimeName) []api.Rule {
 	var rules []api.Rule
 	for _, name := range Runtimes() {
@@ -44,6 +46,7 @@ func Default(lent []api.RuntimeName) []api.Rule {
 			rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionRun, Resource: RuntimeResource(name), Allow: true})
 			if name == api.RuntimeDocker {
 				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionContainer, Resource: RuntimeResource(name), Allow: true})
+				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionImage, Resource: RuntimeResource(name), Allow: true})
 			}
 		}
 	}

@@ -57,10 +57,11 @@ type Open struct {
 	Runtime api.RuntimeName `json:"runtime"`
 	Module  api.BlobID      `json:"module,omitempty"`
 	Image   string          `json:"image,omitempty"`
-	Needs   api.Resources   `json:"needs"`           // of one slot
-	Slots   int             `json:"slots"`           // wanted at most; 0: as many as there are
-	Live    bool            `json:"live,omitempty"`  // send Output while tasks run
-	Common  Common          `json:"common,omitzero"` // shared by every task of the lease
+	ImageID api.ImageID     `json:"image_id,omitempty"` // the very image, which the borrower gives to who lacks it
+	Needs   api.Resources   `json:"needs"`              // of one slot
+	Slots   int             `json:"slots"`              // wanted at most; 0: as many as there are
+	Live    bool            `json:"live,omitempty"`     // send Output while tasks run
+	Common  Common          `json:"common,omitzero"`    // shared by every task of the lease
 }
 
 // Common is what all tasks of a lease share, sent once.

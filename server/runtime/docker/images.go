@@ -1,0 +1,106 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// Find looks an image up by name or id; KindNotFound when it is not there.
+func (e *Engine) Find(ctx context.Context, name string) (api.Image, error) {
+	if err := CheckImage(name); err != nil {
+		return api.Image{}, err
+	}
+	got, err := e.api.ImageInspect(ctx, name)
+	if cerrdefs.IsNotFound(err) {
+		return api.Image{}, api.Errorf(api.KindNotFound, "there is no image %s on this node's container engine", name).WithHint("p2prc image ls lists those there are")
+	}
+	if err != nil {
+		return api.Image{}, e.explain(err)
+	}
+	return api.Image{ID: api.ImageID(got.ID), Tags: notNil(got.RepoTags), Size: got.Size, OS: got.Os, Arch: got.Architecture}, nil
+}
+
+// List is every image that has a name.
+func (e *Engine) List(ctx context.Context) ([]api.Image, error) {
+	got, err := e.api.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return nil, e.explain(err)
+	}
+	out := []api.Image{}
+	for _, i := range got.Items {
+		tags := slices.DeleteFunc(notNil(i.RepoTags), func(t string) bool { return t == "<none>:<none>" })
+		if len(tags) > 0 {
+			out = append(out, api.Image{ID: api.ImageID(i.ID), Tags: tags, Size: i.Size})
+		}
+	}
+	return out, nil
+}
+
+func notNil(tags []string) []string {
+	if tags == nil {
+		return []string{}
+	}
+	return tags
+}
+
+// Save reads an image's archive.
+func (e *Engine) Save(ctx context.Context, id api.ImageID) (io.ReadCloser, error) {
+	r, err := e.api.ImageSave(ctx, []string{string(id)})
+	if err != nil {
+		return nil, e.explain(err)
+	}
+	return r, nil
+}
+
+// Load takes an archive; it is over when the engine has it or refused it.
+func (e *Engine) Load(ctx context.Context, r io.Reader) error {
+	out, err := e.api.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
+	if err != nil {
+		return e.explain(err)
+	}
+	defer out.Close()
+	for d := json.NewDecoder(io.LimitReader(out, maxLoadOutput)); ; {
+		var line struct {
+			Error string `json:"error"`
+		}
+		err := d.Decode(&line)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return e.explain(err)
+		case line.Error != "":
+			return api.Errorf(api.KindInternal, "the container engine cannot load the image: %.300s", line.Error)
+		}
+	}
+}
+
+// maxLoadOutput bounds what an engine may say about a load.
+const maxLoadOutput = 16 << 20
+
+// Untag takes a name away, and the image with its last one. KindConflict: a
+// container uses it. A name that is not there is no error.
+func (e *Engine) Untag(ctx context.Context, tag string) error {
+	_, err := e.api.ImageRemove(ctx, tag, client.ImageRemoveOptions{PruneChildren: true})
+	if cerrdefs.IsConflict(err) {
+		return api.Errorf(api.KindConflict, "the container engine: %w", err)
+	}
+	return e.explain(ignoreMissing(err))
+}
+
+// Platform is what the engine's containers run on.
+func (e *Engine) Platform(ctx context.Context) (os, arch string, err error) {
+	v, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return "", "", e.explain(err)
+	}
+	return v.Os, v.Arch, nil
+}
