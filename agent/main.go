@@ -14,6 +14,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/agent/wasi"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/cgroup"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/netguard"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/nsbox"
 )
 
@@ -25,6 +26,7 @@ const (
 	ModeContainer = "container" // the same as process 1 of a container
 	ModeCompile   = "compile"   // compile and check a module; argument: Wasm as JSON; prints an api.Problem
 	ModeProbe     = "probe"     // print ok and exit: proof that a box can be entered
+	ModeGuard     = "guard"     // close the network namespace to all but the Internet and keep it; argument: netguard.Config as JSON
 )
 
 // Wasm configures the wasm mode.
@@ -72,6 +74,8 @@ func run(args []string) error {
 	case ModeProbe:
 		_, err := fmt.Println("ok")
 		return err
+	case ModeGuard:
+		return netguard.Main(arg)
 	case ModeCompile:
 		return compile(args[0], arg)
 	case ModeWasm:

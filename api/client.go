@@ -59,7 +59,7 @@ const (
 // caller closes the body.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader) (*http.Response, error) {
 	if strings.Contains(path, "//") || strings.HasSuffix(path, "/") { // join escapes slashes: these stand for nothing
-		return nil, Errorf(KindUsage, "an empty word stands where a name or an id belongs")
+		return nil, Errorf(KindUsage, "an empty word stands where a name or an id belongs").WithHint("a variable of your shell may be empty")
 	}
 	target := c.base + path
 	if len(query) > 0 {

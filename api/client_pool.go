@@ -116,9 +116,29 @@ func (c *Client) Join(ctx context.Context, token string) (JoinResult, error) {
 // Leave takes the node out of its network, into a new one of its own.
 func (c *Client) Leave(ctx context.Context) error { return c.act(ctx, nil, "leave") }
 
+// ExportKey encrypts the network's key.
+func (c *Client) ExportKey(ctx context.Context, passphrase string) (NetworkKey, error) {
+	return post[NetworkKey](ctx, c, KeyRequest{Passphrase: passphrase}, "network", "key", "export")
+}
+
+// RemoveKey takes the network's key off the home; the export is the proof that it can come back.
+func (c *Client) RemoveKey(ctx context.Context, export, passphrase string) error {
+	return c.act(ctx, KeyRequest{Passphrase: passphrase, Export: export}, "network", "key", "remove")
+}
+
+// RestoreKey brings an exported key back, and the node into its network.
+func (c *Client) RestoreKey(ctx context.Context, export, passphrase string) (JoinResult, error) {
+	return post[JoinResult](ctx, c, KeyRequest{Passphrase: passphrase, Export: export}, "network", "key", "restore")
+}
+
 // Members lists the admitted nodes, seen or not.
 func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	return get[[]Member](ctx, c, nil, "members")
+}
+
+// SetRole gives a member another role.
+func (c *Client) SetRole(ctx context.Context, member string, role Role) error {
+	return c.call(ctx, http.MethodPut, join([]string{"members", member, "role"}), nil, RoleRequest{Role: role}, nil)
 }
 
 // Revoke ends memberships.

@@ -94,7 +94,8 @@ type TaskState string
 // verified here and journalled.
 const (
 	TaskWaiting  TaskState = "waiting"
-	TaskRunning  TaskState = "running"  // assigned to a lender
+	TaskQueued   TaskState = "queued"   // given to a lender, not begun there
+	TaskRunning  TaskState = "running"  // begun, or ended and not yet secured
 	TaskDone     TaskState = "done"     // exit code 0, secured
 	TaskFailed   TaskState = "failed"   // for good: no retry is left
 	TaskCanceled TaskState = "canceled" // never ran to an end because the job was ended
@@ -203,7 +204,8 @@ type Task struct {
 // TaskCounts counts a job's tasks by state.
 type TaskCounts struct {
 	Total    int64 `json:"total"`
-	Waiting  int64 `json:"waiting"`
+	Waiting  int64 `json:"waiting" doc:"given to nobody"`
+	Queued   int64 `json:"queued" doc:"given to a lender, not begun there"`
 	Running  int64 `json:"running"`
 	Done     int64 `json:"done"`
 	Failed   int64 `json:"failed"`
@@ -215,6 +217,7 @@ type NodeProgress struct {
 	Peer    PeerID   `json:"peer"`
 	Name    string   `json:"name"`
 	Slots   int      `json:"slots" doc:"held now"`
+	Queued  int64    `json:"queued" doc:"given to it, not begun"`
 	Running int64    `json:"running"`
 	Done    int64    `json:"done"`
 	Failed  int64    `json:"failed"`
@@ -266,4 +269,5 @@ type LogChunk struct {
 	Task   TaskID `json:"task"`
 	Stream string `json:"stream" enum:"stdout,stderr"`
 	Data   []byte `json:"data" doc:"base64"`
+	Again  bool   `json:"again,omitempty" doc:"the task began again elsewhere and prints something else: what follows is this stream from its beginning"`
 }

@@ -195,8 +195,20 @@ type JoinRequest struct {
 type JoinResult struct {
 	Network NetworkID `json:"network"`
 	Role    Role      `json:"role"`
-	Via     PeerID    `json:"via" doc:"the member that admitted it"`
+	Via     PeerID    `json:"via" doc:"the member that admitted it; empty after a network key was restored"`
 	Expires time.Time `json:"expires" doc:"of the membership certificate"`
+}
+
+// NetworkKey is a network's key, encrypted with a passphrase: an armored age file.
+type NetworkKey struct {
+	Network NetworkID `json:"network,omitempty"`
+	Export  string    `json:"export" maxLength:"8192"`
+}
+
+// KeyRequest is about the network's key. Export is empty when it asks for one.
+type KeyRequest struct {
+	Passphrase string `json:"passphrase" maxLength:"1024"`
+	Export     string `json:"export,omitempty" maxLength:"8192"`
 }
 
 // Member is an admitted node as the membership log knows it, seen or not.
@@ -210,6 +222,11 @@ type Member struct {
 	Expires  time.Time `json:"expires"`
 	Revoked  bool      `json:"revoked"`
 	Self     bool      `json:"self"`
+}
+
+// RoleRequest gives a member a role.
+type RoleRequest struct {
+	Role Role `json:"role" enum:"member,lender,borrower,admin"`
 }
 
 // RevokeRequest ends memberships: of a node, or of an invite and optionally all it admitted.

@@ -12,6 +12,7 @@ type Status struct {
 	PID      int              `json:"pid"`
 	Started  time.Time        `json:"started"`
 	Network  NetworkID        `json:"network"`
+	Key      bool             `json:"network_key" doc:"the network's key is in this home"`
 	Role     Role             `json:"role"`
 	Expires  time.Time        `json:"expires" doc:"of this node's membership"`
 	Addrs    []string         `json:"addrs"`

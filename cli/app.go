@@ -9,7 +9,6 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
-	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
 )
 
 // app is one run of the program.
@@ -104,34 +103,15 @@ The node's files are in $P2PRC, or ~/.p2prc where that is not set.`,
 			root.AddCommand(c)
 		}
 	}
-	add("node", upCmd(a), downCmd(a), statusCmd(a), inviteCmd(a), joinCmd(a), leaveCmd(a), membersCmd(a), peersCmd(a), specsCmd(a), labelCmd(a), metaCmd(a))
+	add("node", upCmd(a), downCmd(a), statusCmd(a), inviteCmd(a), joinCmd(a), leaveCmd(a), membersCmd(a), networkCmd(a), peersCmd(a), specsCmd(a), labelCmd(a), metaCmd(a))
 	add("work", runCmd(a), jobCmd(a))
 	add("own", lendCmd(a))
 	add("more", configCmd(a), demoCmd(a), versionCmd(a))
 	root.AddCommand(agentCmd(a))
+	root.SetHelpCommand(helpCmd())
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
 	return root
-}
-
-// group is what a command that only holds others does: explain itself, or say
-// which of its commands was meant.
-func group(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return cmd.Help()
-	}
-	err := api.Errorf(api.KindUsage, "%s has no command %q", cmd.CommandPath(), args[0])
-	var names []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-			names = append(names, c.Aliases...)
-		}
-	}
-	if name := suggest.Closest(args[0], names); name != "" {
-		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), name)
-	}
-	return err.WithHint("%s --help lists them", cmd.CommandPath())
 }
 
 // flagMessage is pflag's error in our words.

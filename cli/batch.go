@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -21,9 +22,9 @@ type batchOptions struct {
 }
 
 const (
-	nobodyFirst = 2 * time.Second // before the first look at why nothing runs
-	nobodyEvery = 2 * time.Second
-	nobodySure  = 2                // looks in a row before it is believed: gossip may be on its way
+	nobodyFirst = 500 * time.Millisecond // before the first look at why nothing runs
+	nobodyEvery = 1500 * time.Millisecond
+	nobodySure  = 3                // looks in a row before it is believed: gossip may be on its way
 	cancelWait  = 10 * time.Second // for telling the node that the job is over
 	logWait     = 10 * time.Second // for the last of a task's output, once its job has ended
 	nodeGone    = 2 * time.Minute  // how long a node that went away is waited for
@@ -40,11 +41,16 @@ type batch struct {
 	job     api.Job  // as last heard
 	logErr  error    // of stream, once it has ended
 	copied  [2]int64 // by stream, of stdout and stderr
+	turns   *turns   // raw: what happens to the one task
 }
 
 func newBatch(client *api.Client, out *output, job api.Job, o batchOptions) *batch {
 	s := newScreen(out, o.quiet || o.raw)
-	return &batch{client: client, out: out, id: job.ID, o: o, screen: s, job: job, printer: &taskPrinter{
+	t := &turns{note: s.Note, places: map[api.PeerID]string{}}
+	if o.quiet {
+		t.note = func(string, ...any) {}
+	}
+	return &batch{client: client, out: out, id: job.ID, o: o, screen: s, job: job, turns: t, printer: &taskPrinter{
 		client: client, id: job.ID, screen: s, out: out, ordered: o.ordered, prefix: out.width > 0,
 		printed: map[api.TaskID]bool{}, waiting: map[api.TaskID]bool{},
 	}}
@@ -131,6 +137,9 @@ func (b *batch) event(ctx context.Context, e api.Event, jobs chan api.Job) error
 	if e.Job != nil {
 		b.job = *e.Job
 		b.screen.Show(b.job)
+		if b.o.raw {
+			b.turns.job(b.job)
+		}
 		select {
 		case <-jobs: // an older state nobody has read yet
 		default:
@@ -140,7 +149,11 @@ func (b *batch) event(ctx context.Context, e api.Event, jobs chan api.Job) error
 		default:
 		}
 	}
-	if e.Task != nil && !b.o.raw && !b.o.noOutput {
+	switch {
+	case e.Task == nil:
+	case b.o.raw:
+		b.turns.task(*e.Task)
+	case !b.o.noOutput:
 		return b.printer.ended(ctx, *e.Task)
 	}
 	return nil
@@ -154,18 +167,25 @@ func (b *batch) stream(ctx context.Context) {
 		if c.Stream == "stderr" {
 			w, n = b.out.stderr, &b.copied[1]
 		}
+		if c.Again {
+			*n = 0
+			b.screen.Note("%s", againWords(c.Stream, b.id))
+		}
 		k, err := w.Write(c.Data)
 		*n += int64(k)
 		return err
 	})
 }
 
+// againWords is said where a stream begins anew in the middle of what was printed.
+func againWords(stream string, id api.JobID) string {
+	return fmt.Sprintf("its %s differs this time, and follows from its beginning; in the end p2prc job logs %s prints it alone", stream, short(id))
+}
+
 // guardNobody returns an error when nobody in the pool can run the job: nothing
-// ever ran, and asked twice the engine rules out every peer.
+// ever ran, and asked again and again the engine rules out every peer. The first
+// answer is told at once; with wait that is all.
 func (b *batch) guardNobody(ctx context.Context, jobs <-chan api.Job) error {
-	if b.o.wait {
-		return nil
-	}
 	look := time.NewTimer(nobodyFirst)
 	defer look.Stop()
 	sure := 0
@@ -174,7 +194,7 @@ func (b *batch) guardNobody(ctx context.Context, jobs <-chan api.Job) error {
 		case <-ctx.Done():
 			return nil
 		case j := <-jobs:
-			if j.Tasks.Running+j.Tasks.Done+j.Tasks.Failed > 0 || j.State != api.JobRunning {
+			if j.Tasks.Queued+j.Tasks.Running+j.Tasks.Done+j.Tasks.Failed > 0 || j.State != api.JobRunning {
 				return nil
 			}
 		case <-look.C:
@@ -182,14 +202,21 @@ func (b *batch) guardNobody(ctx context.Context, jobs <-chan api.Job) error {
 			if err != nil {
 				return nil // watching says what is wrong
 			}
-			if why.Waiting > 0 && !anyCan(why) {
-				sure++
-			} else {
+			switch {
+			case why.Waiting == 0 || anyCan(why):
 				sure = 0
+			default:
+				sure++
 			}
-			if sure >= nobodySure {
-				b.screen.Done()
-				return nobody(b.out, why)
+			if sure == 1 {
+				b.screen.Note("%s", nobodyWords(why))
+			}
+			switch {
+			case sure == 1 && b.o.wait:
+				b.screen.Note("job %s waits until somebody can: p2prc job why %s tells how it stands", short(b.id), short(b.id))
+				return nil
+			case sure >= nobodySure:
+				return api.Errorf(api.KindNobody, "nobody in the pool can run this job").WithHint("see the reasons above; with --wait it stays until somebody can")
 			}
 			look.Reset(nobodyEvery)
 		}
@@ -205,12 +232,27 @@ func anyCan(w api.Why) bool {
 	return false
 }
 
-// nobody tells why, and is the error.
-func nobody(out *output, w api.Why) error {
-	for _, p := range w.Peers {
-		out.note("  %s: %s", or(p.Name, p.Peer.Short()), p.Reason)
+// nobodyWords is job why in words.
+func nobodyWords(w api.Why) string {
+	if len(w.Peers) == 0 {
+		return "nobody can run it now: this node knows no other"
 	}
-	return api.Errorf(api.KindNobody, "nobody in the pool can run this job").WithHint("see the reasons above; with --wait it stays until somebody can")
+	words := "nobody in the pool can run it now:"
+	for _, p := range w.Peers {
+		words += fmt.Sprintf("\n  %s: %s", or(p.Name, p.Peer.Short()), p.Reason)
+	}
+	return words
+}
+
+// warnNobody says at once that a job that was left to itself waits for somebody
+// who can run it.
+func warnNobody(ctx context.Context, client *api.Client, out *output, id api.JobID) {
+	why, err := client.WhyJob(ctx, id)
+	if err != nil || why.Waiting == 0 || anyCan(why) {
+		return // whether it runs is not this command's business
+	}
+	out.note("%s", nobodyWords(why))
+	out.note("it waits until somebody can: p2prc job why %s, p2prc job cancel %s", short(id), short(id))
 }
 
 // leave is what happens when following ends early: the job is canceled unless

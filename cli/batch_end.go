@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
@@ -82,11 +84,20 @@ func rawEnd(j api.Job, t api.Task) error {
 	if t.Exit.Limit == "" && t.Exit.Msg == "" && t.Exit.Signal == "" && t.Exit.Code != 0 {
 		return &exitError{code: t.Exit.Code} // its own words are on stderr already
 	}
-	err := api.Errorf(api.KindTasksFailed, "the task failed: %s", whyTask(t))
+	err := api.Errorf(api.KindTasksFailed, "the task failed: %s", whyTask(t)).WithHint("%s", moreOf[t.Exit.Limit])
 	if t.Exit.Code == 0 {
 		return &exitError{code: 125, err: err}
 	}
 	return &exitError{code: t.Exit.Code, err: err}
+}
+
+// moreOf says how a task gets more of what it ran out of.
+var moreOf = map[api.Limit]string{
+	api.LimitMemory: "--memory gives it more, where a lender has that",
+	api.LimitCPU:    "--cpu-time gives it more",
+	api.LimitWall:   "--timeout gives it longer, up to the lender's own limit",
+	api.LimitOutput: "--max-output lets it print more, up to the lender's own limit; or have it write a file, and give --out",
+	api.LimitDisk:   "--disk gives it more, where a lender has that",
 }
 
 // jobError is a job's end as an error, nil if all its tasks are done.
@@ -118,7 +129,7 @@ func because(reason string) string {
 // endLine sums a job up.
 func endLine(j api.Job) string {
 	took := j.Ended.Sub(j.Created)
-	line := fmt.Sprintf("job %s: %d of %s done", short(j.ID), j.Tasks.Done, plural(j.Tasks.Total, "task"))
+	line := fmt.Sprintf("job %s: %s of %s done", short(j.ID), humanize.Comma(j.Tasks.Done), plural(j.Tasks.Total, "task"))
 	working := 0
 	for _, n := range j.Nodes {
 		if n.Done > 0 {

@@ -100,6 +100,28 @@ func TestRunOneTaskWhoseLogBreaksOff(t *testing.T) {
 	}
 }
 
+// A task that began again and prints something else is printed from its
+// beginning, and what is missing of it in the end is taken from the result.
+func TestRunOneTaskWhoseOutputBeginsAgain(t *testing.T) {
+	w := newWorld(t)
+	task := done(0, "")
+	task.Stdout = &api.Stream{Size: 9, Blob: w.blob(7, "one 2 3 4")}
+	w.pool(task)
+	w.mux.HandleFunc("GET /v1/jobs/"+string(jobID)+"/tasks/0/log", func(rw http.ResponseWriter, _ *http.Request) {
+		enc := json.NewEncoder(rw)
+		for _, v := range []any{
+			api.LogChunk{Stream: "stdout", Data: []byte("one two three ")},
+			api.LogChunk{Stream: "stdout", Data: []byte("one 2 "), Again: true},
+			api.StreamEnd{Problem: api.ProblemOf(api.Errorf(api.KindUnavailable, "gone"), true)},
+		} {
+			if err := enc.Encode(v); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	w.want(0, "one two three one 2 3 4", "its stdout differs this time", "run", "--runtime", "process", "x")
+}
+
 func TestRunOneTaskExits(t *testing.T) {
 	for name, c := range map[string]struct {
 		exit api.Exit

@@ -5,23 +5,74 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
 func TestWithoutANode(t *testing.T) {
 	w := newWorld(t)
-	for _, args := range [][]string{{"status"}, {"peers"}, {"invite"}, {"leave"}, {"down"}, {"specs"}, {"label"}, {"job", "ls"}, {"lend", "ls"}, {"members"}} {
+	for _, args := range [][]string{{"status"}, {"peers"}, {"invite"}, {"leave"}, {"specs"}, {"label"}, {"job", "ls"}, {"lend", "ls"}, {"members"}} {
 		w.want(10, "", "hint: start one with: p2prc up", args...)
 	}
+	w.want(10, "", "error: no node runs in ", "down")
 }
 
 func TestMistakesOnTheCommandLine(t *testing.T) {
 	w := newWorld(t)
 	w.golden("mistakes", []string{"pers"}, []string{"job", "lst"}, []string{"zebra"}, []string{"peers", "a", "b"}, []string{"peers", "--jsn"}, []string{"join"}, []string{"join", "two words"},
-		[]string{"invite", "--role", "king"}, []string{"invite", "--uses", "0"}, []string{"invite", "--uses", "x"}, []string{"invite", "lst"}, []string{"up", "--port", "99999"}, []string{"label", "x"}, []string{"config", "set", "nmae", "x"}, []string{"--home"})
+		[]string{"invite", "--role", "king"}, []string{"invite", "--uses", "0"}, []string{"invite", "--uses", "x"}, []string{"invite", "lst"}, []string{"up", "--port", "99999"}, []string{"label", "x"}, []string{"config", "set", "nmae", "x"}, []string{"--home"},
+		[]string{"help", "rnu"}, []string{"help", "job", "sohw"}, []string{"help", "peers", "NOTHING"})
+}
+
+// Every command shows how it is used, with flags and commands that there are.
+func TestExamplesOfEveryCommand(t *testing.T) {
+	program := regexp.MustCompile(`(?:^|[;|&$(] *)p2prc ([^;|&)>]*)`)
+	word := regexp.MustCompile(`'[^']*'|[^ ]+`)
+	fresh := func() *cobra.Command {
+		root := newRoot(newApp(Env{Getenv: func(string) string { return "" }}, Deps{}))
+		root.InitDefaultCompletionCmd()
+		return root
+	}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			walk(c)
+		}
+		if cmd.HasAvailableSubCommands() || cmd.Hidden || cmd.Parent().Name() == "completion" {
+			return
+		}
+		uses := 0
+		for line := range strings.Lines(cmd.Example) {
+			for _, m := range program.FindAllStringSubmatch(strings.TrimSpace(line), -1) {
+				var args []string
+				for _, w := range word.FindAllString(m[1], -1) {
+					args = append(args, strings.Trim(w, "'"))
+				}
+				used, rest, err := fresh().Find(args)
+				if err != nil {
+					t.Errorf("%s: %v", line, err)
+					continue
+				}
+				if used.CommandPath() == cmd.CommandPath() {
+					uses++
+				}
+				if err := used.ParseFlags(rest); err != nil {
+					t.Errorf("%s: %v", line, err)
+				} else if err := used.ValidateArgs(used.Flags().Args()); err != nil {
+					t.Errorf("%s: %v", line, err)
+				}
+			}
+		}
+		if uses == 0 {
+			t.Errorf("%s has no example", cmd.CommandPath())
+		}
+	}
+	walk(fresh())
 }
 
 func TestHelpOfEveryCommandNamesItsExitCodes(t *testing.T) {
@@ -178,8 +229,8 @@ func TestAgentAndDemoAreHandedThrough(t *testing.T) {
 func TestCompletion(t *testing.T) {
 	w := newWorld(t).serve()
 	w.answer("GET /v1/peers", somePeers()).answer("GET /v1/jobs", []api.Job{{ID: jobID}})
-	w.want(0, "alpha\n", "", "__complete", "peers", "al")
-	w.want(0, "OB777777\n", "", "__complete", "job", "show", "")
+	w.want(0, "alpha\tself, lends wasm\n", "", "__complete", "peers", "al")
+	w.want(0, "OB777777", "", "__complete", "job", "show", "")
 	w.want(0, "beta?[2J?", "", "__complete", "run", "--on", "b")
 	w.want(0, "listen.port", "", "__complete", "config", "get", "listen.p")
 	w.want(0, "complete", "", "completion", "bash")

@@ -103,10 +103,11 @@ like 20GiB, tables as JSON.` + exits(),
 
 func configPathCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "path",
-		Short: "Print where config.json is",
-		Long:  "Print where config.json is, or will be." + exits(),
-		Args:  takes(0, 0, ""),
+		Use:     "path",
+		Short:   "Print where config.json is",
+		Long:    "Print where config.json is, or will be." + exits(),
+		Example: "  p2prc config path\n  less $(p2prc config path)",
+		Args:    takes(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			home, err := a.homeDir()
 			if err != nil {
@@ -120,10 +121,11 @@ func configPathCmd(a *app) *cobra.Command {
 
 func configCheckCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "check",
-		Short: "Check config.json and the environment",
-		Long:  "Check config.json and the environment variables above it." + exits(),
-		Args:  takes(0, 0, ""),
+		Use:     "check",
+		Short:   "Check config.json and the environment",
+		Long:    "Check config.json and the environment variables above it." + exits(),
+		Example: "  p2prc config check",
+		Args:    takes(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			f, err := a.settings()
 			if err != nil {

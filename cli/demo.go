@@ -45,11 +45,12 @@ the pictures.` + exits(api.KindTasksFailed),
 
 func versionCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Long:  "Print the version of this program." + exits(),
-		Args:  takes(0, 0, ""),
-		RunE:  func(*cobra.Command, []string) error { return a.out.line("p2prc %s", a.deps.Version) },
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Print the version of this program." + exits(),
+		Example: "  p2prc version",
+		Args:    takes(0, 0, ""),
+		RunE:    func(*cobra.Command, []string) error { return a.out.line("p2prc %s", a.deps.Version) },
 	}
 }
 

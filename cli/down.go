@@ -20,7 +20,8 @@ func downCmd(a *app) *cobra.Command {
 		Short: "Stop this machine's node",
 		Long: `Stop the node of this home and wait until it is gone. What it runs for others
 ends and is run elsewhere; its own jobs go on when it is up again.` + exits(api.KindNotRunning),
-		Args: takes(0, 0, ""),
+		Example: "  p2prc down\n  p2prc down && p2prc up --detach",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -30,15 +31,18 @@ ends and is run elsewhere; its own jobs go on when it is up again.` + exits(api.
 			if err != nil {
 				return err
 			}
-			return runDown(cmd.Context(), client, a.out, filepath.Join(home, config.LockName), wait)
+			return runDown(cmd.Context(), client, a.out, home, wait)
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait until it is gone")
 	return cmd
 }
 
-func runDown(ctx context.Context, client *api.Client, out *output, lock string, wait time.Duration) error {
+func runDown(ctx context.Context, client *api.Client, out *output, home string, wait time.Duration) error {
 	st, err := client.Status(ctx)
+	if api.KindOf(err) == api.KindNotRunning {
+		return api.Errorf(api.KindNotRunning, "no node runs in %s", home)
+	}
 	if err != nil {
 		return err
 	}
@@ -65,7 +69,7 @@ func runDown(ctx context.Context, client *api.Client, out *output, lock string, 
 		}
 		// The door closes first; the network and the sandboxes take a moment more,
 		// and p2prc up right after this must find the home free.
-		free, err := released(lock)
+		free, err := released(filepath.Join(home, config.LockName))
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,8 @@ func inviteCmd(a *app) *cobra.Command {
 		Short: "Print a token that admits another machine",
 		Long: `Make an invite and print its token, alone on standard output. Whoever has the
 token can join, once unless --uses says otherwise, until it expires: send it the
-way you would send a password.
+way you would send a password. On a terminal the token is shown as a QR code too,
+on standard error.
 
 Roles: a member lends and borrows, a lender never submits, a borrower never
 receives work, an admin is a member who may invite and revoke.` + exits(api.KindNotRunning, api.KindDenied),
@@ -56,7 +57,7 @@ receives work, an admin is a member who may invite and revoke.` + exits(api.Kind
 	f.StringVar(&node, "node", "", "the id of the only node it admits (required for an admin)")
 	f.BoolVar(&asJSON, "json", false, "print the invite with its token as JSON")
 	cmd.AddCommand(inviteLsCmd(a), inviteRevokeCmd(a))
-	must(cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]string{"member", "lender", "borrower", "admin"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("role", fixed("member", "lender", "borrower", "admin")))
 	return cmd
 }
 
@@ -71,6 +72,9 @@ func runInvite(ctx context.Context, client *api.Client, out *output, req api.Inv
 	if _, err := fmt.Fprintln(out.stdout, inv.Token); err != nil {
 		return err
 	}
+	if err := out.showQR(inv.Token); err != nil {
+		return err
+	}
 	out.note("admits %s as %s until %s; on the other machine: p2prc join TOKEN", plural(int64(inv.Uses), "machine"), inv.Role, inv.Expires.Local().Format("2006-01-02 15:04"))
 	return nil
 }
@@ -78,10 +82,11 @@ func runInvite(ctx context.Context, client *api.Client, out *output, req api.Inv
 func inviteLsCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "ls",
-		Short: "List the invites made here",
-		Long:  `List the invites that this node made. Tokens are not among it: they are shown once.` + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "ls",
+		Short:   "List the invites made here",
+		Long:    `List the invites that this node made. Tokens are not among it: they are shown once.` + exits(api.KindNotRunning),
+		Example: "  p2prc invite ls",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -122,7 +127,7 @@ func inviteRevokeCmd(a *app) *cobra.Command {
 		Long: `Make an invite admit nobody any more. With --all-admitted the machines that it
 admitted lose their membership too.` + exits(api.KindNotRunning, api.KindDenied, api.KindNotFound),
 		Example: "  p2prc invite ls\n  p2prc invite revoke 3kTq9ZxA",
-		Args:    takes(1, 1, "the INVITE's id"),
+		Args:    takes(1, 1, "the INVITE's id"), ValidArgsFunction: byPlace(complete(a, inviteWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {

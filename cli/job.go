@@ -21,9 +21,9 @@ id, or the beginning or end of one.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: group,
 	}
-	act := func(use, done, about string, do func(ctx context.Context, c *api.Client, id api.JobID) error) *cobra.Command {
+	act := func(use, done, about, example string, do func(ctx context.Context, c *api.Client, id api.JobID) error) *cobra.Command {
 		return &cobra.Command{
-			Use: use + " JOB...", Short: about, Long: about + "." + exits(api.KindNotRunning, api.KindNotFound),
+			Use: use + " JOB...", Short: about, Long: about + "." + exits(api.KindNotRunning, api.KindNotFound), Example: example,
 			Args: takes(1, -1, "a JOB"), ValidArgsFunction: complete(a, jobWords),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				client, err := a.node()
@@ -43,21 +43,21 @@ id, or the beginning or end of one.`,
 		}
 	}
 	var reason string
-	cancel := act("cancel", "is canceled", "End jobs", func(ctx context.Context, c *api.Client, id api.JobID) error {
+	cancel := act("cancel", "is canceled", "End jobs", "  p2prc job cancel 7KQZ3M --reason 'wrong scene'", func(ctx context.Context, c *api.Client, id api.JobID) error {
 		return c.CancelJob(ctx, id, or(reason, "canceled by its owner"))
 	})
 	cancel.Flags().StringVar(&reason, "reason", "", "kept with the job")
 	cmd.AddCommand(jobSubmitCmd(a), jobLsCmd(a), jobShowCmd(a), jobWatchCmd(a), jobLogsCmd(a), jobWhyCmd(a), jobResultsCmd(a), cancel,
-		act("pause", "is paused: what runs goes on, nothing new starts", "Start no more tasks of jobs", func(ctx context.Context, c *api.Client, id api.JobID) error { return c.PauseJob(ctx, id) }),
-		act("resume", "goes on", "Let paused jobs go on", func(ctx context.Context, c *api.Client, id api.JobID) error { return c.ResumeJob(ctx, id) }),
-		act("retry", "", "Run the failed and canceled tasks of jobs again", func(ctx context.Context, c *api.Client, id api.JobID) error {
+		act("pause", "is paused: what runs goes on, nothing new starts", "Start no more tasks of jobs", "  p2prc job pause 7KQZ3M", func(ctx context.Context, c *api.Client, id api.JobID) error { return c.PauseJob(ctx, id) }),
+		act("resume", "goes on", "Let paused jobs go on", "  p2prc job resume 7KQZ3M", func(ctx context.Context, c *api.Client, id api.JobID) error { return c.ResumeJob(ctx, id) }),
+		act("retry", "", "Run the failed and canceled tasks of jobs again", "  p2prc job retry 7KQZ3M", func(ctx context.Context, c *api.Client, id api.JobID) error {
 			res, err := c.RetryJob(ctx, id)
 			if err == nil {
 				a.out.note("job %s: %s again", id, plural(res.Tasks, "task"))
 			}
 			return err
 		}),
-		act("rm", "is forgotten", "Forget ended jobs and what they kept", func(ctx context.Context, c *api.Client, id api.JobID) error { return c.RemoveJob(ctx, id) }))
+		act("rm", "is forgotten", "Forget ended jobs and what they kept", "  p2prc job rm 7KQZ3M 9HWD2C", func(ctx context.Context, c *api.Client, id api.JobID) error { return c.RemoveJob(ctx, id) }))
 	return cmd
 }
 
@@ -102,8 +102,11 @@ func runSubmit(ctx context.Context, client *api.Client, out *output, job *jobfil
 		return err
 	}
 	if !watch {
-		_, err := fmt.Fprintln(out.stdout, submitted.ID)
-		return err
+		if _, err := fmt.Fprintln(out.stdout, submitted.ID); err != nil {
+			return err
+		}
+		warnNobody(ctx, client, out, submitted.ID)
+		return nil
 	}
 	if !o.quiet {
 		out.note("job %s: %s", short(submitted.ID), plural(submitted.Tasks.Total, "task"))
@@ -114,10 +117,11 @@ func runSubmit(ctx context.Context, client *api.Client, out *output, job *jobfil
 func jobLsCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "ls",
-		Short: "List jobs, running and ended",
-		Long:  "List this node's jobs, running and ended." + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "ls",
+		Short:   "List jobs, running and ended",
+		Long:    "List this node's jobs, running and ended." + exits(api.KindNotRunning),
+		Example: "  p2prc job ls\n  p2prc job ls --json",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -128,9 +132,9 @@ func jobLsCmd(a *app) *cobra.Command {
 				return err
 			}
 			now := time.Now()
-			return list(a.out, asJSON, jobs, []string{"ID", "NAME", "STATE", "DONE", "FAILED", "RUNNING", "AGE", "KEPT", "REASON"}, func(j api.Job) []string {
+			return list(a.out, asJSON, jobs, []string{"ID", "NAME", "STATE", "DONE", "FAILED", "RUNNING", "QUEUED", "AGE", "KEPT", "REASON"}, func(j api.Job) []string {
 				return []string{short(j.ID), or(j.Name, "-"), string(j.State), fmt.Sprintf("%d/%d", j.Tasks.Done, j.Tasks.Total), strconv.FormatInt(j.Tasks.Failed, 10),
-					strconv.FormatInt(j.Tasks.Running, 10), ago(j.Created, now), bytesOf(j.Bytes), or(j.Reason, "-")}
+					strconv.FormatInt(j.Tasks.Running, 10), strconv.FormatInt(j.Tasks.Queued, 10), ago(j.Created, now), bytesOf(j.Bytes), or(j.Reason, "-")}
 			})
 		},
 	}
@@ -146,7 +150,8 @@ func jobWatchCmd(a *app) *cobra.Command {
 		Short: "Follow a job until it has ended",
 		Long: `Follow a job's progress until it has ended. Ctrl-C stops watching; the job goes
 on. With --output the tasks' output is printed too.` + exits(api.KindTasksFailed, api.KindNotRunning, api.KindNotFound, api.KindCanceled),
-		Args: takes(1, 1, "a JOB"), ValidArgsFunction: first(complete(a, jobWords)),
+		Example: "  p2prc job watch 7KQZ3M\n  p2prc job watch 7KQZ3M --output -o pictures",
+		Args:    takes(1, 1, "a JOB"), ValidArgsFunction: byPlace(complete(a, jobWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -172,10 +177,11 @@ on. With --output the tasks' output is printed too.` + exits(api.KindTasksFailed
 func jobWhyCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "why JOB",
-		Short: "Explain what a job's waiting tasks wait for",
-		Long:  "Tell for every peer whether it may run the job's tasks, and what rules it out." + exits(api.KindNotRunning, api.KindNotFound),
-		Args:  takes(1, 1, "a JOB"), ValidArgsFunction: first(complete(a, jobWords)),
+		Use:     "why JOB",
+		Short:   "Explain what a job's waiting tasks wait for",
+		Long:    "Tell for every peer whether it may run the job's tasks, and what rules it out." + exits(api.KindNotRunning, api.KindNotFound),
+		Example: "  p2prc job why 7KQZ3M",
+		Args:    takes(1, 1, "a JOB"), ValidArgsFunction: byPlace(complete(a, jobWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -213,7 +219,7 @@ func jobResultsCmd(a *app) *cobra.Command {
 refused. A file that is there already stays when its content is the same and is
 an error when it is not, unless --overwrite. Without -o the files are listed.` + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc job results 7KQZ3M -o pictures\n  p2prc job results 7KQZ3M -o 'runs/{task}'",
-		Args:    takes(1, 1, "a JOB"), ValidArgsFunction: first(complete(a, jobWords)),
+		Args:    takes(1, 1, "a JOB"), ValidArgsFunction: byPlace(complete(a, jobWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {

@@ -25,7 +25,7 @@ func jobShowCmd(a *app) *cobra.Command {
 		Long: `Show a job: its counts, the part each node has, and the first failed tasks. With
 --tasks every task is listed, with --state those in one state.` + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc job show 7KQZ3M\n  p2prc job show 7KQZ3M --state failed\n  p2prc job show 7KQZ3M 17 --json",
-		Args:    takes(1, 2, "a JOB"), ValidArgsFunction: first(complete(a, jobWords)),
+		Args:    takes(1, 2, "a JOB"), ValidArgsFunction: byPlace(complete(a, jobWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -47,7 +47,8 @@ func jobShowCmd(a *app) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the API's types as JSON (tasks as JSON lines)")
 	cmd.Flags().BoolVar(&tasks, "tasks", false, "list every task")
-	cmd.Flags().StringVar(&state, "state", "", "list the tasks in this state: waiting, running, done, failed, canceled")
+	cmd.Flags().StringVar(&state, "state", "", "list the tasks in this state: waiting, queued, running, done, failed, canceled")
+	must(cmd.RegisterFlagCompletionFunc("state", fixed("waiting", "queued", "running", "done", "failed", "canceled")))
 	return cmd
 }
 
@@ -72,7 +73,7 @@ func showJob(ctx context.Context, client *api.Client, out *output, id api.JobID,
 		{"job", fmt.Sprintf("%s %s", j.ID, j.Name)},
 		{"state", string(j.State) + because(j.Reason)},
 		{"runs", fmt.Sprintf("%s in %s", strings.Join(j.Spec.Command, " "), j.Runtime)},
-		{"tasks", fmt.Sprintf("%d: %d done, %d failed, %d canceled, %d running, %d waiting", t.Total, t.Done, t.Failed, t.Canceled, t.Running, t.Waiting)},
+		{"tasks", fmt.Sprintf("%d: %d done, %d failed, %d canceled, %d running, %d queued, %d waiting", t.Total, t.Done, t.Failed, t.Canceled, t.Running, t.Queued, t.Waiting)},
 		{"needs", resources(j.Spec.Needs) + " each"},
 		{"created", j.Created.Local().Format("2006-01-02 15:04:05")},
 		{"kept", bytesOf(j.Bytes)},
@@ -87,9 +88,9 @@ func showJob(ctx context.Context, client *api.Client, out *output, id api.JobID,
 		if err := out.line(""); err != nil {
 			return err
 		}
-		err := list(out, false, j.Nodes, []string{"NODE", "DONE", "FAILED", "LOST", "RUNNING", "BUSY", "STATE"}, func(n api.NodeProgress) []string {
+		err := list(out, false, j.Nodes, []string{"NODE", "DONE", "FAILED", "LOST", "RUNNING", "QUEUED", "BUSY", "STATE"}, func(n api.NodeProgress) []string {
 			return []string{or(n.Name, n.Peer.Short()), strconv.FormatInt(n.Done, 10), strconv.FormatInt(n.Failed, 10), strconv.FormatInt(n.Lost, 10),
-				strconv.FormatInt(n.Running, 10), clock(time.Duration(n.Busy)), n.State + because(n.Reason)}
+				strconv.FormatInt(n.Running, 10), strconv.FormatInt(n.Queued, 10), clock(time.Duration(n.Busy)), n.State + because(n.Reason)}
 		})
 		if err != nil {
 			return err
@@ -106,7 +107,7 @@ func showJob(ctx context.Context, client *api.Client, out *output, id api.JobID,
 		return err
 	}
 	for _, f := range failed {
-		if err := out.line("task %s failed on %s: %s", f.ID, f.Peer.Short(), whyTask(f)); err != nil {
+		if err := out.line("task %s failed on %s: %s", f.ID, nodeName(j.Job, f.Peer), whyTask(f)); err != nil {
 			return err
 		}
 	}
@@ -124,7 +125,11 @@ func showTask(ctx context.Context, client *api.Client, out *output, id api.JobID
 	if asJSON {
 		return out.json(t)
 	}
-	facts := [][2]string{{"task", t.ID.String()}, {"state", string(t.State)}, {"peer", or(t.Peer.Short(), "-")}}
+	j, err := client.Job(ctx, id)
+	if err != nil {
+		return err
+	}
+	facts := [][2]string{{"task", t.ID.String()}, {"state", string(t.State)}, {"node", nodeName(j.Job, t.Peer)}}
 	if len(t.Each) > 0 {
 		facts = append(facts, [2]string{"each", labels(t.Each)})
 	}
@@ -142,11 +147,25 @@ func showTask(ctx context.Context, client *api.Client, out *output, id api.JobID
 	return printFacts(out, facts)
 }
 
+// nodeName is what a job calls a node, "-" for none.
+func nodeName(j api.Job, id api.PeerID) string {
+	for _, n := range j.Nodes {
+		if n.Peer == id && n.Name != "" {
+			return n.Name
+		}
+	}
+	return or(id.Short(), "-")
+}
+
 // page is how many tasks are asked for at once.
 const page = 1000
 
 // listTasks lists a job's tasks, page by page.
 func listTasks(ctx context.Context, client *api.Client, out *output, id api.JobID, state api.TaskState, asJSON bool) error {
+	j, err := client.Job(ctx, id)
+	if err != nil {
+		return err
+	}
 	enc := json.NewEncoder(out.stdout)
 	for q := (api.TaskQuery{State: state, From: 0, Limit: page}); ; {
 		tasks, err := client.Tasks(ctx, id, q)
@@ -157,7 +176,7 @@ func listTasks(ctx context.Context, client *api.Client, out *output, id api.JobI
 			if asJSON {
 				err = enc.Encode(t)
 			} else {
-				line := fmt.Sprintf("%-7s %-8s %-8s", t.ID, t.State, or(t.Peer.Short(), "-"))
+				line := fmt.Sprintf("%-7s %-8s %-8s", t.ID, t.State, nodeName(j.Job, t.Peer))
 				switch {
 				case t.State == api.TaskFailed:
 					line += " " + whyTask(t)
@@ -200,7 +219,8 @@ func jobLogsCmd(a *app) *cobra.Command {
 		Short: "Print what tasks printed",
 		Long: `Print what a task printed, as it is: its stdout on stdout, its stderr on stderr.
 Without TASK: that of every ended task, in whole lines.` + exits(api.KindNotRunning, api.KindNotFound),
-		Args: takes(1, 2, "a JOB"), ValidArgsFunction: first(complete(a, jobWords)),
+		Example: "  p2prc job logs 7KQZ3M\n  p2prc job logs 7KQZ3M 17 -f",
+		Args:    takes(1, 2, "a JOB"), ValidArgsFunction: byPlace(complete(a, jobWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -229,6 +249,9 @@ Without TASK: that of every ended task, in whole lines.` + exits(api.KindNotRunn
 				w := a.out.stdout
 				if c.Stream == "stderr" {
 					w = a.out.stderr
+				}
+				if c.Again {
+					a.out.note("%s", againWords(c.Stream, job.ID))
 				}
 				_, err := w.Write(c.Data)
 				return err

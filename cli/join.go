@@ -79,9 +79,9 @@ func runJoin(ctx context.Context, a *app, token string, asJSON bool) error {
 		return err
 	}
 	if running {
-		a.out.note("admitted by %s: p2prc peers", res.Via.Short())
+		a.out.note("p2prc peers shows who is there")
 	} else {
-		a.out.note("admitted by %s; now start the node: p2prc up --detach", res.Via.Short())
+		a.out.note("now start the node: p2prc up --detach")
 	}
 	return nil
 }
@@ -92,7 +92,8 @@ func leaveCmd(a *app) *cobra.Command {
 		Short: "Leave the network",
 		Long: `Leave the network. The node is then alone in a new one of its own; coming back
 takes a new invite.` + exits(api.KindNotRunning),
-		Args: takes(0, 0, ""),
+		Example: "  p2prc leave && p2prc join -",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {

@@ -26,10 +26,11 @@ anything at any moment: pause and kill free the processor within 5 seconds.`,
 func lendStatusCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show the lending side at a glance",
-		Long:  "Show whether this machine lends, how much is free, and what each runtime gives." + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "status",
+		Short:   "Show the lending side at a glance",
+		Long:    "Show whether this machine lends, how much is free, and what each runtime gives." + exits(api.KindNotRunning),
+		Example: "  p2prc lend status",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -61,10 +62,11 @@ func lendStatusCmd(a *app) *cobra.Command {
 func lendLsCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "ls",
-		Short: "List who runs what here now",
-		Long:  "List the sandboxes on this machine: whose they are, what they run, what they use." + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "ls",
+		Short:   "List who runs what here now",
+		Long:    "List the sandboxes on this machine: whose they are, what they run, what they use." + exits(api.KindNotRunning),
+		Example: "  p2prc lend ls\n  p2prc lend ls --json",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -107,7 +109,8 @@ func lendPauseCmd(a *app) *cobra.Command {
 		Long: `Freeze everything that runs here for others and take no more, until p2prc lend
 resume; with SANDBOX only that one. Memory stays in use; borrowers may move their
 tasks to other nodes.` + exits(api.KindNotRunning, api.KindNotFound),
-		Args: takes(0, 1, ""), ValidArgsFunction: first(complete(a, sandboxWords)),
+		Example: "  p2prc lend pause --reason 'I need the machine'\n  p2prc lend pause 4N2XQPT7",
+		Args:    takes(0, 1, ""), ValidArgsFunction: byPlace(complete(a, sandboxWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -133,10 +136,11 @@ tasks to other nodes.` + exits(api.KindNotRunning, api.KindNotFound),
 
 func lendResumeCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "resume [SANDBOX]",
-		Short: "Lend again after pause or drain",
-		Long:  "Let every guest go on and take work again; with SANDBOX only that one goes on." + exits(api.KindNotRunning, api.KindNotFound),
-		Args:  takes(0, 1, ""), ValidArgsFunction: first(complete(a, sandboxWords)),
+		Use:     "resume [SANDBOX]",
+		Short:   "Lend again after pause or drain",
+		Long:    "Let every guest go on and take work again; with SANDBOX only that one goes on." + exits(api.KindNotRunning, api.KindNotFound),
+		Example: "  p2prc lend resume\n  p2prc lend resume 4N2XQPT7",
+		Args:    takes(0, 1, ""), ValidArgsFunction: byPlace(complete(a, sandboxWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -161,10 +165,11 @@ func lendResumeCmd(a *app) *cobra.Command {
 func lendDrainCmd(a *app) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
-		Use:   "drain",
-		Short: "Take no more work and let what runs end",
-		Long:  "Take no more work and let what runs end; p2prc lend resume takes work again." + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "drain",
+		Short:   "Take no more work and let what runs end",
+		Long:    "Take no more work and let what runs end; p2prc lend resume takes work again." + exits(api.KindNotRunning),
+		Example: "  p2prc lend drain --reason 'reboot at six'",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {

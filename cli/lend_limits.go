@@ -40,7 +40,7 @@ one sandbox. Flags change it, at once and for good; 0 goes back to the default.`
 	f.IntVar(&procs, "max-processes", 0, "most processes in a sandbox")
 	f.StringSliceVar(&runtimes, "runtimes", nil, "the runtimes that are lent")
 	f.BoolVar(&asJSON, "json", false, "print the limits as JSON")
-	must(cmd.RegisterFlagCompletionFunc("runtimes", cobra.FixedCompletions([]string{"wasm", "process", "docker"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("runtimes", fixed("wasm", "process", "docker")))
 	set := map[string]func(*api.Limits){
 		"cpus": func(l *api.Limits) { l.Total.CPU = cpus }, "memory": func(l *api.Limits) { l.Total.Memory = int64(memory) },
 		"disk": func(l *api.Limits) { l.Total.Disk = int64(disk) }, "gpus": func(l *api.Limits) { l.Total.GPU = gpus },

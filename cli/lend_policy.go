@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -48,6 +49,16 @@ func showPolicy(ctx context.Context, client *api.Client, out *output, asJSON boo
 	if err != nil {
 		return err
 	}
+	name := map[string]string{}
+	if !asJSON && slices.ContainsFunc(rules, func(r api.Rule) bool { return namesPeer(r.Subject) }) {
+		peers, err := client.Peers(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range peers {
+			name[string(p.ID)] = fmt.Sprintf("%s (%s)", or(p.Name, "-"), p.ID.Short())
+		}
+	}
 	n := 0
 	return list(out, asJSON, rules, []string{"ROW", "SUBJECT", "ACTION", "RESOURCE", "MAY"}, func(r api.Rule) []string {
 		n++
@@ -55,9 +66,12 @@ func showPolicy(ctx context.Context, client *api.Client, out *output, asJSON boo
 		if r.Allow {
 			may = "yes"
 		}
-		return []string{strconv.Itoa(n), r.Subject, r.Action, r.Resource, may}
+		return []string{strconv.Itoa(n), or(name[r.Subject], r.Subject), r.Action, r.Resource, may}
 	})
 }
+
+// namesPeer tells whether a row is about one peer.
+func namesPeer(subject string) bool { return subject != "*" && !strings.HasPrefix(subject, "role:") }
 
 // changePolicy replaces the table by what change makes of it, checked first.
 func changePolicy(ctx context.Context, a *app, change func([]api.Rule) ([]api.Rule, error)) error {
@@ -84,17 +98,18 @@ func changePolicy(ctx context.Context, a *app, change func([]api.Rule) ([]api.Ru
 func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 	var at int
 	cmd := &cobra.Command{
-		Use:   word + " SUBJECT RESOURCE",
-		Short: "Add a row that says " + map[bool]string{true: "yes", false: "no"}[allow],
-		Long:  "Add a row, before all others unless --at says otherwise, and show the table." + exits(api.KindNotRunning, api.KindNotFound),
-		Args:  takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: first(complete(a, peerWords)),
+		Use:     word + " SUBJECT RESOURCE",
+		Short:   "Add a row that says " + map[bool]string{true: "yes", false: "no"}[allow],
+		Long:    "Add a row, before all others unless --at says otherwise, and show the table." + exits(api.KindNotRunning, api.KindNotFound),
+		Example: "  p2prc lend policy " + word + " big-box process\n  p2prc lend policy " + word + " role:borrower '*' --at 2",
+		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed("wasm", "process", "docker", "*")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
 				if at < 1 || at > len(rules)+1 {
 					return nil, api.Errorf(api.KindUsage, "--at %d: there is no such place", at).WithHint("1 to %d", len(rules)+1)
 				}
 				row := api.Rule{Subject: args[0], Action: "run", Resource: args[1], Allow: allow}
-				if row.Subject != "*" && !strings.HasPrefix(row.Subject, "role:") {
+				if namesPeer(row.Subject) {
 					p, err := a.client.c.Peer(cmd.Context(), row.Subject)
 					if err != nil {
 						return nil, err
@@ -114,10 +129,11 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 
 func policyRmCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "rm ROW",
-		Short: "Remove a row",
-		Long:  "Remove a row by its number, and show the table." + exits(api.KindNotRunning),
-		Args:  takes(1, 1, "a ROW"),
+		Use:     "rm ROW",
+		Short:   "Remove a row",
+		Long:    "Remove a row by its number, and show the table." + exits(api.KindNotRunning),
+		Example: "  p2prc lend policy rm 2",
+		Args:    takes(1, 1, "a ROW"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
 				n, err := strconv.Atoi(args[0])
@@ -135,10 +151,11 @@ const maxPolicy = 1 << 20
 
 func policySetCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "set FILE|-",
-		Short: "Replace the table",
-		Long:  "Replace the table by the JSON in FILE (the form that --json prints), and show it." + exits(api.KindNotRunning),
-		Args:  takes(1, 1, "a FILE, or - for standard input"),
+		Use:     "set FILE|-",
+		Short:   "Replace the table",
+		Long:    "Replace the table by the JSON in FILE (the form that --json prints), and show it." + exits(api.KindNotRunning),
+		Example: "  p2prc lend policy --json > rules.json\n  p2prc lend policy set rules.json",
+		Args:    takes(1, 1, "a FILE, or - for standard input"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			in := a.env.Stdin
 			if args[0] != "-" {

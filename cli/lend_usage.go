@@ -58,7 +58,7 @@ func lendUsageCmd(a *app) *cobra.Command {
 	f.StringVar(&since, "since", "", "from then on; all if not given")
 	f.BoolVar(&asJSON, "json", false, "print the rows as JSON")
 	f.BoolVar(&asCSV, "csv", false, "print the rows as CSV")
-	must(cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"peer", "job", "day"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("by", fixed("peer", "job", "day")))
 	return cmd
 }
 

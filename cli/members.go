@@ -8,10 +8,11 @@ import (
 
 func membersCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "members",
-		Short: "List who was admitted to the network",
-		Long:  `List every node that was admitted, seen or not. p2prc peers shows who is there.` + exits(api.KindNotRunning),
-		Args:  cobra.ArbitraryArgs,
+		Use:     "members",
+		Short:   "List who was admitted to the network",
+		Long:    `List every node that was admitted, seen or not. p2prc peers shows who is there.` + exits(api.KindNotRunning),
+		Example: "  p2prc members\n  p2prc members --json",
+		Args:    cobra.ArbitraryArgs,
 	}
 	asJSON := cmd.PersistentFlags().Bool("json", false, "print the list as JSON")
 	run := func(cmd *cobra.Command, _ []string) error {
@@ -41,8 +42,45 @@ func membersCmd(a *app) *cobra.Command {
 		}
 		return run(cmd, args)
 	}
-	cmd.AddCommand(&cobra.Command{Use: "ls", Short: "List them", Long: "List every node that was admitted, seen or not." + exits(api.KindNotRunning), Args: takes(0, 0, ""), RunE: run}, membersRevokeCmd(a))
+	cmd.AddCommand(&cobra.Command{Use: "ls", Short: "List them", Long: "List every node that was admitted, seen or not." + exits(api.KindNotRunning), Example: "  p2prc members ls", Args: takes(0, 0, ""), RunE: run}, membersRoleCmd(a), membersRevokeCmd(a))
 	return cmd
+}
+
+func membersRoleCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "role PEER ROLE",
+		Short: "Give a node another role",
+		Long: `Give a node another role: member (lends and borrows), lender (never submits),
+borrower (never receives work) or admin (a member who may invite and revoke).
+Within seconds every member goes by it; work that its new role does not allow is
+withdrawn. Only the network key makes and unmakes admins.` + exits(api.KindNotRunning, api.KindDenied, api.KindNotFound),
+		Example: "  p2prc members role attic lender",
+		Args:    takes(2, 2, "a PEER and a ROLE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			role := api.Role(args[1])
+			if !role.Valid() {
+				return api.Errorf(api.KindUsage, "there is no role %q", role).WithHint("member, lender, borrower or admin")
+			}
+			client, err := a.node()
+			if err != nil {
+				return err
+			}
+			members, err := client.Members(cmd.Context())
+			if err != nil {
+				return err
+			}
+			id, err := memberID(members, args[0])
+			if err != nil {
+				return err
+			}
+			if err := client.SetRole(cmd.Context(), string(id), role); err != nil {
+				return err
+			}
+			a.out.note("%s is %s now", args[0], role)
+			return nil
+		},
+		ValidArgsFunction: byPlace(complete(a, peerWords), fixed("member", "lender", "borrower", "admin")),
+	}
 }
 
 func membersRevokeCmd(a *app) *cobra.Command {
@@ -73,7 +111,7 @@ back takes a new invite and a new identity.` + exits(api.KindNotRunning, api.Kin
 			a.out.note("%s is revoked", args[0])
 			return nil
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords)),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "shown to the members")
 	return cmd

@@ -37,7 +37,7 @@ self.` + exits(api.KindNotRunning, api.KindNotFound),
 			}
 			return runPeers(cmd.Context(), client, a.out, asJSON)
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords)),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the API's records as JSON")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show the table again whenever it changes")
@@ -68,6 +68,9 @@ func printPeers(out *output, peers []api.Peer, asJSON bool, now time.Time) error
 func freeOf(free, total string) string {
 	if total == "0" || total == "0 B" {
 		return "-"
+	}
+	if n, unit, ok := strings.Cut(free, " "); ok && (strings.HasSuffix(total, " "+unit) || n == "0") {
+		free = n // 6.0/12 GiB
 	}
 	return free + "/" + total
 }
@@ -122,19 +125,27 @@ func watchPeers(ctx context.Context, client *api.Client, out *output, asJSON boo
 	}()
 	for {
 		if err := show(); err != nil {
-			return err
+			return watchEnded(ctx, err)
 		}
 		select {
 		case err := <-ended:
-			return err
+			return watchEnded(ctx, err)
 		case <-changed:
 		}
 		select { // changes come in bursts: one table for all of them
 		case err := <-ended:
-			return err
+			return watchEnded(ctx, err)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// watchEnded is the end of watching: interrupting it is how one leaves, and needs no words.
+func watchEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{code: api.KindCanceled.ExitCode()}
+	}
+	return err
 }
 
 func runPeer(ctx context.Context, client *api.Client, out *output, peer string, asJSON bool) error {
@@ -186,10 +197,11 @@ member of this network. A stranger is refused by both sides.` + exits(api.KindNo
 func peersRefreshCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "refresh",
-		Short: "Ask every known peer anew and show the table",
-		Long:  `Ask every known peer anew, wait for the answers, and show the table.` + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "refresh",
+		Short:   "Ask every known peer anew and show the table",
+		Long:    `Ask every known peer anew, wait for the answers, and show the table.` + exits(api.KindNotRunning),
+		Example: "  p2prc peers refresh",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -236,7 +248,7 @@ func peersPingCmd(a *app) *cobra.Command {
 			}
 			return nil
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords)),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the measurement as JSON")
 	cmd.Flags().IntVarP(&count, "count", "n", 1, "how many times")

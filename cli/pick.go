@@ -1,11 +1,7 @@
 package cli
 
 import (
-	"context"
 	"strings"
-	"time"
-
-	"github.com/spf13/cobra"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -35,76 +31,4 @@ func must(err error) {
 	if err != nil {
 		panic(err)
 	}
-}
-
-// completionWait bounds what pressing Tab may take.
-const completionWait = 2 * time.Second
-
-// complete offers words that the node knows; without a node it offers none.
-func complete(a *app, words func(ctx context.Context, c *api.Client) ([]string, error)) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		client, err := a.node()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionWait)
-		defer cancel()
-		all, err := words(ctx, client)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var out []string
-		for _, w := range all {
-			if strings.HasPrefix(w, typed) {
-				out = append(out, clean(w, false))
-			}
-		}
-		return out, cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-// first completes only the first argument.
-func first(f func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return f(cmd, args, typed)
-	}
-}
-
-func peerWords(ctx context.Context, c *api.Client) ([]string, error) {
-	peers, err := c.Peers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	words := []string{"self"}
-	for _, p := range peers {
-		words = append(words, or(p.Name, string(p.ID)))
-	}
-	return words, nil
-}
-
-func jobWords(ctx context.Context, c *api.Client) ([]string, error) {
-	jobs, err := c.Jobs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var words []string
-	for _, j := range jobs {
-		words = append(words, short(j.ID))
-	}
-	return words, nil
-}
-
-func sandboxWords(ctx context.Context, c *api.Client) ([]string, error) {
-	boxes, err := c.Sandboxes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var words []string
-	for _, s := range boxes {
-		words = append(words, short(s.ID))
-	}
-	return words, nil
 }

@@ -106,9 +106,9 @@ at once.` + exits(api.KindTasksFailed, api.KindNotRunning, api.KindDenied, api.K
 	f.BoolVarP(&o.detach, "detach", "d", false, "print the job's id and come back at once")
 	followFlags(f, &o.follow)
 	must(cmd.RegisterFlagCompletionFunc("on", complete(a, peerWords)))
-	must(cmd.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"wasm", "process", "docker"}, cobra.ShellCompDirectiveNoFileComp)))
-	must(cmd.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{"spread", "pin"}, cobra.ShellCompDirectiveNoFileComp)))
-	must(cmd.RegisterFlagCompletionFunc("restart", cobra.FixedCompletions([]string{"on-loss", "never"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("runtime", complete(a, runtimeWords)))
+	must(cmd.RegisterFlagCompletionFunc("strategy", fixed("spread", "pin")))
+	must(cmd.RegisterFlagCompletionFunc("restart", fixed("on-loss", "never")))
 	return cmd
 }
 
@@ -260,8 +260,11 @@ func runRun(ctx context.Context, client *api.Client, out *output, job *jobfile.J
 		return err
 	}
 	if o.detach {
-		_, err := fmt.Fprintln(out.stdout, submitted.ID)
-		return err
+		if _, err := fmt.Fprintln(out.stdout, submitted.ID); err != nil {
+			return err
+		}
+		warnNobody(ctx, client, out, submitted.ID)
+		return nil
 	}
 	o.follow.raw = len(spec.Each) == 0
 	if !o.follow.raw && !o.follow.quiet {

@@ -164,6 +164,9 @@ func progressLine(j api.Job) string {
 	if t.Running > 0 {
 		line += fmt.Sprintf(", %d running", t.Running)
 	}
+	if t.Running == 0 && t.Queued > 0 {
+		line += fmt.Sprintf(", %d queued", t.Queued)
+	}
 	if j.Rate > 0 {
 		line += fmt.Sprintf(", %.1f tasks/s", j.Rate)
 	}
@@ -173,7 +176,7 @@ func progressLine(j api.Job) string {
 	switch {
 	case j.State == api.JobPaused:
 		line += ", paused"
-	case t.Running == 0 && !j.State.Terminal() && j.Reason != "":
+	case t.Running+t.Queued == 0 && !j.State.Terminal() && j.Reason != "":
 		line += ", waits: " + j.Reason
 	}
 	return line

@@ -35,7 +35,7 @@ func specsCmd(a *app) *cobra.Command {
 			}
 			return printFacts(a.out, specFacts(s))
 		},
-		ValidArgsFunction: first(complete(a, peerWords)),
+		ValidArgsFunction: byPlace(complete(a, peerWords)),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the specs as JSON")
 	return cmd

@@ -16,10 +16,11 @@ import (
 func statusCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show this machine's node at a glance",
-		Long:  `Show the node of this home: who it is, what it lends, what it keeps, whom it refused.` + exits(api.KindNotRunning),
-		Args:  takes(0, 0, ""),
+		Use:     "status",
+		Short:   "Show this machine's node at a glance",
+		Long:    `Show the node of this home: who it is, what it lends, what it keeps, whom it refused.` + exits(api.KindNotRunning),
+		Example: "  p2prc status\n  p2prc status --json",
+		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -58,8 +59,18 @@ func runStatus(ctx context.Context, client *api.Client, out *output, asJSON bool
 			facts = append(facts, [2]string{strings.ReplaceAll(k, "_", " "), fmt.Sprint(st.Counters[k])})
 		}
 	}
+	if st.Key {
+		facts = slices.Insert(facts, 5, [2]string{"", "its key is in this home"})
+	}
+	if left := st.Expires.Sub(now); left < warnExpiry {
+		out.note("this node's membership ends in %s: it is renewed when another admin is up together with it", plural(int64(max(left, 0)/(24*time.Hour)), "day"))
+	}
 	return printFacts(out, facts)
 }
+
+// warnExpiry is when a node's owner is told that its membership runs out; members
+// are renewed long before where an admin is up.
+const warnExpiry = 30 * 24 * time.Hour
 
 func lendLine(l api.LendStatus) string {
 	line := string(l.State)
@@ -69,7 +80,11 @@ func lendLine(l api.LendStatus) string {
 	if l.State == api.LendOff {
 		return line
 	}
-	return fmt.Sprintf("%s: %s of %s free, %s running", line, resources(l.Free), resources(l.Total), plural(int64(l.Sandboxes), "sandbox"))
+	free := resources(l.Free) + " of " + resources(l.Total)
+	if l.Free == l.Total {
+		free = "all of " + resources(l.Total)
+	}
+	return fmt.Sprintf("%s: %s free, %s running", line, free, plural(int64(l.Sandboxes), "sandbox"))
 }
 
 // printFacts prints names and values; further lines of a value stand below its first.

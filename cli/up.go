@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -20,6 +21,8 @@ import (
 
 type upOptions struct {
 	detach   bool
+	install  bool
+	remove   bool
 	port     int
 	logLevel string
 	logJSON  bool
@@ -35,8 +38,12 @@ func upCmd(a *app) *cobra.Command {
 
 The first time, the home, the node's identity and a private network with this
 node as its only member are created. With --detach the command comes back when
-the node answers; its log is then the file p2prc.log in the home.` + exits(),
-		Example: "  p2prc up\n  p2prc up --detach\n  p2prc up --port 4001",
+the node answers; its log is then the file p2prc.log in the home.
+
+With --install this home's node is started by systemd or launchd from now on,
+with the machine and again when it fails: as a service of the user, or of the
+system where root asks for it. --uninstall ends that; the home stays.` + exits(),
+		Example: "  p2prc up\n  p2prc up --detach\n  p2prc up --port 4001\n  p2prc up --install",
 		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			home, err := a.homeDir()
@@ -49,6 +56,19 @@ the node answers; its log is then the file p2prc.log in the home.` + exits(),
 			if _, err := config.Socket(home); err != nil {
 				return err
 			}
+			if o.install && (o.remove || o.detach) || o.remove && o.detach {
+				return api.Errorf(api.KindUsage, "--detach, --install and --uninstall are three different things").WithHint("give one of them")
+			}
+			if o.install || o.remove {
+				b, err := a.newBootService(service.Platform(), home, o.port, os.Geteuid() != 0)
+				if err != nil {
+					return err
+				}
+				if o.remove {
+					return a.uninstall(b)
+				}
+				return a.install(cmd.Context(), b)
+			}
 			if o.detach {
 				return runDetached(cmd.Context(), a, home, o)
 			}
@@ -60,10 +80,13 @@ the node answers; its log is then the file p2prc.log in the home.` + exits(),
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.detach, "detach", "d", false, "come back when the node is ready and leave it running")
+	f.BoolVar(&o.install, "install", false, "start the node with the machine, as a service")
+	f.BoolVar(&o.remove, "uninstall", false, "end that")
 	f.IntVar(&o.port, "port", 0, "listen on this port, TCP and UDP; it must be free")
 	f.StringVar(&o.logLevel, "log-level", "", "debug, info, warn or error")
 	f.BoolVar(&o.logJSON, "log-json", false, "write the log as JSON lines")
 	f.DurationVar(&o.wait, "wait", 30*time.Second, "with --detach: how long to wait until it is ready")
+	must(cmd.RegisterFlagCompletionFunc("log-level", fixed("debug", "info", "warn", "error")))
 	return cmd
 }
 

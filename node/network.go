@@ -124,6 +124,18 @@ func (m members) Join(ctx context.Context, token string) (api.JoinResult, error)
 }
 func (m members) Leave(ctx context.Context) error { return m.n.net.Leave(ctx) }
 func (m members) Members() []api.Member           { return m.n.net.Members() }
+func (m members) ExportKey(passphrase string) (api.NetworkKey, error) {
+	return m.n.net.ExportKey(passphrase)
+}
+func (m members) RemoveKey(ctx context.Context, export, passphrase string) error {
+	return m.n.net.RemoveKey(ctx, export, passphrase)
+}
+func (m members) RestoreKey(ctx context.Context, export, passphrase string) (api.JoinResult, error) {
+	return m.n.net.RestoreKey(ctx, export, passphrase)
+}
+func (m members) SetRole(ctx context.Context, node api.PeerID, role api.Role) error {
+	return m.n.net.SetRole(ctx, node, role)
+}
 func (m members) Revoke(ctx context.Context, req api.RevokeRequest) error {
 	return m.n.net.Revoke(ctx, req)
 }

@@ -20,7 +20,7 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 	self := n.net.Self()
 	s := api.Status{
 		ID: n.net.ID(), Name: n.config.Get().Name, Version: n.opts.Version, Features: Features(), Home: n.home.dir, PID: os.Getpid(),
-		Started: n.started.UTC(), Network: n.net.Network(), Role: self.Role, Expires: self.Expires, Addrs: n.net.Addrs(),
+		Started: n.started.UTC(), Network: n.net.Network(), Key: n.net.HoldsKey(), Role: self.Role, Expires: self.Expires, Addrs: n.net.Addrs(),
 		Lend: n.lendStatus(), Blobs: stats, Counters: n.net.Counters(),
 	}
 	if s.Addrs == nil {

@@ -155,14 +155,29 @@ func (g *gatedHost) Connect(context.Context, peer.AddrInfo) error { return errNo
 // gate puts a stream handler behind the membership check.
 func (s *session) gate(h network.StreamHandler) network.StreamHandler {
 	return func(st network.Stream) {
-		from := st.Conn().RemotePeer()
-		if _, err := s.pool.log.Check(api.PeerID(from.String()), s.n.cfg.now()); err != nil {
-			resetStream(s, st)
-			s.refuse(st.Conn(), "spoke "+string(st.Protocol()), err)
-			return
+		if _, ok := s.lets(st, string(st.Protocol())); ok {
+			h(st)
 		}
-		h(st)
 	}
+}
+
+// lets is the membership check: it gives the role of the member that opened a
+// stream, and refuses who is none.
+func (s *session) lets(st network.Stream, name string) (api.Role, bool) {
+	c := st.Conn()
+	from := api.PeerID(c.RemotePeer().String())
+	role, err := s.pool.log.Check(from, s.n.cfg.now())
+	if err != nil && c.Stat().Direction == network.DirOutbound {
+		// Whom we dialed is sure of us a moment before we have read its proof.
+		<-s.proofOf(c).done
+		role, err = s.pool.log.Check(from, s.n.cfg.now())
+	}
+	if err != nil {
+		resetStream(s, st)
+		s.refuse(c, "spoke "+name, err)
+		return "", false
+	}
+	return role, true
 }
 
 func resetStream(s *session, st network.Stream) {

@@ -22,8 +22,8 @@ const (
 // authority is the key with which this node may invite and revoke: the network's
 // if the home holds it, else its own if it is an admin (KindDenied otherwise).
 func (n *Net) authority(p *pool) (crypto.PrivKey, error) {
-	if p.key != nil {
-		return p.key, nil
+	if key := p.networkKey(); key != nil {
+		return key, nil
 	}
 	if role, err := p.log.Check(n.id, n.cfg.now()); err != nil || role != api.RoleAdmin {
 		return nil, api.Errorf(api.KindDenied, "only admins may invite and revoke").WithHint("ask an admin: `p2prc members` shows who is")
@@ -189,7 +189,7 @@ func (n *Net) Revoke(ctx context.Context, req api.RevokeRequest) error {
 		if m.Revoked {
 			return api.Errorf(api.KindConflict, "%s is revoked already", m.ID.Short()).WithHint("`p2prc members` shows it")
 		}
-		if m.Role == api.RoleAdmin && p.key == nil {
+		if m.Role == api.RoleAdmin && p.networkKey() == nil {
 			return api.Errorf(api.KindDenied, "only the network key revokes an admin").WithHint("do it on the home that holds the network's key")
 		}
 	}

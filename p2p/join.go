@@ -257,7 +257,7 @@ func (j *joiner) admitted(ctx context.Context, m *memberConn, via api.PeerID, st
 		for _, r := range d.Records {
 			if rec, err := openRecord(r.Raw); err == nil && rec.ID != j.n.id {
 				if _, err := j.pool.log.Check(rec.ID, now); err == nil {
-					j.pool.table.offer(rec, r.Raw, now.Add(-time.Duration(max(0, r.Age))*time.Millisecond), r.Alive)
+					j.pool.table.offer(rec, r.Raw, r.seen(now), r.Alive)
 				}
 			}
 		}

@@ -182,19 +182,3 @@ func TestHomeKeepsItsKeysToItself(t *testing.T) {
 	_, err := New(t.Context(), p.cfg)
 	kindIs(t, err, api.KindCorrupt, "a broken identity")
 }
-
-func TestRenewal(t *testing.T) {
-	nodes := newPool(t, 2)
-	before := nodes[1].Self().Expires
-	for _, p := range nodes {
-		p.clock.Store(int64(60 * 24 * time.Hour))
-	}
-	nodes[0].until("sees it alive", func() bool { return nodes[0].sees(nodes[1], api.PeerAlive) })
-	if err := nodes[0].session().renew(); err != nil {
-		t.Fatal(err)
-	}
-	nodes[1].until("has a longer certificate", func() bool { return nodes[1].Self().Expires.After(before.Add(50 * 24 * time.Hour)) })
-	if got := nodes[0].Self().Expires; !got.After(before.Add(50 * 24 * time.Hour)) {
-		t.Errorf("the founder did not renew itself: %v", got)
-	}
-}

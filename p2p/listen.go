@@ -64,7 +64,7 @@ func hostAt(key crypto.PrivKey, listen []string, g *gater) (host.Host, error) {
 	err = h.Network().Listen(addrs...)
 	for _, want := range addrs {
 		if !listens(h, want) {
-			taken := api.Errorf(api.KindConflict, "cannot listen on %s: it is taken, or not of this machine", want).WithHint("stop what uses it, or set another port: p2prc config set listen.port")
+			taken := api.Errorf(api.KindConflict, "cannot listen on %s: it is taken, or not of this machine", want).WithHint("stop what uses it, or take another port: p2prc up --port N, or for good p2prc config set listen.port N")
 			taken.Err = err
 			return nil, errors.Join(taken, h.Close())
 		}

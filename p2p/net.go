@@ -38,6 +38,7 @@ type Config struct {
 	Log       *slog.Logger     // required
 	OnEvent   func(api.Event)  // may be nil; called without locks held, must not block for long
 	now       func() time.Time // for tests of clocks
+	scrypt    int              // log2 of what opening an export costs; less in tests
 }
 
 // HandlerFunc serves one stream of a member. ctx ends with the node, with the
@@ -74,6 +75,7 @@ func New(ctx context.Context, cfg Config) (*Net, error) {
 	if cfg.now == nil {
 		cfg.now = time.Now
 	}
+	cfg.scrypt = cmp.Or(cfg.scrypt, 18) // a second, 256 MiB
 	if cfg.OnEvent == nil {
 		cfg.OnEvent = func(api.Event) {}
 	}
@@ -127,7 +129,7 @@ func (n *Net) openHome(ctx context.Context) (*pool, error) {
 		return nil, err
 	}
 	if key != nil {
-		return p, n.grantSelf(ctx, p)
+		return p, n.keepAdmin(ctx, p, renewBefore)
 	}
 	return p, nil
 }
@@ -150,25 +152,26 @@ func (n *Net) found(ctx context.Context) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.grantSelf(ctx, p); err != nil {
+	if err := n.keepAdmin(ctx, p, renewBefore); err != nil {
 		return nil, err
 	}
 	return p, saveCurrent(n.cfg.Dir, network)
 }
 
-// grantSelf makes the holder of the network key an admin, and keeps it one.
-func (n *Net) grantSelf(ctx context.Context, p *pool) error {
-	now := n.cfg.now()
-	for _, m := range p.log.Members() {
-		if m.ID == n.id && (m.Revoked || m.Expires.Sub(now) > membership.Lifetime/2) {
-			return nil
-		}
+// keepAdmin makes the holder of the network key an admin, for left at least.
+func (n *Net) keepAdmin(ctx context.Context, p *pool, left time.Duration) error {
+	now, key := n.cfg.now(), p.networkKey()
+	if m, err := p.member(n.id); key == nil || err == nil && (m.Revoked || m.Role == api.RoleAdmin && m.Expires.Sub(now) > left) {
+		return nil
 	}
-	raw, err := membership.Sign(&membership.Grant{Network: p.id, Node: n.id, Role: api.RoleAdmin, Time: now.UnixMilli(), Expires: now.Add(membership.Lifetime).UnixMilli()}, p.key)
+	raw, err := membership.Sign(&membership.Grant{Network: p.id, Node: n.id, Role: api.RoleAdmin, Time: now.UnixMilli(), Expires: now.Add(membership.Lifetime).UnixMilli()}, key)
 	if err != nil {
 		return err
 	}
-	_, err = p.add(ctx, now, raw)
+	added, err := p.add(ctx, now, raw)
+	if s := n.session(); s != nil && s.pool == p {
+		s.spread(added)
+	}
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,8 +32,22 @@ type peerNode struct {
 	done   chan error
 	clock  atomic.Int64 // a time.Duration added to the real time
 
-	mu  sync.Mutex
-	log []api.Event
+	mu       sync.Mutex
+	log      []api.Event
+	warnings strings.Builder
+}
+
+// Write takes what the node logs as a warning.
+func (p *peerNode) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.warnings.Write(b)
+}
+
+func (p *peerNode) warned(of string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Contains(p.warnings.String(), of)
 }
 
 // newNode makes a node of its own private network; up starts it.
@@ -45,12 +60,12 @@ func newNode(t testing.TB, name string) *peerNode {
 
 func (p *peerNode) open(name string) {
 	p.t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewTextHandler(p, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if os.Getenv("P2P_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", name)
 	}
 	p.events = make(chan struct{}, 1)
-	n, err := New(p.t.Context(), Config{Dir: p.dir, Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Name: name, Store: p.store, Log: log,
+	n, err := New(p.t.Context(), Config{Dir: p.dir, Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Name: name, Store: p.store, Log: log, scrypt: 10,
 		OnEvent: func(e api.Event) {
 			p.mu.Lock()
 			p.log = append(p.log, e)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -29,6 +30,7 @@ func (s *session) overlayLoop() {
 		s.knit()
 		select {
 		case <-t.C:
+			s.enforce() // nothing else tells when a membership expires
 			s.listen()
 		case <-s.wake:
 		case <-s.ctx.Done():
@@ -103,24 +105,24 @@ func (s *session) listen() {
 	}
 }
 
-// enforce closes what those who are no members any more still have open.
+// enforce closes what those who are no members any more still have open, and the
+// streams of those who have another role now: they come back with it.
 func (s *session) enforce() {
 	s.mu.Lock()
-	var out []peer.ID
-	for pid := range s.links {
-		out = append(out, pid)
-	}
+	linked := slices.Collect(maps.Keys(s.links))
 	s.mu.Unlock()
-	for _, pid := range out {
-		if s.isMember(pid) {
+	for _, pid := range linked {
+		id := api.PeerID(pid.String())
+		role, err := s.pool.log.Check(id, s.n.cfg.now())
+		s.endHandlers(pid, role)
+		if err == nil {
 			continue
 		}
-		s.log.Info("closing the connections of a node that is no member any more", "peer", pid.String())
-		s.endHandlers(pid)
+		s.log.Info("closing the connections of a node that is no member any more", "peer", string(id))
 		if err := s.host.Network().ClosePeer(pid); err != nil {
 			s.log.Debug("close", "err", err)
 		}
-		s.emitPeer(api.PeerID(pid.String()))
+		s.emitPeer(id)
 	}
 }
 

@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -15,10 +16,26 @@ import (
 // that joins or leaves gets a new one.
 type pool struct {
 	id    api.NetworkID
-	key   crypto.PrivKey // the network key, nil where it is not held
 	log   *membership.Log
 	table *table
 	store Store
+
+	mu  sync.Mutex     // guards key
+	key crypto.PrivKey // the network key, nil where it is not held
+}
+
+// networkKey is the network key, nil where it is not held.
+func (p *pool) networkKey() crypto.PrivKey {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.key
+}
+
+// hold makes key the network key here; nil: none is held any more.
+func (p *pool) hold(key crypto.PrivKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.key = key
 }
 
 // openPool loads a network from the store.

@@ -35,16 +35,14 @@ func (s *session) renewLoop() {
 
 func (s *session) renew() error {
 	now := s.n.cfg.now()
-	if s.pool.key != nil {
-		if err := s.n.grantSelf(s.ctx, s.pool); err != nil {
-			return err
-		}
+	if err := s.n.keepAdmin(s.ctx, s.pool, renewBefore); err != nil {
+		return err
 	}
 	key, err := s.n.authority(s.pool)
 	for _, m := range s.pool.log.Members() {
 		left := m.Expires.Sub(now)
 		if m.ID == s.n.id && left < warnBefore && !m.Revoked {
-			s.log.Warn("this node's membership runs out; an admin that is up renews it", "expires", m.Expires)
+			s.log.Warn("this node's membership runs out; another admin renews it while both are up, and so does the network's key", "expires", m.Expires)
 		}
 		e, ok := s.pool.table.get(m.ID)
 		if err != nil || m.Revoked || m.ID == s.n.id || left > renewBefore || left < 0 || !ok || e.state != api.PeerAlive {

@@ -21,6 +21,7 @@ const maxPeerStreams = 512
 // handled is one stream in a handler.
 type handled struct {
 	st     network.Stream
+	role   api.Role // of the caller, as the handler was told
 	cancel context.CancelFunc
 }
 
@@ -40,13 +41,11 @@ func (n *Net) Handle(protocol string, h func(ctx context.Context, from api.Calle
 // handleLocked puts a protocol on the host; Net.mu is held.
 func (s *session) handleLocked(name string) {
 	s.host.SetStreamHandler(protocolOf(name), func(st network.Stream) {
-		from := st.Conn().RemotePeer()
-		role, err := s.pool.log.Check(api.PeerID(from.String()), s.n.cfg.now())
-		if err != nil {
-			resetStream(s, st)
-			s.refuse(st.Conn(), "spoke "+name, err)
+		role, ok := s.lets(st, name)
+		if !ok {
 			return
 		}
+		from := st.Conn().RemotePeer()
 		s.n.mu.Lock()
 		h := s.n.handlers[name]
 		s.n.mu.Unlock()
@@ -59,7 +58,7 @@ func (s *session) handleLocked(name string) {
 func (s *session) serve(st network.Stream, from peer.ID, caller api.Caller, h HandlerFunc) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	me := &handled{st, cancel}
+	me := &handled{st, caller.Role, cancel}
 	s.mu.Lock()
 	full := len(s.handling[from]) >= maxPeerStreams
 	if full || s.closing {
@@ -90,12 +89,15 @@ func (s *session) serve(st network.Stream, from peer.ID, caller api.Caller, h Ha
 	}
 }
 
-// endHandlers cancels and resets what a peer has in handlers.
-func (s *session) endHandlers(pid peer.ID) {
+// endHandlers cancels and resets what a peer has in handlers, unless they were
+// told the role that it has now; "" is none.
+func (s *session) endHandlers(pid peer.ID, now api.Role) {
 	s.mu.Lock()
 	var all []*handled
 	for h := range s.handling[pid] {
-		all = append(all, h)
+		if h.role != now {
+			all = append(all, h)
+		}
 	}
 	s.mu.Unlock()
 	for _, h := range all {

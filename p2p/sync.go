@@ -26,6 +26,12 @@ type recordNotice struct {
 	Alive bool   `json:"alive"` // the sender holds it for alive
 }
 
+// seen is when its node was heard of; never in the future, whatever the sender says.
+func (n recordNotice) seen(now time.Time) time.Time {
+	const most = 10 * 365 * 24 * time.Hour
+	return now.Add(-time.Duration(min(max(n.Age, 0), most.Milliseconds())) * time.Millisecond)
+}
+
 // orphan is a record that waits for its node's admission.
 type orphan struct {
 	raw   []byte
@@ -156,8 +162,7 @@ func (s *session) take(d delta) error {
 	}
 	now := s.n.cfg.now()
 	for _, n := range d.Records {
-		seen := now.Add(-time.Duration(max(0, n.Age)) * time.Millisecond)
-		if news, err := s.offer(n.Raw, seen, n.Alive); err != nil {
+		if news, err := s.offer(n.Raw, n.seen(now), n.Alive); err != nil {
 			return err
 		} else if news && n.Alive {
 			s.gossip.publish(gossipRecord, n.Raw)
@@ -249,5 +254,9 @@ func (s *session) logGrew() {
 	s.enforce()
 	s.adopt()
 	s.redigest()
+	role, err := s.pool.log.Check(s.n.id, s.n.cfg.now())
+	if own, ok := s.pool.table.get(s.n.id); ok && err == nil && own.rec.Role != role {
+		s.publishSoon()
+	}
 	s.n.cfg.OnEvent(api.Event{Time: s.n.cfg.now(), Type: api.EventMember, Msg: "the membership log grew"})
 }

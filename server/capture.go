@@ -38,7 +38,7 @@ func (c *capture) Write(p []byte) (int, error) {
 	}
 	if c.loan.live.Load() {
 		if se := c.loan.out.Load(); se != nil {
-			se.output(c.key, c.name, p)
+			se.output(c.key, c.name, c.size, p)
 		}
 	}
 	c.size += int64(len(p))

@@ -19,7 +19,7 @@ const (
 	starveAfter = 5 * time.Second        // who waits so long for a first slot has room kept free for it
 	queueAhead  = 200 * time.Millisecond // of work that credit lets a slot queue
 	minAhead    = 2                      // tasks per slot, the running one included
-	maxAhead    = 64                     // the same
+	maxAhead    = 128                    // the same
 )
 
 // use is what the slots take now.

@@ -18,7 +18,7 @@
 // lease whose borrower uses least, so nobody's idle share is wasted and nobody
 // holds a slot longer than the task it runs, or a quarter of a second of small
 // tasks. Credit lets a lease queue about 200 ms of work per slot, between 2 and
-// 64 tasks.
+// 128 tasks.
 //
 // # A result's way
 //

@@ -147,22 +147,29 @@ func (se *session) setShare(sh lease.Share) {
 }
 
 // output queues a copy of live output, or drops it when too much waits.
-func (se *session) output(k lease.Key, stream string, p []byte) {
+func (se *session) output(k lease.Key, stream string, at int64, p []byte) {
 	se.mu.Lock()
 	defer se.mu.Unlock()
 	if se.out.liveLen+len(p) > liveBytes {
 		return
 	}
 	se.out.liveLen += len(p)
-	if n := len(se.out.live); n > 0 && se.out.live[n-1].Key == k && se.out.live[n-1].Stream == stream {
-		se.out.live[n-1].Data = append(se.out.live[n-1].Data, p...)
+	if last := se.lastLive(); last != nil && last.Key == k && last.Stream == stream && last.At+int64(len(last.Data)) == at {
+		last.Data = append(last.Data, p...)
 	} else {
-		se.out.live = append(se.out.live, lease.Output{Key: k, Stream: stream, Data: append([]byte(nil), p...)})
+		se.out.live = append(se.out.live, lease.Output{Key: k, Stream: stream, At: at, Data: append([]byte(nil), p...)})
 	}
 	if se.liveAt.IsZero() {
 		se.liveAt = time.Now().Add(liveEvery)
 		notify(se.wake)
 	}
+}
+
+func (se *session) lastLive() *lease.Output {
+	if len(se.out.live) == 0 {
+		return nil
+	}
+	return &se.out.live[len(se.out.live)-1]
 }
 
 // waitRoom blocks while too much waits to be sent: a borrower that asks without

@@ -111,5 +111,5 @@ func dsn(path, more string) string {
 	}
 	return (&url.URL{Scheme: "file", Path: p}).String() +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
-		"&_pragma=cache_size(-2000)&_pragma=journal_size_limit(67108864)&" + more
+		"&_pragma=cache_size(-2000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)&" + more
 }

@@ -142,6 +142,9 @@ func (db *DB) together(batch []*write) error {
 	if err != nil {
 		return err
 	}
+	if len(batch) == 1 {
+		return db.lone(tx, batch[0])
+	}
 	for _, w := range batch {
 		if err := db.one(tx, w); err != nil {
 			// The transaction may be gone already; its end is all that matters here.
@@ -166,6 +169,17 @@ func (db *DB) one(tx *sql.Tx, w *write) error {
 	w.err = db.fault(failed)
 	_, err := tx.Exec("ROLLBACK TO w; RELEASE w")
 	return err
+}
+
+// lone runs the only closure of a transaction, which then needs no savepoint:
+// with one, SQLite copies every page that it changes.
+func (db *DB) lone(tx *sql.Tx, w *write) error {
+	failed := w.run(tx)
+	if failed == nil && w.panic == nil {
+		return tx.Commit()
+	}
+	w.err = db.fault(failed)
+	return tx.Rollback()
 }
 
 func (w *write) run(tx *sql.Tx) (err error) {

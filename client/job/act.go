@@ -75,6 +75,9 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 			en.key = a.keys[0]
 		}
 		e.journal.add(en)
+	case actLost:
+		a.row.Each = r.plan.array.values(a.row.ID)
+		e.emit(api.Event{Time: now.UTC(), Type: api.EventTask, JobID: r.id, Task: &a.row})
 	case actChanged:
 		r.over.Store(!r.sched.ended.IsZero()) // a retry undoes the end
 		e.save(r, now)

@@ -238,7 +238,7 @@ func TestPauseResumeCancelRetry(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		paused, _ := w.e.Job(j.ID)
-		if paused.Tasks.Running != 0 || paused.State != api.JobPaused || paused.Tasks.Done > 20 {
+		if paused.Tasks.Queued+paused.Tasks.Running != 0 || paused.State != api.JobPaused || paused.Tasks.Done > 20 {
 			t.Fatalf("paused: %+v", paused.Job)
 		}
 		if err := w.e.Resume(ctx, j.ID); err != nil {

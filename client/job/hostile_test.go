@@ -1,7 +1,6 @@
 package job
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -161,51 +160,6 @@ func TestFloodOfOutput(t *testing.T) {
 		w.e.mu.Unlock()
 		w.close()
 	})
-}
-
-func TestLogFollows(t *testing.T) {
-	ctx := context.Background()
-	for _, gaps := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			a := newLender("a", 1)
-			a.takes = func(lease.Task) time.Duration { return 2 * time.Second }
-			a.exec = func(lease.Task) lease.Result {
-				return lease.Result{Stdout: api.Stream{Inline: []byte("one two three")}}
-			}
-			a.tweak = func(wr *wire.Writer, k wire.Kind, p []byte) bool {
-				var as lease.Assign
-				if k == lease.KindAssign && wire.Decode(p, &as) == nil {
-					piece := "one "
-					if gaps {
-						piece = "two "
-					}
-					go func() {
-						time.Sleep(time.Second)
-						wr.Send(lease.KindOutput, lease.Output{Key: as.Tasks[0].Key, Stream: "stdout", Data: []byte(piece)})
-					}()
-				}
-				return false
-			}
-			w := newWorld(t, NewMemStore(), a)
-			spec := batch(1)
-			spec.Live = true
-			j := w.submit(spec)
-			var got []string
-			collect := func(c api.LogChunk) error { got = append(got, string(c.Data)); return nil }
-			err := w.e.Log(ctx, j.ID, 0, true, collect)
-			if gaps != (api.KindOf(err) == api.KindConflict) || (!gaps && strings.Join(got, "|") != "one |two three") {
-				t.Fatalf("gaps %v: followed %q, %v", gaps, got, err)
-			}
-			got = nil
-			if err := w.e.Log(ctx, j.ID, 0, false, collect); err != nil || strings.Join(got, "") != "one two three" {
-				t.Fatalf("afterwards: %q, %v", got, err)
-			}
-			if err := w.e.Log(ctx, j.ID, 9, false, collect); api.KindOf(err) != api.KindNotFound {
-				t.Fatalf("log of no task: %v", err)
-			}
-			w.close()
-		})
-	}
 }
 
 func FuzzDecode(f *testing.F) {

@@ -14,7 +14,7 @@ const journalBatch = 4096
 
 // gather is the least time between two commits: results that come one by one
 // are written at once, those of a stream of small tasks share a commit.
-const gather = 5 * time.Millisecond
+const gather = 20 * time.Millisecond
 
 // entry is a step of the journal. Steps are taken in order; rows and jobs of a
 // batch become durable together before anything after them happens, so an Ack

@@ -16,7 +16,7 @@ import (
 // Bounds of the live output kept of one job.
 const (
 	liveTasks = 256
-	liveBytes = 64 << 10 // of one task; older pieces go
+	liveBytes = 256 << 10 // of one task; older pieces go
 	logChunk  = 32 << 10
 )
 
@@ -122,11 +122,14 @@ func (l *liveOutput) since(p *livePieces, n int) ([]lease.Output, int, <-chan st
 
 // Log gives a task's stdout and stderr in pieces: of a task that has ended the
 // whole, of a running one what has been seen of it (jobs submitted with live
-// only), of a canceled one nothing more. With follow it waits for the task's end and completes what was missing;
-// KindConflict when pieces got lost on the way, so that the whole cannot be
-// completed: ask again without follow. An error of fn ends it and is returned.
+// only), of a canceled one nothing more. With follow it waits for the task's end,
+// and what comes after a gap waits for it too: the pieces of a stream are the
+// stream, without a hole. A task that runs again elsewhere prints the
+// same again as a rule: what was passed on is then not repeated. Where it prints
+// something else, the stream begins anew with a piece marked Again. An error of fn
+// ends it and is returned.
 func (e *Engine) Log(ctx context.Context, id api.JobID, task api.TaskID, follow bool, fn func(api.LogChunk) error) error {
-	f := follower{e: e, id: id, task: task, fn: fn, seen: map[string]*seen{"stdout": {h: sha256.New()}, "stderr": {h: sha256.New()}}}
+	f := follower{e: e, id: id, task: task, fn: fn, seen: map[string]*seen{"stdout": {hash: sha256.New()}, "stderr": {hash: sha256.New()}}}
 	e.mu.Lock()
 	r := e.runs[id]
 	e.mu.Unlock()
@@ -145,7 +148,7 @@ func (e *Engine) Log(ctx context.Context, id api.JobID, task api.TaskID, follow 
 			var pieces []lease.Output
 			pieces, next, more = r.live.since(p, next)
 			for _, o := range pieces {
-				if err := f.piece(o); err != nil {
+				if err := f.piece(o, follow); err != nil {
 					return err
 				}
 			}
@@ -177,15 +180,44 @@ type follower struct {
 
 // seen is what was passed on of a stream.
 type seen struct {
-	n int64
-	h hash.Hash
+	n    int64
+	hash hash.Hash
+	head []byte // its first bytes, to compare with what a further attempt prints
 }
 
-func (f *follower) piece(o lease.Output) error {
+// headBytes is how much of a stream is kept to compare with.
+const headBytes = 64 << 10
+
+// pass passes data on, which continues what was seen, or begins it anew.
+func (f *follower) pass(stream string, data []byte, again bool) error {
+	s := f.seen[stream]
+	if again {
+		s.n, s.head = 0, nil
+		s.hash.Reset()
+	}
+	s.n += int64(len(data))
+	s.hash.Write(data)
+	s.head = append(s.head, data[:min(len(data), headBytes-len(s.head))]...)
+	return f.fn(api.LogChunk{Task: f.task, Stream: stream, Data: data, Again: again})
+}
+
+// piece passes on what is new in a piece. To keep, one beyond a gap is left to finish.
+func (f *follower) piece(o lease.Output, keep bool) error {
 	s := f.seen[o.Stream]
-	s.n += int64(len(o.Data))
-	s.h.Write(o.Data)
-	return f.fn(api.LogChunk{Task: f.task, Stream: o.Stream, Data: o.Data})
+	switch {
+	case !keep:
+		return f.pass(o.Stream, o.Data, false)
+	case o.At < 0 || o.At > s.n:
+		return nil
+	}
+	old := min(s.n-o.At, int64(len(o.Data)))
+	if from := min(o.At, int64(len(s.head))); !bytes.HasPrefix(s.head[from:], o.Data[:min(old, int64(len(s.head))-from)]) {
+		return f.pass(o.Stream, append(s.head[:from:from], o.Data...), true)
+	}
+	if old == int64(len(o.Data)) {
+		return nil
+	}
+	return f.pass(o.Stream, o.Data[old:], false)
 }
 
 // finish passes on what the result has beyond what was seen.
@@ -207,14 +239,12 @@ func (f *follower) finish(ctx context.Context) error {
 
 func (f *follower) rest(name string, st *api.Stream) error {
 	had := f.seen[name]
-	if st == nil {
-		if had.n > 0 {
-			return errGaps
-		}
-		return nil
-	}
-	var rd io.Reader = bytes.NewReader(st.Inline)
-	if !st.Blob.IsZero() {
+	var rd io.ReadSeeker = bytes.NewReader(nil)
+	switch {
+	case st == nil:
+	case st.Blob.IsZero():
+		rd = bytes.NewReader(st.Inline)
+	default:
 		blob, err := f.e.cfg.Blobs.Reader(st.Blob)
 		if err != nil {
 			return err
@@ -227,16 +257,20 @@ func (f *follower) rest(name string, st *api.Stream) error {
 		rd = blob
 	}
 	h := sha256.New()
-	if n, err := io.CopyN(h, rd, had.n); err != nil && !errors.Is(err, io.EOF) {
+	n, err := io.CopyN(h, rd, had.n)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
-	} else if n < had.n || !bytes.Equal(h.Sum(nil), had.h.Sum(nil)) {
-		return errGaps
 	}
-	buf := make([]byte, logChunk)
-	for {
+	again := n < had.n || !bytes.Equal(h.Sum(nil), had.hash.Sum(nil))
+	if again {
+		if _, err := rd.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	for buf := make([]byte, logChunk); ; again = false {
 		n, err := io.ReadFull(rd, buf)
-		if n > 0 {
-			if err := f.fn(api.LogChunk{Task: f.task, Stream: name, Data: bytes.Clone(buf[:n])}); err != nil {
+		if n > 0 || again {
+			if err := f.pass(name, bytes.Clone(buf[:n]), again); err != nil {
 				return err
 			}
 		}
@@ -248,5 +282,3 @@ func (f *follower) rest(name string, st *api.Stream) error {
 		}
 	}
 }
-
-var errGaps = api.Errorf(api.KindConflict, "the live output had gaps or began again on another node").WithHint("ask for the log again: it is whole now")

@@ -14,7 +14,7 @@ import (
 
 // job is the job as its owner sees it.
 func (s *sched) job(now time.Time) api.Job {
-	j := api.Job{ID: s.id, Name: s.plan.spec.Name, State: s.state, Runtime: s.plan.spec.Runtime, Tasks: s.count, Nodes: []api.NodeProgress{},
+	j := api.Job{ID: s.id, Name: s.plan.spec.Name, State: s.state, Runtime: s.plan.spec.Runtime, Tasks: s.counts(), Nodes: []api.NodeProgress{},
 		Created: s.created.UTC(), Ended: s.ended.UTC(), Reason: s.reason, Bytes: s.bytes, Attempts: s.lostN}
 	if s.ended.IsZero() {
 		j.Ended = time.Time{}
@@ -40,13 +40,24 @@ func (s *sched) job(now time.Time) api.Job {
 	return j
 }
 
+// counts is the tasks by state, those that only wait at a lender told apart.
+func (s *sched) counts() api.TaskCounts {
+	c := s.count
+	for _, t := range s.leases {
+		c.Queued += int64(t.queued)
+	}
+	c.Queued = min(c.Queued, c.Running) // a copy that is queued is no task of its own
+	c.Running -= c.Queued
+	return c
+}
+
 // progress is a node's part in the job, and whether it has one.
 func (s *sched) progress(n *node) (api.NodeProgress, bool) {
 	p := api.NodeProgress{Peer: n.id, Name: cmp.Or(n.peer.Name, n.id.Short()), Done: n.done, Failed: n.failed, Lost: n.lost, Busy: api.Duration(n.busy), State: "idle"}
 	t := n.lease
 	if t != nil && t.phase == open {
 		p.Slots = t.share.Slots
-		p.Running = int64(len(t.out) - t.over - t.queued)
+		p.Queued, p.Running = int64(t.queued), int64(len(t.out)-t.over-t.queued)
 		if len(t.out) > 0 {
 			p.State = "working"
 		}

@@ -53,19 +53,26 @@ func (e *Engine) snapshot(id api.JobID, state api.TaskState, after api.TaskID, l
 		return nil, &a, a.n, true, err
 	}
 	s := r.sched
-	at := map[lease.Key]*node{}
+	type place struct {
+		node   *node
+		queued bool
+	}
+	at := map[lease.Key]place{}
 	for _, t := range s.leases {
-		for k := range t.out {
-			at[k] = t.node
+		for k, a := range t.out {
+			at[k] = place{t.node, a.state == attQueued}
 		}
 	}
 	for i := int64(after) + 1; i < s.count.Total && len(now) < limit; i++ {
 		tk := &s.tasks[i]
-		if st := tk.state.api(); state == "" || st == state {
-			task := api.Task{ID: api.TaskID(i), State: st, Attempt: tk.attempt, Failures: int(tk.fails)}
-			if n := at[lease.Key{Task: task.ID, Attempt: tk.attempt}]; n != nil && st == api.TaskRunning {
-				task.Peer = n.id
+		task := api.Task{ID: api.TaskID(i), State: tk.state.api(), Attempt: tk.attempt, Failures: int(tk.fails)}
+		if p := at[lease.Key{Task: task.ID, Attempt: tk.attempt}]; p.node != nil && task.State == api.TaskRunning {
+			task.Peer = p.node.id
+			if p.queued {
+				task.State = api.TaskQueued
 			}
+		}
+		if state == "" || task.State == state {
 			now = append(now, task)
 		}
 	}
@@ -93,7 +100,7 @@ func (e *Engine) liveTasks(ctx context.Context, id api.JobID, state api.TaskStat
 // pastTasks fills the gaps between rows: a task of an ended job without a final
 // row was canceled.
 func (e *Engine) pastTasks(ctx context.Context, id api.JobID, state api.TaskState, after api.TaskID, limit int, total int64) ([]api.Task, error) {
-	if state == api.TaskWaiting || state == api.TaskRunning {
+	if state == api.TaskWaiting || state == api.TaskQueued || state == api.TaskRunning {
 		return nil, nil
 	}
 	var tasks []api.Task

@@ -138,7 +138,7 @@ type sched struct {
 
 	tasks  []task
 	queue  queue
-	count  api.TaskCounts // Running includes those being recorded
+	count  api.TaskCounts // Running includes those queued at a lender and those being recorded; Queued is not kept
 	nodes  map[api.PeerID]*node
 	byIdx  []*node
 	leases map[api.LeaseID]*tenure
@@ -172,6 +172,7 @@ const (
 	actDrop                      // break the stream and forget the lease
 	actFetch                     // fetch the outputs of results, then onFetched
 	actRecord                    // journal row, then onRecorded
+	actLost                      // tell that an attempt (row) that ran is over and its task waits again
 	actEnded                     // the job has ended
 	actChanged                   // the job's own state changed
 )

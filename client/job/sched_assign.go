@@ -33,7 +33,7 @@ func (s *sched) openLeases(now time.Time) {
 	}
 	useful := 0
 	for _, t := range s.leases {
-		if t.phase == opening || (t.phase == open && t.node.fit() && t.share.Slots > 0) {
+		if t.phase == opening || (t.phase == open && t.node.fit() && t.takes() && t.share.Slots > 0) {
 			useful++
 		}
 	}

@@ -51,6 +51,7 @@ func TestStories(t *testing.T) {
 			"hold-port": holdPort,
 			"address":   address,
 			"cut-file":  cutFile,
+			"kill-task": killTask,
 
 			"revoke-invites": revokeInvites,
 		},
@@ -208,5 +209,36 @@ func revokeInvites(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	for _, i := range invites {
 		ts.Check(c.RevokeInvite(ctx, i.ID))
+	}
+}
+
+// kill-task HOME...: waits until one of these homes runs a task, and kills its sandbox.
+func killTask(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: kill-task HOME...")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var nodes []*api.Client
+	for _, home := range args {
+		c := api.NewClient(filepath.Join(ts.MkAbs(home), config.SocketName))
+		defer c.Close()
+		nodes = append(nodes, c)
+	}
+	err := poll(ctx, func() bool {
+		for _, c := range nodes {
+			boxes, err := c.Sandboxes(ctx)
+			ts.Check(err)
+			for _, b := range boxes {
+				if b.Task >= 0 && b.CPUTime > 0 { // it runs: its borrower has been told
+					ts.Check(c.KillSandbox(ctx, b.ID, "mine"))
+					return true
+				}
+			}
+		}
+		return false
+	})
+	if err != nil {
+		ts.Fatalf("nothing runs in %v", args)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Names lists the rings in the order in which they are reported.
 func Names() []string {
-	return []string{"unit", "stories", "simulation", "multi", "race", "isolation", "docker", "render"}
+	return []string{"unit", "stories", "simulation", "multi", "race", "isolation", "docker", "netns", "render"}
 }
 
 // Probe says for each ring why it cannot run here; empty means it can.
@@ -22,6 +22,7 @@ func Probe() map[string]string {
 		"race":       race(),
 		"isolation":  Isolation(),
 		"docker":     Docker(),
+		"netns":      Netns(),
 		"render":     Render(),
 	}
 }

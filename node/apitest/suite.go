@@ -132,6 +132,9 @@ func testInvites(t *testing.T, c *api.Client) {
 	wantKind(t, err, api.KindInvalid)
 	wantKind(t, c.Revoke(t.Context(), api.RevokeRequest{}), api.KindInvalid)
 	wantKind(t, c.Revoke(t.Context(), api.RevokeRequest{Node: "nobody-knows"}), api.KindNotFound)
+	wantKind(t, c.SetRole(t.Context(), "nobody-knows", api.RoleLender), api.KindNotFound)
+	wantKind(t, c.SetRole(t.Context(), "self", "king"), api.KindInvalid)
+	wantKind(t, c.SetRole(t.Context(), "self", api.RoleLender), api.KindInvalid)
 }
 
 func testBlobs(t *testing.T, c *api.Client) {

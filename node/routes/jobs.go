@@ -65,7 +65,7 @@ func (s *Services) removeJob(ctx context.Context, in *JobPath) error {
 
 type tasksIn struct {
 	JobPath
-	State string `query:"state" enum:"waiting,running,done,failed,canceled" doc:"all if empty"`
+	State string `query:"state" enum:"waiting,queued,running,done,failed,canceled" doc:"all if empty"`
 	After int64  `query:"after" default:"-1" doc:"those with a higher id"`
 	Limit int    `query:"limit" default:"1000" minimum:"1" maximum:"1000"`
 }

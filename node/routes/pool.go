@@ -97,16 +97,43 @@ func (s *Services) join(ctx context.Context, in *joinIn) (api.JoinResult, error)
 
 func (s *Services) leave(ctx context.Context, _ *door.None) error { return s.Members.Leave(ctx) }
 
+type keyIn struct {
+	Body api.KeyRequest
+}
+
+func (s *Services) exportKey(_ context.Context, in *keyIn) (api.NetworkKey, error) {
+	return s.Members.ExportKey(in.Body.Passphrase)
+}
+
+func (s *Services) removeKey(ctx context.Context, in *keyIn) error {
+	return s.Members.RemoveKey(ctx, in.Body.Export, in.Body.Passphrase)
+}
+
+func (s *Services) restoreKey(ctx context.Context, in *keyIn) (api.JoinResult, error) {
+	return s.Members.RestoreKey(ctx, in.Body.Export, in.Body.Passphrase)
+}
+
 func (s *Services) members(context.Context, *door.None) ([]api.Member, error) {
 	return list(s.Members.Members()), nil
+}
+
+type roleIn struct {
+	Peer string `path:"peer" maxLength:"200" doc:"a name, or a unique part of an id"`
+	Body api.RoleRequest
+}
+
+func (s *Services) setRole(ctx context.Context, in *roleIn) error {
+	id, err := s.member(in.Peer)
+	if err != nil {
+		return err
+	}
+	return s.Members.SetRole(ctx, id, in.Body.Role)
 }
 
 type revokeIn struct {
 	Body api.RevokeRequest
 }
 
-// revoke takes a node by what a person calls it. Members that were never seen
-// here are not in the peer table, so the membership log is asked first.
 func (s *Services) revoke(ctx context.Context, in *revokeIn) error {
 	req := in.Body
 	if (req.Node == "") == (req.Invite == "") {
@@ -122,6 +149,8 @@ func (s *Services) revoke(ctx context.Context, in *revokeIn) error {
 	return s.Members.Revoke(ctx, req)
 }
 
+// member finds a node by what a person calls it. Members that were never seen
+// here are not in the peer table, so the membership log is asked first.
 func (s *Services) member(name string) (api.PeerID, error) {
 	var found []api.PeerID
 	for _, m := range s.Members.Members() {

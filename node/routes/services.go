@@ -57,6 +57,10 @@ type Members interface {
 	Join(ctx context.Context, token string) (api.JoinResult, error)
 	Leave(ctx context.Context) error
 	Members() []api.Member
+	SetRole(ctx context.Context, node api.PeerID, role api.Role) error
+	ExportKey(passphrase string) (api.NetworkKey, error)
+	RemoveKey(ctx context.Context, export, passphrase string) error
+	RestoreKey(ctx context.Context, export, passphrase string) (api.JoinResult, error)
 	Revoke(ctx context.Context, req api.RevokeRequest) error
 }
 

@@ -48,7 +48,11 @@ func Table(s *Services) []door.Row {
 		row("DELETE", "/v1/invites/{id}", own, owner, 0, "members", "revoke-invite", "make an invite admit nobody any more", door.Do(s.revokeInvite)),
 		row("POST", "/v1/join", own, owner, small, "members", "join", "go into the network of an invite", door.Get(s.join)),
 		row("POST", "/v1/leave", own, owner, 0, "members", "leave", "leave the network for a new one of its own", door.Do(s.leave)),
+		row("POST", "/v1/network/key/export", own, owner, small, "members", "export-key", "the network's key, encrypted", door.Get(s.exportKey)),
+		row("POST", "/v1/network/key/remove", own, owner, small, "members", "remove-key", "take the network's key off the home, given a working export", door.Do(s.removeKey)),
+		row("POST", "/v1/network/key/restore", own, owner, small, "members", "restore-key", "bring an exported network key back", door.Get(s.restoreKey)),
 		row("GET", "/v1/members", own, owner, 0, "members", "members", "admitted nodes, seen or not", door.Get(s.members)),
+		row("PUT", "/v1/members/{peer}/role", own, owner, small, "members", "set-role", "give a member another role", door.Do(s.setRole)),
 		row("POST", "/v1/revocations", own, owner, small, "members", "revoke", "end memberships", door.Do(s.revoke)),
 
 		row("GET", "/v1/blobs", own, owner, 0, "blobs", "blob-stats", "the content store at a glance", door.Get(s.blobStats)),

@@ -20,7 +20,8 @@
 //	            claim, an envelope signed by the invite key: this node uses this invite.
 //	            Neither key alone admits anybody
 //	grant       signed by the network key: this node has this role (how a founder
-//	            starts); or by an admin: this member's certificate is renewed
+//	            starts); or by an admin: this member's certificate is renewed, in the
+//	            same role or in another one, but no member becomes an admin by it
 //	revocation  signed by the network key or an admin: this node, this invite, or
 //	            this invite and all it admitted are out. Only the network key
 //	            revokes admins. A revoked node id never comes back
@@ -34,11 +35,26 @@
 //  1. structure: admissions and grants whose signatures, windows and signers hold,
 //     looking only at revocations by the network key;
 //  2. revocations, by the network key and by those who were admins in (1);
-//  3. membership: (1) again, with every revocation of (2), and of each invite only
-//     the first N distinct nodes in (time, hash) order. A network that was cut in
+//  3. membership: (1) again, with every revocation of (2) except for what made an
+//     admin, since its time is its signer's to choose; and of each invite only the first N distinct nodes in (time, hash) order. A network that was cut in
 //     two may so have admitted too many for a while; once joined the later ones fall.
 //
 // A signer must have been a member at the time the statement names: after its
 // admission, before its expiry, not after its revocation. What a member signed
 // before it was revoked stands. Clocks may differ by [Tolerance].
+//
+// # Roles
+//
+// A node has the role that was decided last: by a grant when it was signed, by an
+// admission when its invite was made, so that using an old invite again brings no
+// old role back. Admins make members of lenders and so on; an admin becomes one by
+// an invite that names it or by the network key, and only a grant by the network
+// key makes another role of it. From then on it may not sign as an admin; what it
+// signed before stands.
+//
+// # What it costs
+//
+// Working a log out takes time in proportion to the number of statements (times
+// its logarithm, for sorting), in whatever order they depend on each other. It is
+// done once for each batch that brings news.
 package membership

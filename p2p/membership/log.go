@@ -12,13 +12,14 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// MaxLog is the most statements a log holds. Only admins and invites that
-// admins made can make it grow.
+// MaxLog is the most statements a log holds, those of the network key aside. Only
+// admins, and invites that admins made, can make it grow.
 const MaxLog = 50_000
 
 // Log is one network's statements and what they mean. It is safe for concurrent use.
 type Log struct {
 	network api.NetworkID
+	most    int // MaxLog, less in a test
 
 	mu   sync.RWMutex // guards what follows
 	all  map[hash]*statement
@@ -28,7 +29,7 @@ type Log struct {
 
 // NewLog is the empty log of a network.
 func NewLog(network api.NetworkID) *Log {
-	l := &Log{network: network, all: map[hash]*statement{}}
+	l := &Log{network: network, most: MaxLog, all: map[hash]*statement{}}
 	l.view = work(network, nil)
 	l.sumLocked()
 	return l
@@ -65,8 +66,11 @@ func (l *Log) add(latest int64, raws [][]byte) (added [][]byte, err error) {
 	if len(fresh) == 0 {
 		return nil, err
 	}
-	if len(l.all)+len(fresh) > MaxLog {
-		return nil, api.Errorf(api.KindQuota, "the membership log is full (%d statements)", MaxLog)
+	if len(l.all)+len(fresh) > l.most {
+		// The network key's word has room always: it must be able to revoke an admin
+		// who filled the log.
+		fresh = slices.DeleteFunc(fresh, func(s *statement) bool { return string(s.signer) != string(l.network) })
+		err = api.Errorf(api.KindQuota, "the membership log is full (%d statements)", l.most).WithHint("found a new network and invite its members anew")
 	}
 	tryAll := make([]*statement, 0, len(l.all)+len(fresh))
 	for _, s := range l.all {
@@ -122,21 +126,26 @@ func (l *Log) has(h hash) bool {
 // the network, or by a node that a certificate here, or among them, is about. It
 // looks at signers only: what a stranger makes up must not cost a look at the whole log.
 func (l *Log) matteringLocked(fresh []*statement) []*statement {
-	may, about := map[hash]bool{}, map[api.PeerID]bool{}
-	for again := true; again; {
-		again = false
-		for _, s := range fresh {
-			known := string(s.signer) == string(l.network) || l.view.subjects[s.signer] || about[s.signer]
-			if !known || may[s.hash] {
-				continue
-			}
-			may[s.hash] = true
-			if node := s.subject(); node != "" && !about[node] {
-				about[node], again = true, true
-			}
+	may, waiting := map[hash]bool{}, map[api.PeerID][]*statement{}
+	var queue []*statement
+	for _, s := range fresh {
+		switch {
+		case l.all[s.hash] != nil:
+		case string(s.signer) == string(l.network) || l.view.subjects[s.signer]:
+			queue = append(queue, s)
+		default:
+			waiting[s.signer] = append(waiting[s.signer], s)
 		}
 	}
-	return slices.DeleteFunc(fresh, func(s *statement) bool { return !may[s.hash] || l.all[s.hash] != nil })
+	for ; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		may[s.hash] = true
+		if node := s.subject(); node != "" {
+			queue = append(queue, waiting[node]...)
+			delete(waiting, node)
+		}
+	}
+	return slices.DeleteFunc(fresh, func(s *statement) bool { return !may[s.hash] })
 }
 
 // Check is nil when id may act as a member now, and says why not otherwise (KindDenied).
@@ -147,14 +156,24 @@ func (l *Log) Check(id api.PeerID, now time.Time) (api.Role, error) {
 	switch {
 	case l.view.revoked[id] != 0:
 		return "", api.Errorf(api.KindDenied, "membership was revoked").WithHint("a revoked node comes back only as a new one: remove its identity.key and join with a new invite")
-	case known && len(s.spans) == 0:
+	case known && s.late:
 		return "", api.Errorf(api.KindDenied, "the invite was used up by other nodes").WithHint("ask an admin for a new invite")
 	case !known:
 		return "", api.Errorf(api.KindDenied, "not a member of this network").WithHint("ask an admin for an invite and use `p2prc join`")
-	case now.Add(-Tolerance).UnixMilli() > s.expires():
-		return "", api.Errorf(api.KindDenied, "membership expired on %s", time.UnixMilli(s.expires()).UTC().Format(time.DateOnly)).WithHint("ask an admin for a new invite")
+	case now.Add(-Tolerance).UnixMilli() > s.expires:
+		return "", api.Errorf(api.KindDenied, "membership expired on %s", time.UnixMilli(s.expires).UTC().Format(time.DateOnly)).WithHint("ask an admin for a new invite")
 	}
-	return s.role(), nil
+	return s.role, nil
+}
+
+// Decided is when a node's role was decided, in Unix milliseconds; 0 for a stranger.
+func (l *Log) Decided(id api.PeerID) int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if s := l.view.standings[id]; s != nil {
+		return s.decided
+	}
+	return 0
 }
 
 // InviteState says whether an invite can admit node now: nil, or KindDenied with
@@ -196,12 +215,11 @@ func (l *Log) Members() []api.Member {
 	defer l.mu.RUnlock()
 	out := make([]api.Member, 0, len(l.view.standings))
 	for id, s := range l.view.standings {
-		if len(s.spans) == 0 {
+		if s.late {
 			continue
 		}
-		first := s.spans[0]
-		out = append(out, api.Member{ID: id, Role: s.role(), Invite: s.invite, Admitted: time.UnixMilli(first.from).UTC(), By: s.by,
-			Expires: time.UnixMilli(s.expires()).UTC(), Revoked: l.view.revoked[id] != 0})
+		out = append(out, api.Member{ID: id, Role: s.role, Invite: s.invite, Admitted: time.UnixMilli(s.admitted).UTC(), By: s.by,
+			Expires: time.UnixMilli(s.expires).UTC(), Revoked: l.view.revoked[id] != 0})
 	}
 	slices.SortFunc(out, func(a, b api.Member) int {
 		if c := a.Admitted.Compare(b.Admitted); c != 0 {

@@ -73,33 +73,33 @@ func (l *Log) Knows(id api.PeerID) bool {
 	return l.view.standings[id] != nil || l.view.revoked[id] != 0
 }
 
-// Proof is what another member needs to verify that id is one: its
-// certificates, and those of everybody who signed them. It is empty for a
-// stranger.
+// Proof is what another member needs to verify that id is one, in its role and
+// as long as it is: the certificates that say so, and those by which their signers
+// could sign them. It is empty for a stranger.
 func (l *Log) Proof(id api.PeerID) [][]byte {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	st := l.view.standings[id]
+	if st == nil || st.late {
+		return nil
+	}
 	var out []*statement
-	seen := map[api.PeerID]bool{}
-	for queue := []api.PeerID{id}; len(queue) > 0 && len(out) < MaxProof; queue = queue[1:] {
-		st := l.view.standings[queue[0]]
-		if st == nil || seen[queue[0]] {
+	seen := map[hash]bool{}
+	for queue := []*statement{st.decides, st.last}; len(queue) > 0 && len(out) < MaxProof; queue = queue[1:] {
+		s := queue[0]
+		if seen[s.hash] {
 			continue
 		}
-		seen[queue[0]] = true
-		for _, sp := range st.spans {
-			out = append(out, sp.st)
-			queue = append(queue, sp.st.signer)
-			if sp.st.claim != nil {
-				inv := l.view.inviteOf(sp.st)
-				if !slices.Contains(out, inv) {
-					out = append(out, inv)
-				}
-				queue = append(queue, inv.signer)
-			}
+		seen[s.hash] = true
+		out = append(out, s)
+		if s.claim != nil {
+			queue = append(queue, l.view.inviteBy[hash(s.body.(*Admission).Invite)])
+		}
+		if it := l.view.because[s.hash]; it != nil { // an invite's reasons are its admission's too
+			queue = append(queue, it.because...)
 		}
 	}
-	return raws(out[:min(len(out), MaxProof)])
+	return raws(out)
 }
 
 func raws(list []*statement) [][]byte {

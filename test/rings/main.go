@@ -23,14 +23,13 @@ import (
 func main() {
 	full := flag.Bool("full", false, "full sizes (what `make test-all` runs)")
 	noRace := flag.Bool("no-race", false, "leave the race detector out")
-	again := flag.Bool("again", false, "run packages that failed once more, alone, and call those that pass then unsteady")
 	timeout := flag.String("timeout", "20m", "for one package")
 	flag.Parse()
 	pkgs := flag.Args()
 	if len(pkgs) == 0 {
 		pkgs = []string{"./..."}
 	}
-	code, err := run(os.Stdout, pkgs, *full, *noRace, *again, *timeout)
+	code, err := run(os.Stdout, pkgs, *full, *noRace, *timeout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
@@ -38,7 +37,7 @@ func main() {
 	os.Exit(code)
 }
 
-func run(out io.Writer, pkgs []string, full, noRace, again bool, timeout string) (int, error) {
+func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, error) {
 	rings := ring.Probe()
 	if noRace {
 		rings["race"] = "left out by -no-race"
@@ -65,22 +64,9 @@ func run(out io.Writer, pkgs []string, full, noRace, again bool, timeout string)
 	if rings["race"] == "" {
 		args, env = append(args, "-race"), append(env, "CGO_ENABLED=1")
 	}
-	passed, failed, bad, err := goTest(out, append(args, pkgs...), env)
+	passed, failed, err := goTest(out, append(args, pkgs...), env)
 	if err != nil {
 		return 1, err
-	}
-	if again && len(bad) > 0 {
-		fmt.Fprintln(out, "once more, alone:", strings.Join(bad, " "))
-		more, still, worse, err := goTest(out, append(append(args, "-count=1"), bad...), env)
-		if err != nil {
-			return 1, err
-		}
-		for _, p := range bad {
-			if !slices.Contains(worse, p) {
-				fmt.Fprintf(out, "UNSTEADY  %s failed, then passed: it wants mending\n", p)
-			}
-		}
-		passed, failed = passed+more, still
 	}
 	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
 	if failed > 0 {
@@ -89,27 +75,27 @@ func run(out io.Writer, pkgs []string, full, noRace, again bool, timeout string)
 	return 0, nil
 }
 
-// goTest runs go with args, counts top-level tests, and names the packages that failed.
-func goTest(out io.Writer, args, env []string) (passed, failed int, bad []string, err error) {
+// goTest runs go with args and counts top-level tests.
+func goTest(out io.Writer, args, env []string) (passed, failed int, err error) {
 	cmd := exec.Command("go", args...)
 	cmd.Env, cmd.Stderr = env, os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return 0, 0, nil, err
+		return 0, 0, err
 	}
 	if err := cmd.Start(); err != nil {
-		return 0, 0, nil, err
+		return 0, 0, err
 	}
-	passed, failed, bad = report(out, stdout)
+	passed, failed = report(out, stdout)
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return 0, 0, nil, err
+		return 0, 0, err
 	}
 	if err != nil && failed == 0 {
 		failed = 1 // go itself did not get so far
 	}
-	return passed, failed, bad, nil
+	return passed, failed, nil
 }
 
 // event is a line of `go test -json`.
@@ -120,8 +106,8 @@ type event struct {
 }
 
 // report prints one line a package, the output of what failed, and every skip,
-// counts top-level tests and names the packages that failed.
-func report(out io.Writer, r io.Reader) (passed, failed int, bad []string) {
+// and counts top-level tests.
+func report(out io.Writer, r io.Reader) (passed, failed int) {
 	kept := map[string][]string{} // package/test -> output
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 16<<20)
@@ -147,12 +133,11 @@ func report(out io.Writer, r io.Reader) (passed, failed int, bad []string) {
 					failed++
 				}
 			} else if e.Test == "" && e.Action == "fail" {
-				bad = append(bad, e.Package)
 				failed = max(failed, 1) // a package that did not build, or died outside a test
 			}
 		}
 	}
-	return passed, failed, bad
+	return passed, failed
 }
 
 func finish(out io.Writer, e event, output []string) {

@@ -122,7 +122,8 @@ type Refuse struct {
 // the result holds the whole.
 type Output struct {
 	Key
-	Stream string `json:"s"` // stdout or stderr
+	Stream string `json:"s"`            // stdout or stderr
+	At     int64  `json:"at,omitempty"` // where in the stream Data begins
 	Data   []byte `json:"d"`
 }
 
