@@ -29,7 +29,7 @@ working folder.
 
 Files and folders are copied with their permission bits; links, devices and pipes
 are left out, and said.` + exits(api.KindNotRunning, api.KindNotFound),
-		Example: "  p2prc container cp scene.pov render:/work/\n  p2prc container cp render:/work/frames ./frames",
+		Example: "  p2prc container cp scene.pov render:/scene/\n  p2prc container cp render:/scene/frames ./frames",
 		Args:    takes(2, 2, "a SOURCE and a DESTINATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, fromPath, fromIn := inContainer(args[0])
