@@ -35,8 +35,8 @@ type arrival struct {
 // folder on, and the first source gives each file away once. A source that fails
 // is asked last from then on.
 //
-// check sees the manifest before any file is asked for, have is told the bytes of
-// each file that is here. A file of another size than the manifest says is
+// check sees the manifest before any file is asked for. have is told the bytes of
+// each file that is here, and 0 as soon as others can wait here for all the rest. A file of another size than the manifest says is
 // KindCorrupt; otherwise errors are FetchTree's.
 func (x *Exchange) FetchConvoy(ctx context.Context, id api.BlobID, check func(api.Tree) error, have func(bytes int64), sources ...api.PeerID) (api.Tree, error) {
 	c := &convoy{sources: slices.Clone(sources), beat: make(chan struct{})}
@@ -68,6 +68,7 @@ func (x *Exchange) FetchConvoy(ctx context.Context, id api.BlobID, check func(ap
 	x.expect(c, ids...)
 	defer x.arrived(c, ids...)
 	x.arrived(c, id)
+	have(0)
 	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(convoyWindow)
 	for _, f := range missing {

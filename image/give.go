@@ -102,8 +102,13 @@ func (k *Keeper) offered(id api.ImageID) bool {
 	return sending || k.cfg.Needed(id)
 }
 
-// Send gives an image to members, all at the same time: they pass it on to each
-// other. tell hears how it goes, one call at a time, last what came of it with
+// inTurn is how long a member may take to say that it expects the image, before the
+// next one is asked to take it too.
+const inTurn = 2 * time.Second
+
+// Send gives an image to members at the same time: they pass it on to each other.
+// Each is asked when the one before it expects the layers, so that it finds them
+// coming there and does not ask for them here a second time. tell hears how it goes, one call at a time, last what came of it with
 // each of them; its error ends the sending. The error is about the image itself.
 func (k *Keeper) Send(ctx context.Context, req api.SendImage, tell func(api.ImageProgress) error) error {
 	id, err := k.resolve(ctx, req.Image)
@@ -138,12 +143,15 @@ func (k *Keeper) Send(ctx context.Context, req api.SendImage, tell func(api.Imag
 	var each sync.WaitGroup
 	for _, peer := range req.Peers {
 		before := k.rank(id, peer)
+		expects, expected := context.WithTimeout(ctx, inTurn)
 		each.Go(func() {
+			defer expected()
 			start := k.cfg.Fetch.Sent(peer)
 			p := api.ImageProgress{Peer: peer, Image: id, Bytes: img.Bytes}
 			done, err := k.give(ctx, peer, source{Image: id, Tree: img.Tree, Bytes: img.Bytes, Peers: before}, func(m stateMsg) {
 				p.State, p.Have, p.Sent = m.State, min(max(m.Have, 0), img.Bytes), k.cfg.Fetch.Sent(peer)-start
 				say(p)
+				expected()
 			})
 			p.Sent = k.cfg.Fetch.Sent(peer) - start
 			switch {
@@ -157,6 +165,7 @@ func (k *Keeper) Send(ctx context.Context, req api.SendImage, tell func(api.Imag
 			}
 			say(p)
 		})
+		<-expects.Done()
 	}
 	each.Wait()
 	return broken

@@ -227,7 +227,7 @@ func TestLenderWithFullDisk(t *testing.T) {
 			return err
 		}
 		for _, p := range why.Peers {
-			if p.Peer == lender.id() && strings.Contains(p.Reason, "no space left") {
+			if p.Peer == lender.id() && strings.Contains(p.Reason, "no free disk") {
 				return nil
 			}
 		}
