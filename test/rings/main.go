@@ -62,7 +62,8 @@ func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, 
 		env = append(env, ring.FullEnv+"=1")
 	}
 	if rings["race"] == "" {
-		args, env = append(args, "-race"), append(env, "CGO_ENABLED=1")
+		// A program with the detector sleeps a second before it ends if not told otherwise.
+		args, env = append(args, "-race"), append(env, "CGO_ENABLED=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	}
 	passed, failed, err := goTest(out, append(args, pkgs...), env)
 	if err != nil {

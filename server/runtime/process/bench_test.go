@@ -13,7 +13,7 @@ import (
 
 // BenchmarkExec is the floor of the process runtime: true, over and over.
 func BenchmarkExec(b *testing.B) {
-	r := newRuntime(b, b.TempDir(), "")
+	r := newRuntime(b, self(), b.TempDir(), "")
 	for _, n := range []int{1, 2} {
 		b.Run(fmt.Sprintf("sandboxes=%d", n), func(b *testing.B) {
 			var boxes []runtime.Sandbox

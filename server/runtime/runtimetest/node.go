@@ -41,7 +41,9 @@ func Node(rt runtime.Runtime, wasm bool, guest string) error {
 func (s *suite) nodeKilled(t *testing.T) {
 	dir := t.TempDir()
 	argv := append(s.Node(dir), s.guest)
-	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*within)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -26,7 +26,7 @@ func BenchmarkExec(b *testing.B) {
 	if err := os.WriteFile(module, runtimetest.EchoModule(), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	r := newRuntime(b, dir, filepath.Join(dir, "cache"), "")
+	r := newRuntime(b, self(), dir, filepath.Join(dir, "cache"), "")
 	for _, n := range []int{1, 2} {
 		b.Run(fmt.Sprintf("sandboxes=%d", n), func(b *testing.B) {
 			var boxes []runtime.Sandbox

@@ -20,9 +20,9 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "agent":
 			os.Exit(agent.Main(os.Args[2:]))
-		case "node": // DIR TIER GUEST
-			r := New(Config{Agent: self(), Dir: os.Args[2], CacheDir: filepath.Join(os.Args[2], "cache"), Log: slog.New(slog.DiscardHandler), Tier: nsbox.Tier(os.Args[3])})
-			if err := runtimetest.Node(r, true, os.Args[4]); err != nil {
+		case "node": // DIR TIER AGENT GUEST
+			r := New(Config{Agent: []string{os.Args[4], "agent"}, Dir: os.Args[2], CacheDir: filepath.Join(os.Args[2], "cache"), Log: slog.New(slog.DiscardHandler), Tier: nsbox.Tier(os.Args[3])})
+			if err := runtimetest.Node(r, true, os.Args[5]); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
@@ -41,6 +41,6 @@ func self() []string {
 	return []string{exe, "agent"}
 }
 
-func node(tier nsbox.Tier) func(string) []string {
-	return func(dir string) []string { return []string{self()[0], "node", dir, string(tier)} }
+func node(agent []string, tier nsbox.Tier) func(string) []string {
+	return func(dir string) []string { return []string{self()[0], "node", dir, string(tier), agent[0]} }
 }

@@ -38,7 +38,7 @@ func BenchmarkManyFiles(b *testing.B) {
 		}
 		files = append(files, runtime.File{Path: name, Source: source, Size: int64(len(text)), Mode: 0o644})
 	}
-	r := newRuntime(b, dir, filepath.Join(dir, "cache"), "")
+	r := newRuntime(b, self(), dir, filepath.Join(dir, "cache"), "")
 	var took [3]time.Duration
 	for i := range b.N {
 		sb, err := r.Open(b.Context(), runtime.Spec{ID: api.SandboxID(fmt.Sprintf("many-%d", i)), Module: module})

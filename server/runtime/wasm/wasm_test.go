@@ -12,19 +12,20 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/runtimetest"
 )
 
-func newRuntime(t testing.TB, dir, cache string, tier nsbox.Tier) *Runtime {
+func newRuntime(t testing.TB, agent []string, dir, cache string, tier nsbox.Tier) *Runtime {
 	t.Helper()
-	return New(Config{Agent: self(), Dir: dir, CacheDir: cache, Log: slog.New(slog.DiscardHandler), Tier: tier})
+	return New(Config{Agent: agent, Dir: dir, CacheDir: cache, Log: slog.New(slog.DiscardHandler), Tier: tier})
 }
 
 func conformance(t *testing.T, tier nsbox.Tier) {
 	cache := filepath.Join(t.TempDir(), "cache") // one for all: compiling takes a second
-	runtimetest.Run(t, runtimetest.Target{Wasm: true, Closed: true, Node: node(tier),
-		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, dir, cache, tier) }})
+	agent := runtimetest.BuildAgent(t)           // under the race detector each start of a module takes two
+	runtimetest.Run(t, runtimetest.Target{Wasm: true, Closed: true, Node: node(agent, tier),
+		New: func(t *testing.T, dir string) runtime.Runtime { return newRuntime(t, agent, dir, cache, tier) }})
 }
 
 func TestNamespaces(t *testing.T) {
-	tier, missing, err := newRuntime(t, t.TempDir(), t.TempDir(), nsbox.Namespaces).tiers.Best(t.Context())
+	tier, missing, err := newRuntime(t, self(), t.TempDir(), t.TempDir(), nsbox.Namespaces).tiers.Best(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
