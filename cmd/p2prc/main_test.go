@@ -36,6 +36,7 @@ func TestStories(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("P2PRC_MDNS", "off")        // other pools of this network are none of our business
 			e.Setenv("P2PRC_HOSTS", "127.0.0.1") // nor are we of theirs
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Defer(func() { stopAll(t, e.WorkDir) })
 			for name, module := range map[string][]byte{"echo.wasm": runtimetest.EchoModule(), "spin.wasm": runtimetest.SpinModule(), "trap.wasm": runtimetest.TrapModule()} {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), module, 0o600); err != nil {
