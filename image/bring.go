@@ -106,7 +106,8 @@ func (k *Keeper) want(ctx context.Context, from api.PeerID, id api.ImageID) (sou
 	if err == nil && src.Tree.IsZero() {
 		err = api.Errorf(api.KindCorrupt, "the answer names no folder")
 	}
-	return src, errors.Join(err, st.Close())
+	_ = st.Close() // the answer is here, and the other side may have closed both ways
+	return src, err
 }
 
 // fetch brings an image's folder here. What it is and for which platform is

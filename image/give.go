@@ -182,7 +182,8 @@ func (k *Keeper) give(ctx context.Context, peer api.PeerID, src source, state fu
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // the read says so
 	defer stop()
 	done, err := converse(st, kindTake, src, state)
-	return done, errors.Join(err, st.Close())
+	_ = st.Close() // the answer is here, and the other side may have closed both ways
+	return done, err
 }
 
 // resolve finds the image that is meant: of the engine, or imported.

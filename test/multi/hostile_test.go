@@ -132,7 +132,7 @@ func small(t *testing.T, inviter *node, name string) (n *node, fill, free func()
 	token := strings.TrimSpace(inviter.ok("invite"))
 	n = newNode(t, name)
 	n.proc = exec.Command(unshare, "--user", "--map-root-user", "--mount", "sh", "-ec",
-		`mount -t tmpfs -o size=64m none "$P2PRC"; cd /; "$0" join "$1"; exec "$0" up`, binary, token)
+		`mount -t tmpfs -o size=256m none "$P2PRC"; cd /; "$0" join "$1"; exec "$0" up`, binary, token)
 	n.proc.Env = append(n.env(), "P2PRC_NAME="+name, "P2PRC_HOSTS=127.0.0.1", "P2PRC_MDNS=off")
 	n.proc.Stdout, n.proc.Stderr = n.log, n.log
 	if err := n.proc.Start(); err != nil {

@@ -55,8 +55,8 @@ func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, 
 	if missing {
 		return 1, fmt.Errorf("a ring that %s=%s names cannot run here", ring.RequireEnv, os.Getenv(ring.RequireEnv))
 	}
-	// One package at a time: tests of several processes on two cores have enough to do.
-	args := []string{"test", "-json", "-p", "1", "-timeout", timeout}
+	// Two packages at a time: one is linked, or waits, while the other works.
+	args := []string{"test", "-json", "-p", "2", "-timeout", timeout}
 	env := os.Environ()
 	if full {
 		env = append(env, ring.FullEnv+"=1")
