@@ -253,6 +253,27 @@ func TestFiles(t *testing.T) {
 	})
 }
 
+// The names of a command's inputs may be more than one frame holds.
+func TestManyLongNames(t *testing.T) {
+	both(t, shellish, func(t *testing.T, c *Client, _ string) {
+		src := filepath.Join(t.TempDir(), "blob")
+		if err := os.WriteFile(src, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dir := strings.Repeat(strings.Repeat("d", 250)+"/", 8)
+		files := make([]File, maxToAgent/len(dir)+10)
+		for i := range files {
+			files[i] = File{Path: fmt.Sprintf("%s%04d", dir, i), Source: src, Size: 1, Mode: 0o600}
+		}
+		for _, f := range []File{files[0], files[len(files)-1]} {
+			var out bytes.Buffer
+			if _, err := c.Exec(Command{Args: []string{"read", f.Path}, Files: files}, Streams{Stdout: &out}); err != nil || out.String() != "x" {
+				t.Fatalf("%q, %v", out.String(), err)
+			}
+		}
+	})
+}
+
 // What was asked for and cannot be brought back is said, not left out in silence.
 func TestOutputsThatCannotTravel(t *testing.T) {
 	for _, tc := range []struct {

@@ -146,6 +146,21 @@ func (c *Client) Exec(cmd Command, s Streams) (Report, error) {
 	return rep, in.failed
 }
 
+// sendFiles names inputs ahead of their command, but for the last ones, which fit
+// into its own frame.
+func (c *Client) sendFiles(refs []fileRef) ([]fileRef, error) {
+	from, size := 0, 0
+	for i, f := range refs {
+		if size += len(f.Path) + 64; size > filesChunk {
+			if err := c.w.Send(kindFiles, filesMsg{refs[from:i]}); err != nil {
+				return nil, err
+			}
+			from, size = i, len(f.Path)+64
+		}
+	}
+	return refs[from:], nil
+}
+
 // giveUp closes the stream after an error that leaves it out of step, so that
 // nothing stays blocked in a write to an agent that does not read.
 func (c *Client) giveUp(err error) error {
@@ -177,6 +192,10 @@ func (c *Client) end() {
 }
 
 func (c *Client) sendExec(seq uint64, cmd Command, refs []fileRef, stdin io.Reader) error {
+	refs, err := c.sendFiles(refs)
+	if err != nil {
+		return err
+	}
 	b, err := json.Marshal(execMsg{Seq: seq, Args: cmd.Args, Env: cmd.Env, Cwd: cmd.Cwd, Files: refs, Outputs: cmd.Outputs, Stdin: stdin != nil, Limits: cmd.Limits})
 	if err != nil {
 		return err

@@ -24,13 +24,15 @@
 //	11 file       to node    {path, mode, size}  an output; its data frames follow
 //	12 exit       to node    {seq, code, signal, limit, msg, cpu, max_memory}
 //	13 fail       to node    {seq, kind, msg}    instead of exit: the machine failed, not the command
+//	14 files      to agent   {files}             of the exec that follows, with more than fit into it
 //
 // # Order
 //
 // The node says hello first, the agent answers with its own; a version the node
 // does not know is KindUnsupported. After that the agent speaks only while a command is under way, so the node
 // needs no reader between commands. A command is: exec (with put before it for
-// every input the agent does not hold yet), then from the agent any number of
+// every input the agent does not hold yet, and files for those that it has no
+// room to name), then from the agent any number of
 // stdout, stderr and credit frames, then the outputs as file and data frames in
 // increasing order of path, then exit or fail. Commands never overlap. The agent
 // cleans up after it sent exit, before it reads the next exec: the task's

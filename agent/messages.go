@@ -23,6 +23,7 @@ const (
 	kindFile   wire.Kind = 11
 	kindExit   wire.Kind = 12
 	kindFail   wire.Kind = 13
+	kindFiles  wire.Kind = 14
 )
 
 const (
@@ -30,6 +31,7 @@ const (
 	maxToNode   = 64 << 10
 	chunk       = 32 << 10 // of file and stream data; stays below maxToNode
 	stdinWindow = 256 << 10
+	filesChunk  = 512 << 10 // of the names of inputs in one frame; JSON may write six times as much
 
 	// MaxOutputs is the most files one command may leave to be collected.
 	MaxOutputs = 100_000
@@ -67,6 +69,10 @@ type fileRef struct {
 	Path string `json:"path"`
 	ID   uint64 `json:"id"`
 	Mode uint32 `json:"mode"`
+}
+
+type filesMsg struct {
+	Files []fileRef `json:"files"`
 }
 
 type kill struct {

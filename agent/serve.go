@@ -68,6 +68,7 @@ type server struct {
 	ex    task.Executor
 	work  *workdir
 	stage *stage
+	files []fileRef   // of the exec that follows
 	late  atomic.Bool // a flush is on its way
 
 	mu      sync.Mutex // guards the rest
@@ -118,9 +119,16 @@ func (s *server) loop() error {
 			if err := wire.Decode(payload, m); err != nil {
 				return err
 			}
+			m.Files, s.files = append(s.files, m.Files...), nil
 			if err := s.start(m); err != nil {
 				return err
 			}
+		case kindFiles:
+			var m filesMsg
+			if err := wire.Decode(payload, &m); err != nil {
+				return err
+			}
+			s.files = append(s.files, m.Files...)
 		case kindStdin:
 			s.feedRunning(payload)
 		case kindKill:
