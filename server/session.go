@@ -16,6 +16,7 @@ const (
 	frameBytes = 1 << 20   // a Finished frame is ended when it has this much
 	queueBytes = 8 << 20   // of results kept in memory for one stream; the rest is read back from the journal
 	queueKeys  = 8 * lease.MaxBatch
+	startEvery = 10 * time.Millisecond // starts wait so long for results to go with
 	liveEvery  = 100 * time.Millisecond
 	liveBytes  = 256 << 10 // of live output waiting for one stream; more is dropped
 )
@@ -31,9 +32,9 @@ type session struct {
 	wake chan struct{} // holds one when there is something to send
 	room chan struct{} // holds one when the queue was emptied
 
-	mu     sync.Mutex // guards what follows; a leaf but for Server.mu above it
-	out    outbox
-	liveAt time.Time // when live output is due; zero if there is none
+	mu  sync.Mutex // guards what follows; a leaf but for Server.mu above it
+	out outbox
+	due time.Time // when starts and live output go out if nothing else does; zero if there are none
 }
 
 // outbox is what waits to be sent.
@@ -49,6 +50,11 @@ type outbox struct {
 	live    []lease.Output
 	liveLen int
 	closing bool
+}
+
+// urgent tells whether something cannot wait for more.
+func (o *outbox) urgent() bool {
+	return o.grant != nil || len(o.back) > 0 || len(o.results) > 0 || o.share != nil || o.renewed || o.closing
 }
 
 // outgoing is a result to be sent; a nil body is read back from the journal.
@@ -74,7 +80,19 @@ func (se *session) put(fn func(o *outbox)) {
 }
 
 func (se *session) started(k lease.Key) {
-	se.put(func(o *outbox) { o.started = append(o.started, k); o.keys++ })
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	se.out.started = append(se.out.started, k)
+	se.out.keys++
+	se.within(startEvery)
+}
+
+// within has the writer look at the queue in time. The caller holds se.mu.
+func (se *session) within(d time.Duration) {
+	if at := time.Now().Add(d); se.due.IsZero() || at.Before(se.due) {
+		se.due = at
+		notify(se.wake)
+	}
 }
 
 func (se *session) givenBack(why ending, keys ...lease.Key) {
@@ -159,10 +177,7 @@ func (se *session) output(k lease.Key, stream string, at int64, p []byte) {
 	} else {
 		se.out.live = append(se.out.live, lease.Output{Key: k, Stream: stream, At: at, Data: append([]byte(nil), p...)})
 	}
-	if se.liveAt.IsZero() {
-		se.liveAt = time.Now().Add(liveEvery)
-		notify(se.wake)
-	}
+	se.within(liveEvery)
 }
 
 func (se *session) lastLive() *lease.Output {
@@ -190,39 +205,34 @@ func (se *session) waitRoom(ctx context.Context) error {
 	}
 }
 
-// take empties the queue. Live output stays until it is due, or until a result
-// goes out that it should precede.
-func (se *session) take() (outbox, time.Duration) {
+// take empties the queue, or says how long it may still fill.
+func (se *session) take() (o outbox, wait time.Duration) {
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	o := se.out
-	se.out = outbox{}
-	wait := time.Duration(0)
-	if len(o.live) > 0 {
-		if wait = time.Until(se.liveAt); wait > 0 && len(o.results) == 0 && !o.closing {
-			se.out.live, se.out.liveLen = o.live, o.liveLen
-			o.live = nil
+	if !se.out.urgent() {
+		if wait = time.Until(se.due); wait > 0 {
 			return o, wait
 		}
 	}
-	se.liveAt = time.Time{}
+	o, se.out, se.due = se.out, outbox{}, time.Time{}
 	return o, 0
 }
 
 // run writes until the queue was closed (nil), ctx ends, or the stream breaks.
 func (se *session) run(ctx context.Context) error {
-	var due <-chan time.Time
+	due := time.NewTimer(0)
+	defer due.Stop()
 	for {
 		select {
 		case <-se.wake:
-		case <-due:
+		case <-due.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		o, wait := se.take()
-		due = nil
 		if wait > 0 {
-			due = time.After(wait)
+			due.Reset(wait)
+			continue
 		}
 		if err := se.write(ctx, o); err != nil {
 			return err

@@ -206,6 +206,7 @@ func (s *suite) usage(t *testing.T) {
 		t.Errorf("after 300 ms of work: %v, before %v, %v", u1.CPUTime, u0.CPUTime, err)
 	}
 	r := b.run(t, "alloc", "64")
+	r.want(t, "allocated 64\n")
 	if r.Usage.MaxMemory < 48<<20 || r.Usage.MaxMemory > 400<<20 {
 		t.Errorf("64 MiB were said to be %d", r.Usage.MaxMemory)
 	}
