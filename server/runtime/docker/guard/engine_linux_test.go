@@ -2,7 +2,6 @@ package guard
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -25,48 +23,23 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netguard"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
-	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
 
-// world is a lender's machine, a namespace with a container engine of its own,
-// and all else that there is, in another.
+// world is netlab's, with the engine's API and an image of the guests' program.
 type world struct {
-	*netlab.Lab
+	*netlab.World
 	t      *testing.T
 	engine *client.Client
 	dir    string // holds the guests' program
 }
 
-var (
-	internet = strings.Fields("5.5.5.5 8.8.8.8 2606:4700::5")
-	hidden   = strings.Fields("192.168.1.7 10.1.2.3 100.64.0.9 169.254.169.254 168.63.129.16 fd00:ec2::254 fd00:1::7 64:ff9b::a00:1 2a01:4f8:1:2::9")
-	lan      = "192.168.1.1" // the owner's resolver
-	machine  = strings.Fields("172.17.0.1 2a02:17::1 5.5.5.1 2a01:4f8:9::1 11.0.0.1")
-)
-
 func newWorld(t *testing.T) *world {
-	ring.Need(t, "netns", ring.Netns())
-	ring.Need(t, "docker", dockerd())
-	w := &world{Lab: netlab.New(t, "host", "outside"), t: t, dir: t.TempDir()}
-	w.Pair("host", "wan", "outside", "wan")
-	for _, a := range []string{"5.5.5.1/32", "2a01:4f8:9::1/128 nodad", "11.0.0.1/30", "2a03::1/64 nodad"} {
-		w.IP("host", "addr add "+a+" dev wan")
+	w := &world{World: netlab.NewWorld(t), t: t, dir: t.TempDir()}
+	var err error
+	if w.engine, err = client.New(client.WithHost(w.Engine)); err != nil {
+		t.Fatal(err)
 	}
-	w.IP("outside", "addr add 11.0.0.2/30 dev wan")
-	w.IP("outside", "addr add 2a03::2/64 dev wan nodad")
-	outside := slices.Concat([]string{lan}, internet, hidden)
-	for _, a := range outside {
-		w.IP("outside", "addr add "+a+" dev lo")
-	}
-	w.IP("host", "route add default via 11.0.0.2")
-	w.IP("host", "route add default via 2a03::2")
-	w.IP("outside", "route add default via 11.0.0.1")
-	w.IP("outside", "route add default via 2a03::1")
-	w.Forward("host")
-	w.Serve("outside", outside, 53, 80)
-	w.startEngine()
-	w.Serve("host", machine, 80)
-
+	t.Cleanup(func() { w.engine.Close() })
 	build := exec.Command("go", "build", "-o", filepath.Join(w.dir, "guest"), "./testdata/guest")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -74,43 +47,6 @@ func newWorld(t *testing.T) *world {
 	}
 	w.importImage()
 	return w
-}
-
-func dockerd() string {
-	if _, err := exec.LookPath("dockerd"); err != nil {
-		return "there is no dockerd to start"
-	}
-	return ""
-}
-
-// startEngine starts an engine that knows nothing but the host's namespace.
-func (w *world) startEngine() {
-	dir := w.t.TempDir()
-	socket := "unix://" + filepath.Join(dir, "s")
-	cmd := exec.Command("dockerd", "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "pid"), "-H", socket, "--bip", "172.17.0.1/16", "--ipv6", "--fixed-cidr-v6", "2a02:17::/64")
-	log, err := cmd.StderrPipe()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.In("host", cmd.Start)
-	w.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(log)
-	for ready := false; !ready; {
-		if !lines.Scan() {
-			w.t.Fatalf("the engine ended: %v", lines.Err())
-		}
-		ready = strings.Contains(lines.Text(), "API listen on")
-	}
-	go func() { _, _ = io.Copy(io.Discard, log) }() // ends with the engine
-	w.engine, err = client.New(client.WithHost(socket))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { w.engine.Close() })
 }
 
 // importImage makes the image guest, which holds the guest's program only.
@@ -242,7 +178,7 @@ func (w *world) open(c Config) *Holder {
 func TestGuardedGuests(t *testing.T) {
 	w := newWorld(t)
 	_, plainAddrs := w.server("bridge")
-	w.expect("bridge", "greeted", "80", slices.Concat([]string{lan}, internet, hidden, machine)...)
+	w.expect("bridge", "greeted", "80", slices.Concat([]string{netlab.LAN}, netlab.Internet, netlab.Hidden, netlab.Machine)...)
 	w.expect("bridge", "greeted", "80", plainAddrs...)
 
 	published := w.config()
@@ -253,14 +189,14 @@ func TestGuardedGuests(t *testing.T) {
 	a := w.open(published)
 	_, addrs := w.server(a.NetworkMode())
 	withResolver := w.config()
-	withResolver.Resolvers = []netip.Addr{netip.MustParseAddr(lan)}
+	withResolver.Resolvers = []netip.Addr{netip.MustParseAddr(netlab.LAN)}
 	b := w.open(withResolver)
 
-	t.Run("reaches the Internet", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "greeted", "80", internet...) })
+	t.Run("reaches the Internet", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "greeted", "80", netlab.Internet...) })
 	t.Run("not what is hidden", func(t *testing.T) {
-		w.with(t).expect(b.NetworkMode(), "refused", "80", slices.Concat(hidden, []string{lan})...)
+		w.with(t).expect(b.NetworkMode(), "refused", "80", slices.Concat(netlab.Hidden, []string{netlab.LAN})...)
 	})
-	t.Run("not the machine", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "refused", "80", machine...) })
+	t.Run("not the machine", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "refused", "80", netlab.Machine...) })
 	t.Run("not an open guest", func(t *testing.T) { w.with(t).expect(b.NetworkMode(), "refused", "80", plainAddrs...) })
 	t.Run("not a guarded guest", func(t *testing.T) {
 		w := w.with(t)
@@ -269,9 +205,9 @@ func TestGuardedGuests(t *testing.T) {
 	})
 	t.Run("the named resolver's port only", func(t *testing.T) {
 		w := w.with(t)
-		w.expect(b.NetworkMode(), "greeted", "53", lan)
-		w.expect(b.NetworkMode(), "refused", "53", hidden...)
-		w.expect(a.NetworkMode(), "refused", "53", lan)
+		w.expect(b.NetworkMode(), "greeted", "53", netlab.LAN)
+		w.expect(b.NetworkMode(), "refused", "53", netlab.Hidden...)
+		w.expect(a.NetworkMode(), "refused", "53", netlab.LAN)
 	})
 	t.Run("resolv.conf", func(t *testing.T) {
 		w := w.with(t)
@@ -298,15 +234,15 @@ func TestGuardedGuests(t *testing.T) {
 		if got := w.output(b.NetworkMode(), "lift"); got != "" {
 			t.Error(got)
 		}
-		w.expect(b.NetworkMode(), "refused", "80", lan)
+		w.expect(b.NetworkMode(), "refused", "80", netlab.LAN)
 	})
 	t.Run("started again", func(t *testing.T) {
 		w := w.with(t)
 		if err := b.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.expect(b.NetworkMode(), "refused", "80", machine[0], lan)
-		w.expect(b.NetworkMode(), "greeted", "80", internet[0])
+		w.expect(b.NetworkMode(), "refused", "80", netlab.Machine[0], netlab.LAN)
+		w.expect(b.NetworkMode(), "greeted", "80", netlab.Internet[0])
 	})
 	t.Run("a dead holder cuts off", func(t *testing.T) {
 		w := w.with(t)
@@ -315,7 +251,7 @@ func TestGuardedGuests(t *testing.T) {
 		if err := h.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		made, err := w.engine.ExecCreate(t.Context(), id, client.ExecCreateOptions{Cmd: []string{"/guest", "try", internet[0] + ":80", lan + ":80"}, AttachStdout: true})
+		made, err := w.engine.ExecCreate(t.Context(), id, client.ExecCreateOptions{Cmd: []string{"/guest", "try", netlab.Internet[0] + ":80", netlab.LAN + ":80"}, AttachStdout: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,11 +31,13 @@ var _ Engine = (*client.Client)(nil)
 
 // Config says what a holder is made of and what its guest may reach.
 type Config struct {
-	Name   string            // of the container
-	Labels map[string]string // whose it is
-	Image  string            // any one of the engine's system: its files are not used
-	Agent  mount.Mount       // the volume that holds p2prc
-	Argv   []string          // the agent's argv prefix in that volume: {"/.p2prc/agent/p2prc", "agent"}
+	Name     string            // of the container
+	Hostname string            // what its guest finds as the name of its machine
+	Labels   map[string]string // whose it is
+	Image    string            // any one of the engine's system: its files are not used
+	Class    string            // the engine's runtime that its guest runs under; empty: the engine's default
+	Agent    mount.Mount       // the volume that holds p2prc
+	Argv     []string          // the agent's argv prefix in that volume: {"/.p2prc/agent/p2prc", "agent"}
 
 	Lender    []netip.Prefix // what is the lender's although it looks like the Internet; see Lender
 	Resolvers []netip.Addr   // name servers; those in the LAN only if the owner says so
@@ -69,6 +71,9 @@ func Adopt(e Engine, id string) *Holder { return &Holder{ID: id, engine: e} }
 func Open(ctx context.Context, e Engine, c Config) (*Holder, error) {
 	spec, err := c.spec()
 	if err != nil {
+		return nil, err
+	}
+	if err := Check(ctx, e, c.Class); err != nil {
 		return nil, err
 	}
 	made, err := e.ContainerCreate(ctx, spec)
@@ -123,7 +128,7 @@ func (c Config) spec() (client.ContainerCreateOptions, error) {
 		Name: c.Name,
 		Config: &container.Config{
 			Image: c.Image, Entrypoint: slices.Concat(c.Argv, []string{agent.ModeGuard, arg}), Cmd: []string{},
-			User: "0:0", WorkingDir: "/", Hostname: "sandbox", Labels: c.Labels, ExposedPorts: exposed, StopSignal: "SIGTERM",
+			User: "0:0", WorkingDir: "/", Hostname: c.Hostname, Labels: c.Labels, ExposedPorts: exposed, StopSignal: "SIGTERM",
 			AttachStdout: true, AttachStderr: true,
 			// The image's own check would be a guest's program with the right to open the network.
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
@@ -132,6 +137,7 @@ func (c Config) spec() (client.ContainerCreateOptions, error) {
 			// The engine's other networks put a resolver of its own into the namespace,
 			// which knows the names of the LAN.
 			NetworkMode: "bridge", PortBindings: bound, DNS: resolvers(c.Resolvers), DNSSearch: []string{"."},
+			Runtime: c.Class, // under another one than its guest's it would guard another network stack
 			CapDrop: []string{"ALL"}, CapAdd: []string{"NET_ADMIN"}, SecurityOpt: []string{"no-new-privileges"},
 			ReadonlyRootfs: true, IpcMode: "private", Mounts: []mount.Mount{c.Agent}, LogConfig: container.LogConfig{Type: "none"},
 			Resources: container.Resources{Memory: memory, MemorySwap: memory, PidsLimit: &threads},

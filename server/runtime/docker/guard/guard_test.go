@@ -32,7 +32,7 @@ func TestLender(t *testing.T) {
 
 func TestSpec(t *testing.T) {
 	loopback := netip.MustParseAddr("127.0.0.1")
-	c := Config{Image: "any", Argv: []string{"/p2prc", "agent"}, Publish: []Port{
+	c := Config{Image: "any", Class: "crun", Argv: []string{"/p2prc", "agent"}, Publish: []Port{
 		{netguard.TCP, 80, netip.AddrPortFrom(loopback, 3000)}, {netguard.TCP, 80, netip.AddrPortFrom(loopback, 0)}, {netguard.UDP, 53, netip.AddrPort{}},
 	}}
 	s, err := c.spec()
@@ -42,6 +42,9 @@ func TestSpec(t *testing.T) {
 	h := s.HostConfig
 	if h.Privileged || !slices.Equal(h.CapDrop, []string{"ALL"}) || !slices.Equal(h.CapAdd, []string{"NET_ADMIN"}) || !slices.Contains(h.SecurityOpt, "no-new-privileges") || !h.ReadonlyRootfs {
 		t.Errorf("the holder has more rights than one: %+v", h)
+	}
+	if h.Runtime != "crun" {
+		t.Errorf("the holder runs under %q and would guard another stack than its guest's", h.Runtime)
 	}
 	if got := s.Config.Healthcheck; got == nil || !slices.Equal(got.Test, []string{"NONE"}) {
 		t.Errorf("the image's program would run in the holder: %+v", got)

@@ -24,15 +24,19 @@ const patience = 30 * time.Second
 // guest is started again. What runs in the old namespace is cut off. The errors
 // are Open's; the holder remains, without a namespace, when there is one.
 func (h *Holder) Start(ctx context.Context) error {
-	_, err := h.engine.ContainerKill(ctx, h.ID, client.ContainerKillOptions{})
-	if err := unless(cerrdefs.IsConflict, err); err != nil { // it does not run
+	if err := h.Stop(ctx); err != nil {
 		return err
 	}
 	if err := h.start(ctx); err != nil {
-		_, kill := h.engine.ContainerKill(context.WithoutCancel(ctx), h.ID, client.ContainerKillOptions{})
-		return errors.Join(err, unless(cerrdefs.IsConflict, unless(missing, kill)))
+		return errors.Join(err, unless(missing, h.Stop(context.WithoutCancel(ctx))))
 	}
 	return nil
+}
+
+// Stop ends the namespace and keeps the holder: after its guest was stopped.
+func (h *Holder) Stop(ctx context.Context) error {
+	_, err := h.engine.ContainerKill(ctx, h.ID, client.ContainerKillOptions{})
+	return unless(cerrdefs.IsConflict, err) // it does not run
 }
 
 // start waits for the word of a holder that does not run yet. It is attached to
