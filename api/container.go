@@ -9,6 +9,7 @@ type ContainerSpec struct {
 	Template string            `json:"template,omitempty" maxLength:"63" doc:"a template of the lender's, instead of image"`
 	Build    BlobID            `json:"build,omitempty" doc:"a folder with a Dockerfile, uploaded by POST /v1/trees, instead of image"`
 	Base     string            `json:"base,omitempty" maxLength:"300" doc:"what stands for {{.}} in the Dockerfile of a template or a build"`
+	Network  GuestNetwork      `json:"network,omitempty" enum:",none,filtered,open" doc:"what it can reach: none if empty"`
 	Command  []string          `json:"command,omitempty" maxItems:"1000" doc:"the main command; the image's own if empty"`
 	Env      map[string]string `json:"env,omitempty"`
 	Publish  []PublishSpec     `json:"publish,omitempty" maxItems:"16"`
@@ -53,6 +54,7 @@ type Container struct {
 	State    ContainerState `json:"state"`
 	Reason   string         `json:"reason,omitempty"`
 	Source   string         `json:"source" doc:"image, template or build it was made from"`
+	Network  GuestNetwork   `json:"network,omitempty" doc:"what it can reach: none if empty"`
 	Main     *MainCommand   `json:"main,omitempty" doc:"the main command, while it runs"`
 	Created  time.Time      `json:"created"`
 	Expires  time.Time      `json:"expires"`

@@ -34,6 +34,8 @@ type (
 	Cursor int64
 	// RuntimeName is one of docker, wasm, process.
 	RuntimeName string
+	// GuestNetwork is what a guest in a container can reach.
+	GuestNetwork string
 )
 
 // The runtimes a node can lend.
@@ -42,6 +44,19 @@ const (
 	RuntimeWasm    RuntimeName = "wasm"
 	RuntimeProcess RuntimeName = "process"
 )
+
+// The networks of guests. Empty means none.
+const (
+	GuestNone     GuestNetwork = "none"     // itself
+	GuestFiltered GuestNetwork = "filtered" // the Internet, and nothing of the lender's
+	GuestOpen     GuestNetwork = "open"     // all that the lender's machine reaches, the machine included
+)
+
+// Valid tells whether n is a network that there is.
+func (n GuestNetwork) Valid() bool { return n.None() || n == GuestFiltered || n == GuestOpen }
+
+// None tells whether n is no network.
+func (n GuestNetwork) None() bool { return n == "" || n == GuestNone }
 
 // Short is the id as people see it in tables: its last eight characters, which
 // differ between nodes where the first ones do not.

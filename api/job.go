@@ -14,6 +14,7 @@ type JobSpec struct {
 	Module    BlobID            `json:"module,omitempty" doc:"the wasm module to run (runtime wasm)"`
 	Image     string            `json:"image,omitempty" doc:"runtime docker"`
 	ImageID   ImageID           `json:"image_id,omitempty" maxLength:"71" doc:"the very image, which lenders that lack it are given; that of Image on this node, if it is empty"`
+	Network   GuestNetwork      `json:"network,omitempty" enum:",none,filtered,open" doc:"what a task's container can reach (runtime docker): none if empty"`
 	Command   []string          `json:"command" required:"false" maxItems:"1000" doc:"program and arguments; for wasm the module's arguments, its name first"`
 	Each      []Axis            `json:"each,omitempty" maxItems:"8" doc:"the array: one task per combination, the last axis varying fastest"`
 	Env       map[string]string `json:"env,omitempty"`

@@ -96,6 +96,9 @@ type RuntimeInfo struct {
 	Isolation string      `json:"isolation" doc:"one line: what stands between a guest and the machine; none where nothing does"`
 	Limits    []string    `json:"limits" doc:"which limits are enforced: memory, cpu_time, wall_time, output, disk, processes"`
 	Missing   []string    `json:"missing" doc:"what it cannot give here and why"`
+	// Networks is what the engine can give; in a record, what of it the owner's
+	// policy gives to somebody.
+	Networks []GuestNetwork `json:"networks,omitempty" doc:"what guests may be given beyond none: filtered, open"`
 }
 
 // PathKind is how packets reach a peer.

@@ -63,6 +63,10 @@ func fixed(list ...string) completer {
 	return cobra.FixedCompletions(list, cobra.ShellCompDirectiveNoFileComp)
 }
 
+const networksHint = "none, filtered or open"
+
+var guestNetworks = fixed(string(api.GuestNone), string(api.GuestFiltered), string(api.GuestOpen))
+
 // peerWords are the names of peers, and ids where a name would not do.
 func peerWords(ctx context.Context, c *api.Client) ([]string, error) {
 	peers, err := c.Peers(ctx)

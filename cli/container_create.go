@@ -18,6 +18,7 @@ import (
 
 type createOptions struct {
 	where, build  string
+	network       string
 	publish, env  []string
 	cpus          float64
 	memory, disk  size.Bytes
@@ -40,6 +41,10 @@ COMMAND, else the image's own, is the container's main command: what it prints i
 kept for p2prc container logs. The container stays when it ends, and lives without
 one as well, until its time is up, it is stopped, or it is removed.
 
+It has no network unless --network asks for one and the lender's owner allows it:
+filtered reaches the Internet and nothing of the lender's, open all that the
+lender's machine reaches. Ports are published either way.
+
 --publish PORT makes a port of the container a free port of the lender's host,
 --publish OUTSIDE:PORT a certain one; the answer says how to reach it. Memory,
 processor and time are the lender's to bound; more than it lends is refused.` +
@@ -47,6 +52,7 @@ processor and time are the lender's to bound; more than it lends is refused.` +
 		Example: "  p2prc container create big-box --image debian:12 --name bench\n" +
 			"  p2prc container create --where 'labels.zone == \"eu\"' --template povray --ttl 72h --name render\n" +
 			"  p2prc container create big-box --image nginx --publish 80 --memory 1GiB --cpus 2 --name web\n" +
+			"  p2prc container create big-box --image debian:12 --network filtered --name online\n" +
 			"  p2prc container create self --build ./image --base debian:12 --name mine -- sleep 1000",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			peer, command := args, []string(nil)
@@ -83,6 +89,7 @@ processor and time are the lender's to bound; more than it lends is refused.` +
 	f.StringVar(&o.spec.Template, "template", "", "make it from a `TEMPLATE` of the lender's")
 	f.StringVar(&o.build, "build", "", "make it from a local `FOLDER` with a Dockerfile")
 	f.StringVar(&o.spec.Base, "base", "", "the `IMAGE` that stands for {{.}} in a template's Dockerfile")
+	f.StringVar(&o.network, "network", "", "what it can reach: none, filtered or open")
 	f.StringArrayVar(&o.publish, "publish", nil, "make a port reachable: `[OUTSIDE:]PORT`, may be given again")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` in the container, may be given again")
 	f.Float64Var(&o.cpus, "cpus", 0, "cores it may use (default 1)")
@@ -92,6 +99,7 @@ processor and time are the lender's to bound; more than it lends is refused.` +
 	f.DurationVar(&o.ttl, "ttl", api.DefaultTTL, "how long it may live")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not print what a build says")
 	f.BoolVar(&o.asJSON, "json", false, "print the container as JSON")
+	must(cmd.RegisterFlagCompletionFunc("network", guestNetworks))
 	must(cmd.RegisterFlagCompletionFunc("build", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}))
@@ -112,6 +120,8 @@ func (o *createOptions) check(a *app) error {
 		return usage("say what it is made from: --image, --template or --build, one of them").WithHint("p2prc template ls PEER shows a lender's templates")
 	case o.ttlSet && o.ttl <= 0:
 		return usage("--ttl %s: a container must live for some time", o.ttl).WithHint("like 30m or 72h")
+	case !api.GuestNetwork(o.network).Valid():
+		return usage("--network %s is not known", o.network).WithHint(networksHint)
 	case o.cpus < 0 || o.spec.Needs.GPU < 0:
 		return usage("--cpus and --gpus cannot be negative")
 	}
@@ -132,6 +142,7 @@ func (o *createOptions) check(a *app) error {
 		}
 		o.spec.Env[name] = value
 	}
+	o.spec.Network = api.GuestNetwork(o.network)
 	o.spec.TTL = api.Duration(o.ttl)
 	o.spec.Needs.CPU, o.spec.Needs.Memory, o.spec.Needs.Disk = o.cpus, int64(o.memory), int64(o.disk)
 	if o.build != "" {
@@ -179,7 +190,7 @@ func runCreate(ctx context.Context, a *app, client *api.Client, peer string, o c
 	}
 	if peer == "" {
 		var err error
-		if peer, err = pickPeer(ctx, client, o.where, o.spec.Needs); err != nil {
+		if peer, err = pickPeer(ctx, client, o.where, o.spec); err != nil {
 			return err
 		}
 	}
@@ -211,19 +222,24 @@ func runCreate(ctx context.Context, a *app, client *api.Client, peer string, o c
 }
 
 // pickPeer finds the lender of containers with the most free memory.
-func pickPeer(ctx context.Context, client *api.Client, where string, needs api.Resources) (string, error) {
+func pickPeer(ctx context.Context, client *api.Client, where string, spec api.ContainerSpec) (string, error) {
 	peers, err := client.PeersWhere(ctx, where)
 	if err != nil {
 		return "", err
 	}
 	fits := slices.DeleteFunc(peers, func(p api.Peer) bool {
-		return p.Lending != api.LendOpen || p.State == api.PeerDead || p.State == api.PeerRevoked || !needs.Fits(p.Free)
+		return p.Lending != api.LendOpen || p.State == api.PeerDead || p.State == api.PeerRevoked || !spec.Needs.Fits(p.Free) || !gives(p, spec.Network)
 	})
 	if len(fits) == 0 {
 		return "", api.Errorf(api.KindNobody, "no peer for which --where is true has room for it").WithHint("p2prc peers shows what is free where")
 	}
 	best := slices.MaxFunc(fits, func(x, y api.Peer) int { return cmp.Compare(x.Free.Memory, y.Free.Memory) })
 	return string(best.ID), nil
+}
+
+// gives tells whether a peer gives containers a network, to somebody at least.
+func gives(p api.Peer, on api.GuestNetwork) bool {
+	return on.None() || slices.ContainsFunc(p.Runtimes, func(r api.RuntimeInfo) bool { return slices.Contains(r.Networks, on) })
 }
 
 func freeName(all []api.Container) string {

@@ -26,8 +26,9 @@ matches decides; where none does, the answer is no.
 
 SUBJECT is a PEER, role:member, role:borrower, role:admin, or *. RESOURCE is
 wasm, process, docker, containers (long-lived ones), image (bringing images
-for either), or *.` + exits(api.KindNotRunning),
-		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy deny big-box image\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
+for either), network:filtered and network:open (what containers of both kinds may
+reach), or * for all of that.` + exits(api.KindNotRunning),
+		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy deny big-box image\n  p2prc lend policy allow role:member network:filtered\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -103,13 +104,14 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 		Short:   "Add a row that says " + map[bool]string{true: "yes", false: "no"}[allow],
 		Long:    "Add a row, before all others unless --at says otherwise, and show the table." + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc lend policy " + word + " big-box process\n  p2prc lend policy " + word + " role:borrower '*' --at 2",
-		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed("wasm", "process", "docker", "image", "*")),
+		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed("wasm", "process", "docker", "containers", "image", "network:filtered", "network:open", "*")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
 				if at < 1 || at > len(rules)+1 {
 					return nil, api.Errorf(api.KindUsage, "--at %d: there is no such place", at).WithHint("1 to %d", len(rules)+1)
 				}
-				row := api.Rule{Subject: args[0], Action: "run", Resource: args[1], Allow: allow}
+				row := policyRow(args[1])
+				row.Subject, row.Allow = args[0], allow
 				if namesPeer(row.Subject) {
 					p, err := a.client.c.Peer(cmd.Context(), row.Subject)
 					if err != nil {
@@ -117,21 +119,30 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 					}
 					row.Subject = string(p.ID)
 				}
-				if row.Resource == "image" {
-					row.Action, row.Resource = "image", "runtime:docker"
-				}
-				if row.Resource == "containers" {
-					row.Action, row.Resource = "container", string(api.RuntimeDocker)
-				}
-				if row.Resource != "*" && !strings.Contains(row.Resource, ":") {
-					row.Resource = "runtime:" + row.Resource
-				}
 				return slices.Insert(rules, at-1, row), nil
 			})
 		},
 	}
 	cmd.Flags().IntVar(&at, "at", 1, "the row it becomes")
 	return cmd
+}
+
+// policyRow is what a RESOURCE stands for.
+func policyRow(word string) api.Rule {
+	docker := "runtime:" + string(api.RuntimeDocker)
+	switch {
+	case word == "*":
+		return api.Rule{Action: "*", Resource: "*"}
+	case word == "image":
+		return api.Rule{Action: "image", Resource: docker}
+	case word == "containers":
+		return api.Rule{Action: "container", Resource: docker}
+	case strings.HasPrefix(word, "network:"):
+		return api.Rule{Action: "network", Resource: word}
+	case strings.Contains(word, ":"):
+		return api.Rule{Action: "run", Resource: word}
+	}
+	return api.Rule{Action: "run", Resource: "runtime:" + word}
 }
 
 func policyRmCmd(a *app) *cobra.Command {

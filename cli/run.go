@@ -18,14 +18,14 @@ import (
 )
 
 type runOptions struct {
-	name, runtime, image, where, strategy, restart, cwd, stdin string
-	on, each, in, outputs, env                                 []string
-	cpus                                                       float64
-	memory, disk, output                                       size.Bytes
-	gpus, retry, maxFails                                      int
-	timeout, cpuTime                                           time.Duration
-	detach                                                     bool
-	follow                                                     batchOptions
+	name, runtime, image, network, where, strategy, restart, cwd, stdin string
+	on, each, in, outputs, env                                          []string
+	cpus                                                                float64
+	memory, disk, output                                                size.Bytes
+	gpus, retry, maxFails                                               int
+	timeout, cpuTime                                                    time.Duration
+	detach                                                              bool
+	follow                                                              batchOptions
 }
 
 func runCmd(a *app) *cobra.Command {
@@ -49,6 +49,10 @@ Each task starts in a directory of its own that holds the --in files. Files that
 match --out are brought back; -o DIR writes them below DIR ('DIR/{task}' gives
 each task a folder). They are kept either way: p2prc job results.
 
+A task in a container has no network unless --network asks for one and the lender's
+owner allows it: filtered reaches the Internet and nothing of the lender's, open
+all that the lender's machine reaches.
+
 A single task's output is printed as it is, and its exit code is this command's.
 An array's output is printed in whole lines. Ctrl-C cancels the job; twice leaves
 at once.` + exits(api.KindTasksFailed, api.KindNotRunning, api.KindDenied, api.KindNotFound, api.KindNobody, api.KindCanceled) +
@@ -56,6 +60,7 @@ at once.` + exits(api.KindTasksFailed, api.KindNotRunning, api.KindDenied, api.K
 		Example: "  p2prc run hello.wasm world\n" +
 			"  p2prc run --each frame=0001-0100 --in scene.obj --out 'frame-{frame}.png' -o pictures render.wasm --frame '{frame}' scene.obj\n" +
 			"  p2prc run --runtime process --on big-box -- uname -a\n" +
+			"  p2prc run --image alpine --network filtered -- wget -qO- https://example.org\n" +
 			"  p2prc run --each n=1-1000 --where 'labels.zone == \"eu\"' --memory 1GiB --retry 2 work.wasm '{n}'",
 		Annotations: map[string]string{ownFailures: "yes"},
 		Args:        cobra.ArbitraryArgs,
@@ -86,6 +91,7 @@ at once.` + exits(api.KindTasksFailed, api.KindNotRunning, api.KindDenied, api.K
 	f.StringVar(&o.where, "where", "", "only where this `EXPR` (CEL over the peer's record) is true")
 	f.StringVar(&o.runtime, "runtime", "", "wasm, process or docker")
 	f.StringVar(&o.image, "image", "", "the container image (runtime docker)")
+	f.StringVar(&o.network, "network", "", "what its container can reach: none, filtered or open")
 	f.StringArrayVar(&o.each, "each", nil, "make an array: `NAME=VALUES`, may be given again")
 	f.StringArrayVar(&o.in, "in", nil, "give every task a file or folder: `PATH[:NAME]`, may be given again")
 	f.StringArrayVar(&o.outputs, "out", nil, "bring back files that match `GLOB`, may be given again")
@@ -107,6 +113,7 @@ at once.` + exits(api.KindTasksFailed, api.KindNotRunning, api.KindDenied, api.K
 	followFlags(f, &o.follow)
 	must(cmd.RegisterFlagCompletionFunc("on", complete(a, peerWords)))
 	must(cmd.RegisterFlagCompletionFunc("runtime", complete(a, runtimeWords)))
+	must(cmd.RegisterFlagCompletionFunc("network", guestNetworks))
 	must(cmd.RegisterFlagCompletionFunc("strategy", fixed("spread", "pin")))
 	must(cmd.RegisterFlagCompletionFunc("restart", fixed("on-loss", "never")))
 	return cmd
@@ -155,6 +162,8 @@ func (o *runOptions) job(a *app, args []string) (*jobfile.Job, error) {
 		return nil, usage("strategy", "%s is not known", o.strategy).WithHint("spread or pin")
 	case !slices.Contains([]string{"", "on-loss", "never"}, o.restart):
 		return nil, usage("restart", "%s is not known", o.restart).WithHint("on-loss or never")
+	case !api.GuestNetwork(o.network).Valid():
+		return nil, usage("network", "%s is not known", o.network).WithHint(networksHint)
 	case !slices.Contains([]string{"", "wasm", "process", "docker"}, o.runtime):
 		return nil, usage("runtime", "%s is not known", o.runtime).WithHint("wasm, process or docker")
 	}
@@ -163,7 +172,7 @@ func (o *runOptions) job(a *app, args []string) (*jobfile.Job, error) {
 		return nil, err
 	}
 	job := &jobfile.Job{Dir: a.env.Dir, On: o.on, Spec: api.JobSpec{
-		Name: o.name, Runtime: api.RuntimeName(o.runtime), Image: o.image, Command: args, Env: env, Cwd: o.cwd,
+		Name: o.name, Runtime: api.RuntimeName(o.runtime), Image: o.image, Network: api.GuestNetwork(o.network), Command: args, Env: env, Cwd: o.cwd,
 		Outputs: o.outputs, Where: o.where, Strategy: o.strategy, Retry: o.retry, MaxFails: o.maxFails, Restart: o.restart,
 		Needs:  api.Resources{CPU: o.cpus, Memory: int64(o.memory), Disk: int64(o.disk), GPU: o.gpus},
 		Limits: api.TaskLimits{Wall: api.Duration(o.timeout), CPU: api.Duration(o.cpuTime), Output: int64(o.output)},

@@ -67,6 +67,9 @@ func runtimeFacts(list []api.RuntimeInfo) [][2]string {
 			state = "lent"
 		}
 		text := fmt.Sprintf("%s; isolation: %s", state, or(rt.Isolation, "unknown"))
+		if len(rt.Networks) > 0 {
+			text += "\nnetworks that somebody may have: " + names(rt.Networks)
+		}
 		for _, m := range rt.Missing {
 			text += "\nmissing: " + m
 		}

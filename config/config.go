@@ -58,6 +58,10 @@ type Lend struct {
 type Docker struct {
 	Host  string `json:"host" doc:"the engine's socket, like unix:///run/user/1000/docker.sock; empty: DOCKER_HOST, else the usual one"`
 	Class string `json:"class" doc:"the engine's runtime that guests run under, like runsc or kata; empty: the engine's default"`
+	// Guests on a filtered network never reach private addresses, nor this
+	// machine's own; what else they must not reach, and whom they may ask for names.
+	Refuse    []string `json:"refuse" doc:"addresses and networks that guests on a filtered network must not reach either, like 203.0.113.0/24"`
+	Resolvers []string `json:"resolvers" doc:"name servers of guests on a filtered network; empty: public ones"`
 }
 
 // Default is a fresh node's settings: named for its host, lending wasm, and
@@ -75,12 +79,14 @@ func Default() Config {
 			Enabled: true,
 			Limits:  api.Limits{Runtimes: []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker}},
 			Policy:  DefaultPolicy(),
+			Docker:  Docker{Refuse: []string{}, Resolvers: []string{}},
 		},
 	}
 }
 
 // DefaultPolicy lets every member that may borrow run wasm modules, and images
-// that are on this machine, and have containers of them, and nothing else.
+// that are on this machine or that it brings, and have containers of them, and
+// nothing else: no guest has a network.
 func DefaultPolicy() []api.Rule {
 	return []api.Rule{
 		{Subject: "*", Action: "run", Resource: "runtime:wasm", Allow: true},

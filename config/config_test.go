@@ -98,6 +98,11 @@ func TestOpenRefuses(t *testing.T) {
 		{`{"lend":{"policy":[{"subject":"bob","action":"run","resource":"*"}]}}`, `row 1: "bob" is not a subject`, ""},
 		{`{"lend":{"policy":[{"subject":"*","action":"fly","resource":"*"}]}}`, `"fly" is not an action`, ""},
 		{`{"lend":{"policy":[{"subject":"*","action":"run","resource":"runtime:x"}]}}`, `"runtime:x" is not a resource`, ""},
+		{`{"lend":{"policy":[{"subject":"*","action":"network","resource":"network:lan"}]}}`, `"network:lan" is not a resource`, "network:filtered"},
+		{`{"lend":{"policy":[{"subject":"*","action":"run","resource":"network:open"}]}}`, `action run cannot be on network:open`, "for action network"},
+		{`{"lend":{"policy":[{"subject":"*","action":"network","resource":"runtime:docker"}]}}`, `action network cannot be on runtime:docker`, ""},
+		{`{"lend":{"docker":{"refuse":["home"]}}}`, `lend.docker.refuse: "home" is neither an address nor a network`, "203.0.113.0/24"},
+		{`{"lend":{"docker":{"resolvers":["127.0.0.53"]}}}`, `"127.0.0.53" is not the address of a name server`, "like 9.9.9.9"},
 	} {
 		home := write(t, c.text)
 		_, err := Open(home, nil)
@@ -347,4 +352,14 @@ func FuzzDecodeStrict(f *testing.F) {
 			t.Errorf("took %q", text)
 		}
 	})
+}
+
+func TestDockerAddresses(t *testing.T) {
+	d := Docker{Refuse: []string{"203.0.113.7", "198.51.100.0/24", "2001:db8::/32", "::ffff:203.0.113.8"}, Resolvers: []string{"192.168.1.1"}}
+	if err := d.validate(); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(d.Refused(), d.NameServers()); got != "[203.0.113.7/32 198.51.100.0/24 2001:db8::/32 203.0.113.8/32] [192.168.1.1]" {
+		t.Error(got)
+	}
 }

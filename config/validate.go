@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -20,7 +21,10 @@ const (
 	maxLabel  = 200
 	maxMeta   = 4096
 	maxRules  = 1000
-	minQuota  = 16 << 20
+
+	maxRefuse    = 32 // half of what a guard takes: the machine's own come with them
+	maxResolvers = 4
+	minQuota     = 16 << 20
 )
 
 var (
@@ -80,7 +84,58 @@ func (d Docker) validate() error {
 	if d.Class != "" && !classRE.MatchString(d.Class) {
 		return bad("lend.docker.class", "%q is not a runtime's name", d.Class).WithHint("like runsc; docker info lists those there are")
 	}
+	if len(d.Refuse) > maxRefuse {
+		return bad("lend.docker.refuse", "%d of them are too many", len(d.Refuse)).WithHint("at most %d", maxRefuse)
+	}
+	if len(d.Resolvers) > maxResolvers {
+		return bad("lend.docker.resolvers", "%d of them are too many", len(d.Resolvers)).WithHint("at most %d", maxResolvers)
+	}
+	for _, r := range d.Refuse {
+		if _, err := prefix(r); err != nil {
+			return bad("lend.docker.refuse", "%q is neither an address nor a network", r).WithHint("like 203.0.113.7 or 203.0.113.0/24")
+		}
+	}
+	for _, r := range d.Resolvers {
+		a, err := netip.ParseAddr(r)
+		if err != nil || a.Is4In6() || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
+			return bad("lend.docker.resolvers", "%q is not the address of a name server that guests could reach", r).WithHint("like 9.9.9.9")
+		}
+	}
 	return nil
+}
+
+// Refused is Refuse as networks. d must be valid.
+func (d Docker) Refused() (all []netip.Prefix) {
+	for _, r := range d.Refuse {
+		if p, err := prefix(r); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// NameServers is Resolvers as addresses. d must be valid.
+func (d Docker) NameServers() (all []netip.Addr) {
+	for _, r := range d.Resolvers {
+		if a, err := netip.ParseAddr(r); err == nil {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// prefix reads a network, or an address as the network of it alone.
+func prefix(s string) (netip.Prefix, error) {
+	a, err := netip.ParseAddr(s)
+	if err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err == nil && p.Addr().Is4In6() {
+		err = errors.New("an IPv4 address in IPv6")
+	}
+	return p, err
 }
 
 func (l Listen) validate() error {
@@ -140,6 +195,8 @@ func ValidateLimits(l api.Limits) error {
 	return nil
 }
 
+var actions = []string{"run", "container", "image", "network", "*"}
+
 var runtimes = []api.RuntimeName{api.RuntimeDocker, api.RuntimeWasm, api.RuntimeProcess}
 
 // ValidatePolicy checks the table's rows; whether a peer id exists is not its business.
@@ -152,12 +209,16 @@ func ValidatePolicy(rules []api.Rule) error {
 		if isRole && !api.Role(role).Valid() || !isRole && r.Subject != "*" && !peerRE.MatchString(r.Subject) {
 			return bad("lend.policy", "row %d: %q is not a subject", i+1, r.Subject).WithHint("a whole peer id, role:member, role:borrower, role:admin or *")
 		}
-		if r.Action != "*" && r.Action != "run" && r.Action != "container" && r.Action != "image" {
-			return bad("lend.policy", "row %d: %q is not an action", i+1, r.Action).WithHint("run, container, image or *")
+		if !slices.Contains(actions, r.Action) {
+			return bad("lend.policy", "row %d: %q is not an action", i+1, r.Action).WithHint("run, container, image, network or *")
 		}
 		rt, isRuntime := strings.CutPrefix(r.Resource, "runtime:")
-		if r.Resource != "*" && !(isRuntime && slices.Contains(runtimes, api.RuntimeName(rt))) {
-			return bad("lend.policy", "row %d: %q is not a resource", i+1, r.Resource).WithHint("runtime:wasm, runtime:process, runtime:docker or *")
+		net, isNet := strings.CutPrefix(r.Resource, "network:")
+		if r.Resource != "*" && !(isRuntime && slices.Contains(runtimes, api.RuntimeName(rt))) && !(isNet && (net == string(api.GuestFiltered) || net == string(api.GuestOpen))) {
+			return bad("lend.policy", "row %d: %q is not a resource", i+1, r.Resource).WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open or *")
+		}
+		if (isNet || isRuntime) && r.Action != "*" && isNet != (r.Action == "network") {
+			return bad("lend.policy", "row %d: action %s cannot be on %s", i+1, r.Action, r.Resource).WithHint("networks are for action network, runtimes for the others")
 		}
 	}
 	return nil

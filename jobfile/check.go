@@ -48,6 +48,8 @@ func (j *Job) checkWhat() error {
 		return wrong("runtime", "module: program.wasm", "runtime wasm needs a module")
 	case rt == api.RuntimeDocker && j.Spec.Image == "":
 		return wrong("runtime", "image: NAME", "runtime docker needs an image")
+	case !j.Spec.Network.None() && j.Spec.Image == "":
+		return wrong("network", "image: NAME", "only a container can have a network")
 	case len(j.Spec.Command) == 0 && j.Module == "" && j.Spec.Image == "":
 		return wrong("command", "command: [program, argument]", "there is nothing to run: no command")
 	case len(j.Spec.Command) > 0 && j.Spec.Command[0] == "":

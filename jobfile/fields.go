@@ -50,6 +50,7 @@ var fileFields = []field{
 	}},
 	text("module", "a local wasm module", func(j *Job) *string { return &j.Module }),
 	text("image", "a container image (runtime docker)", func(j *Job) *string { return &j.Spec.Image }),
+	{"network", "what a task's container can reach: none, filtered (the Internet, nothing of the lender's) or open (all that the lender's machine reaches); its owner must allow it", oneOf(guestNetworks...), choice(func(j *Job) *string { return (*string)(&j.Spec.Network) }, guestNetworks...)},
 	{"command", "program and arguments: a list, or one line that is split at blanks (no shell)", anyOf(textShape, textList), readCommand},
 	{"each", "the array: variables and their values; one task per combination", mapOf(anyOf(textShape, numberShape, scalarList)), readEach},
 	{"env", "environment of every task", mapOf(scalarShape), func(r *reader, n ast.Node, key string, j *Job) (err error) {
@@ -79,6 +80,8 @@ var fileFields = []field{
 		return err
 	}},
 }
+
+var guestNetworks = []string{string(api.GuestNone), string(api.GuestFiltered), string(api.GuestOpen)}
 
 var runtimeNames = []string{string(api.RuntimeWasm), string(api.RuntimeProcess), string(api.RuntimeDocker)}
 

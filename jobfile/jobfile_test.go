@@ -106,6 +106,8 @@ func TestErrorsHaveTheirPlace(t *testing.T) {
 		"duration":            {"command: [x]\ntimeout: soon\n", "job.yaml:2:10: timeout: \"soon\" is not a duration", "like 90s"},
 		"negative duration":   {"command: [x]\ntimeout: -5s\n", "negative", ""},
 		"runtime":             {"command: [x]\nruntime: proces\n", "job.yaml:2:10: there is no runtime proces", "did you mean process?"},
+		"network":             {"image: x\nnetwork: lan\n", "network is lan, want none or filtered or open", ""},
+		"network of no image": {"command: [x]\nnetwork: open\n", "job.yaml:2:10: only a container can have a network", "image: NAME"},
 		"strategy":            {"command: [x]\nstrategy: spred\n", "strategy is spred, want spread or pin", "did you mean spread?"},
 		"unknown placeholder": {"command: [x, \"{frmae}\"]\neach: {frame: 1-3}\n", "job.yaml:1:14: unknown placeholder {frmae}", "did you mean frame?"},
 		"placeholder in env":  {"command: [x]\nenv:\n  A: \"{b}\"\n", "job.yaml:3:6: unknown placeholder {b}", ""},
@@ -293,7 +295,7 @@ func TestSchemaIsTheOneInDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key := range s.Properties {
-		if !strings.Contains(wholeFile, "\n"+key+":") && !strings.HasPrefix(wholeFile, key) && key != "runtime" && key != "image" && key != "stdin_file" {
+		if !strings.Contains(wholeFile, "\n"+key+":") && !strings.HasPrefix(wholeFile, key) && key != "runtime" && key != "image" && key != "network" && key != "stdin_file" {
 			t.Errorf("the whole example lacks %s", key)
 		}
 	}

@@ -93,15 +93,23 @@ func (n *Node) hostOf(id api.PeerID) string {
 		return ""
 	}
 	for _, addr := range append([]string{p.Addr}, p.Addrs...) {
-		if strings.Contains(addr, "/p2p-circuit") {
-			continue
+		if ip := ipOf(addr); ip != "" {
+			return ip
 		}
-		for _, proto := range []string{"/ip4/", "/ip6/"} {
-			if _, rest, ok := strings.Cut(addr, proto); ok {
-				ip, _, _ := strings.Cut(rest, "/")
-				if net.ParseIP(ip) != nil {
-					return ip
-				}
+	}
+	return ""
+}
+
+// ipOf is the IP address in a multiaddr, empty where it is another's.
+func ipOf(addr string) string {
+	if strings.Contains(addr, "/p2p-circuit") {
+		return ""
+	}
+	for _, proto := range []string{"/ip4/", "/ip6/"} {
+		if _, rest, ok := strings.Cut(addr, proto); ok {
+			ip, _, _ := strings.Cut(rest, "/")
+			if net.ParseIP(ip) != nil {
+				return ip
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"net/netip"
 	"os"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -38,13 +39,25 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 // openEngine makes the client of the container engine, whether or not one answers.
 func (n *Node) openEngine(cfg config.Config) {
 	log := n.log.With("part", "runtime")
-	engine, err := docker.New(docker.Config{Host: cfg.Lend.Docker.Host, Class: cfg.Lend.Docker.Class, Agent: n.opts.Agent, Home: n.home.dir, Node: n.net.ID(), Log: log})
+	engine, err := docker.New(docker.Config{Host: cfg.Lend.Docker.Host, Class: cfg.Lend.Docker.Class, Agent: n.opts.Agent, Home: n.home.dir, Node: n.net.ID(), Log: log,
+		Filter: docker.Filter{Public: n.ownAddrs, Refuse: cfg.Lend.Docker.Refused(), Resolvers: cfg.Lend.Docker.NameServers()}})
 	if err != nil { // a DOCKER_HOST of another program's must not keep this one from starting
 		log.Warn("no containers are lent", "err", err)
 		return
 	}
 	n.engine = engine
 	n.onClose(engine.Close)
+}
+
+// ownAddrs is where this node is reached, as far as it knows: behind a router
+// also that one's.
+func (n *Node) ownAddrs() (all []netip.Addr) {
+	for _, addr := range n.net.Addrs() {
+		if a, err := netip.ParseAddr(ipOf(addr)); err == nil {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // runsGuests tells whether this node can lend what it opens.

@@ -18,6 +18,7 @@ import (
 type fakeRuntime struct {
 	name      api.RuntimeName
 	isolation string
+	networks  []api.GuestNetwork
 
 	mu      sync.Mutex
 	opened  int
@@ -48,7 +49,7 @@ func newFake() *fakeRuntime {
 func (r *fakeRuntime) Name() api.RuntimeName { return r.name }
 
 func (r *fakeRuntime) Probe(context.Context) (api.RuntimeInfo, error) {
-	return api.RuntimeInfo{Name: r.name, Available: true, Isolation: r.isolation}, nil
+	return api.RuntimeInfo{Name: r.name, Available: true, Isolation: r.isolation, Networks: r.networks}, nil
 }
 
 func (r *fakeRuntime) Recover(context.Context) ([]runtime.Sandbox, error) { return r.left, nil }

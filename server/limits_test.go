@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -106,6 +107,75 @@ func TestPolicyChangesTakeEffectOnWhatRuns(t *testing.T) {
 		d.hangUp()
 		if r.Status().Refused != 1 || r.seen(api.EventRefused) != 1 {
 			t.Fatalf("refused %d, events %d", r.Status().Refused, r.seen(api.EventRefused))
+		}
+	})
+}
+
+// Guests have the networks that the owner's policy gives, of those that there are.
+func TestGuestNetworks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docker := newFake()
+		docker.name, docker.networks = api.RuntimeDocker, []api.GuestNetwork{api.GuestFiltered}
+		run := api.Rule{Subject: "*", Action: "run", Resource: "*", Allow: true}
+		r := newRig(t, 2, func(r *rig) {
+			r.cfg.Runtimes = []runtime.Runtime{docker}
+			r.rt = docker
+			r.set.rules = []api.Rule{run}
+		})
+		defer r.stop()
+		open := func(id api.LeaseID, on api.GuestNetwork) lease.Open {
+			o := anOpen(id)
+			o.Runtime, o.Module, o.Image, o.Network = api.RuntimeDocker, api.BlobID{}, "x", on
+			return o
+		}
+		refused := func(on api.GuestNetwork) lease.Refuse {
+			b := r.connect(member(alice))
+			defer b.hangUp()
+			b.send(lease.KindOpen, open("L1", on))
+			return expect[lease.Refuse](b, lease.KindRefuse)
+		}
+		offered := func() int { return len(r.Runtimes()[0].Networks) }
+		first, _ := r.lend(alice, open("L0", ""))
+		first.hangUp()
+		if no := refused(api.GuestFiltered); no.Kind != api.KindDenied || !strings.Contains(no.Hint, "p2prc lend policy allow PEER network:filtered") || offered() != 0 {
+			t.Errorf("%+v, %d offered", no, offered())
+		}
+		container := api.Rule{Subject: "*", Action: "container", Resource: "*", Allow: true}
+		network := api.Rule{Subject: "role:member", Action: "network", Resource: "*", Allow: true}
+		if err := r.SetPolicy(t.Context(), []api.Rule{network, container, run}); err != nil {
+			t.Fatal(err)
+		}
+		if no := refused(api.GuestOpen); no.Kind != api.KindUnsupported || offered() != 1 {
+			t.Errorf("a network that there is not: %+v, %d offered", no, offered())
+		}
+		if no := refused("lan"); no.Kind != api.KindInvalid {
+			t.Errorf("nonsense: %+v", no)
+		}
+		b, _ := r.lend(alice, open("L2", api.GuestFiltered))
+		defer b.hangUp()
+		b.assign(task(0, "wait", "never"))
+		b.next(lease.KindStarted)
+		docker.mu.Lock()
+		on := docker.specs[0].Network
+		docker.mu.Unlock()
+		if on != api.GuestFiltered {
+			t.Errorf("opened with network %q", on)
+		}
+		if _, err := r.Reserve(member(alice), "C1", api.Resources{}, api.GuestFiltered); err != nil {
+			t.Errorf("a container: %v", err)
+		}
+		r.Release("C1")
+		if err := r.SetPolicy(t.Context(), []api.Rule{run, container}); err != nil {
+			t.Fatal(err)
+		}
+		if g := b.back(1); g.Cause != api.CauseWithdrawn {
+			t.Errorf("given back %+v", g)
+		}
+		if err := r.Permitted(member(alice), api.GuestFiltered); api.KindOf(err) != api.KindDenied {
+			t.Errorf("a container afterwards: %v", err)
+		}
+		if err := r.Permitted(member(alice), api.GuestNone); err != nil {
+			t.Errorf("a container without a network: %v", err)
 		}
 	})
 }

@@ -121,6 +121,8 @@ func checkOpen(o lease.Open) error {
 		return api.Errorf(api.KindInvalid, "a lease of runtime wasm names its module")
 	case o.Runtime == api.RuntimeDocker && o.Image == "":
 		return api.Errorf(api.KindInvalid, "a lease of runtime docker names its image")
+	case !o.Network.Valid() || !o.Network.None() && o.Runtime != api.RuntimeDocker:
+		return api.Errorf(api.KindInvalid, "runtime %s has no network %q", o.Runtime, clip(string(o.Network)))
 	case o.ImageID != "" && (!o.ImageID.Valid() || o.Runtime != api.RuntimeDocker):
 		return api.Errorf(api.KindInvalid, "malformed open message")
 	}
@@ -138,7 +140,7 @@ func (s *Server) checkImage(ctx context.Context, from api.Caller, o lease.Open) 
 		return nil
 	}
 	s.mu.Lock()
-	why := s.barredLocked(from, o.Runtime, policy.Slot(o.Needs, s.limits.Load().PerGuest))
+	why := s.barredLocked(from, o.Runtime, o.Network, policy.Slot(o.Needs, s.limits.Load().PerGuest))
 	s.unlock()
 	if why != nil {
 		return why
@@ -159,7 +161,7 @@ func (s *Server) MayRun(ctx context.Context, who api.Caller, name api.RuntimeNam
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	if why := s.barredLocked(who, name, api.Resources{}); why != nil {
+	if why := s.barredLocked(who, name, api.GuestNone, api.Resources{}); why != nil {
 		return why
 	}
 	return nil
@@ -263,7 +265,7 @@ func (s *Server) findLocked(name string, from api.Caller, o lease.Open) (*loan, 
 		case l.restored:
 			l.open, l.restored = o, false
 			l.needs = policy.Slot(o.Needs, s.limits.Load().PerGuest)
-		case l.open.Module != o.Module || l.open.Image != o.Image || l.open.ImageID != o.ImageID || l.open.Needs != o.Needs:
+		case l.open.Module != o.Module || l.open.Image != o.Image || l.open.ImageID != o.ImageID || l.open.Network != o.Network || l.open.Needs != o.Needs:
 			return nil, api.Errorf(api.KindConflict, "lease %s was opened for something else", o.Lease)
 		}
 		l.wanted = o.Slots
@@ -271,7 +273,7 @@ func (s *Server) findLocked(name string, from api.Caller, o lease.Open) (*loan, 
 		return l, nil
 	}
 	needs := policy.Slot(o.Needs, s.limits.Load().PerGuest)
-	if why := s.barredLocked(from, o.Runtime, needs); why != nil {
+	if why := s.barredLocked(from, o.Runtime, o.Network, needs); why != nil {
 		return nil, why
 	}
 	if p := s.peers[from.Peer]; p != nil && p.loans >= lease.MaxLeases {
@@ -302,7 +304,7 @@ func (s *Server) addLoanLocked(name string, from api.Caller, o lease.Open) *loan
 }
 
 // barredLocked says why the owner's rules forbid who to run this, or nil.
-func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, needs api.Resources) *api.Error {
+func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, on api.GuestNetwork, needs api.Resources) *api.Error {
 	limits, info := s.limits.Load(), s.infos[name]
 	switch {
 	case who.Role == "":
@@ -321,11 +323,29 @@ func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, needs api.Re
 	if info.Isolation == isolationNone && !d.ByName {
 		return api.Errorf(api.KindDenied, "runtime %s isolates nothing on this node, and its owner does not name you", name)
 	}
+	if why := s.netBarredLocked(who, on); why != nil {
+		return why
+	}
 	if limits.Total.Disk == 0 {
 		return api.Errorf(api.KindQuota, "there is no free disk on this node to lend")
 	}
 	if !needs.Fits(limits.PerGuest) || !needs.Fits(limits.PerPeer) || !needs.Fits(limits.Total) {
 		return api.Errorf(api.KindQuota, "a task needs more than this node lends to one guest (%s)", describe(limits.PerGuest))
+	}
+	return nil
+}
+
+// netBarredLocked says why containers of who cannot be on a network here, or nil.
+func (s *Server) netBarredLocked(who api.Caller, on api.GuestNetwork) *api.Error {
+	switch {
+	case on.None():
+		return nil
+	case !policy.Decide(s.rules, who, policy.ActionNetwork, policy.NetworkResource(on)).Allow:
+		return api.Errorf(api.KindDenied, "the owner's policy does not let your containers have network %s", on).
+			WithHint("its owner can: p2prc lend policy allow PEER network:%s", on)
+	case !slices.Contains(s.infos[api.RuntimeDocker].Networks, on):
+		return api.Errorf(api.KindUnsupported, "containers on this node cannot have network %s", on).
+			WithHint("its owner sees why: p2prc lend status")
 	}
 	return nil
 }
@@ -340,7 +360,7 @@ func (s *Server) barLocked(l *loan) {
 	if l.restored {
 		return
 	}
-	if why := s.barredLocked(l.who, l.open.Runtime, l.needs); why != nil {
+	if why := s.barredLocked(l.who, l.open.Runtime, l.open.Network, l.needs); why != nil {
 		l.barred = why.Msg
 	}
 }

@@ -15,9 +15,9 @@ type guest struct {
 }
 
 // Reserve takes what a container may use, if the owner's rules and limits let who
-// have it, and answers with the caps that hold. Unused sandboxes of leases give
-// way. KindDenied, KindQuota.
-func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources) (api.Resources, error) {
+// have it on that network, and answers with the caps that hold. Unused sandboxes
+// of leases give way. KindDenied, KindUnsupported, KindQuota.
+func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources, on api.GuestNetwork) (api.Resources, error) {
 	if err := policy.CheckNeeds(needs); err != nil {
 		return needs, err
 	}
@@ -26,7 +26,7 @@ func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources) 
 	defer s.unlock()
 	limits := s.limits.Load()
 	needs = policy.Slot(needs, limits.PerGuest)
-	if err := s.permittedLocked(who); err != nil {
+	if err := s.permittedLocked(who, on); err != nil {
 		return needs, err
 	}
 	switch {
@@ -102,17 +102,17 @@ func (s *Server) Release(id api.SandboxID) {
 	s.dirty = true
 }
 
-// Permitted says why who may not have containers here, or nil.
-func (s *Server) Permitted(who api.Caller) error {
+// Permitted says why who may not have containers on that network here, or nil.
+func (s *Server) Permitted(who api.Caller, on api.GuestNetwork) error {
 	s.mu.Lock()
 	defer s.unlock()
-	if err := s.permittedLocked(who); err != nil {
+	if err := s.permittedLocked(who, on); err != nil {
 		return err
 	}
 	return nil
 }
 
-func (s *Server) permittedLocked(who api.Caller) *api.Error {
+func (s *Server) permittedLocked(who api.Caller, on api.GuestNetwork) *api.Error {
 	switch {
 	case who.Role == "":
 		return api.Errorf(api.KindDenied, "you are no member of this network any more")
@@ -126,7 +126,7 @@ func (s *Server) permittedLocked(who api.Caller) *api.Error {
 		return api.Errorf(api.KindDenied, "the owner's policy does not let you have containers here").
 			WithHint("its owner can: p2prc lend policy allow PEER containers")
 	}
-	return nil
+	return s.netBarredLocked(who, on)
 }
 
 // Charge writes what a container cost into the ledger, its id standing for a job's.

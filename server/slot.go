@@ -91,7 +91,7 @@ func (sl *slot) await() *attempt {
 func (s *Server) openSandbox(sl *slot) (runtime.Sandbox, error) {
 	l := sl.loan
 	limits := s.limits.Load()
-	spec := runtime.Spec{ID: sl.id, Lease: l.id, Borrower: l.peer.id, Image: imageOf(l.open), Cap: sl.needs, MaxProcs: limits.MaxProcs, Lent: limits.Total}
+	spec := runtime.Spec{ID: sl.id, Lease: l.id, Borrower: l.peer.id, Image: imageOf(l.open), Network: l.open.Network, Cap: sl.needs, MaxProcs: limits.MaxProcs, Lent: limits.Total}
 	if !l.open.Module.IsZero() {
 		path, err := s.cfg.Blobs.Path(l.open.Module)
 		if err != nil {

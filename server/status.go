@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
 )
 
 // Status is lending at a glance.
@@ -36,7 +37,8 @@ func (s *Server) Status() api.LendStatus {
 	return st
 }
 
-// Runtimes says of every runtime whether it works here and is lent, by name.
+// Runtimes says of every runtime whether it works here and is lent, by name, and
+// which networks its guests may have if the owner's policy lets them.
 func (s *Server) Runtimes() []api.RuntimeInfo {
 	lent := s.limits.Load().Runtimes
 	s.mu.Lock()
@@ -44,6 +46,9 @@ func (s *Server) Runtimes() []api.RuntimeInfo {
 	infos := make([]api.RuntimeInfo, 0, len(s.infos))
 	for name, info := range s.infos {
 		info.Enabled = slices.Contains(lent, name)
+		info.Networks = slices.DeleteFunc(slices.Clone(info.Networks), func(n api.GuestNetwork) bool {
+			return !policy.Grants(s.rules, policy.ActionNetwork, policy.NetworkResource(n))
+		})
 		infos = append(infos, info)
 	}
 	slices.SortFunc(infos, func(a, b api.RuntimeInfo) int { return strings.Compare(string(a.Name), string(b.Name)) })

@@ -338,6 +338,30 @@ func TestNobodyCanRunIt(t *testing.T) {
 	})
 }
 
+// A lender that gives no guest the network that a job needs is not asked.
+func TestNetworkThatNobodyGives(t *testing.T) {
+	spec := batch(1)
+	spec.Runtime, spec.Module, spec.Image, spec.Network = "", api.BlobID{}, "x", api.GuestFiltered
+	p, err := compile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := p.open("L", "J", false); o.Network != api.GuestFiltered {
+		t.Errorf("asked for with %+v", o)
+	}
+	peer := fakePeer("a")
+	s := &sched{plan: p}
+	for _, c := range []struct {
+		gives []api.GuestNetwork
+		why   string
+	}{{nil, "it gives no guest network filtered"}, {[]api.GuestNetwork{api.GuestOpen}, "it gives no guest network filtered"}, {[]api.GuestNetwork{api.GuestFiltered}, ""}} {
+		peer.Runtimes = []api.RuntimeInfo{{Name: api.RuntimeDocker, Available: true, Enabled: true, Networks: c.gives}}
+		if got := s.unfit(&peer); got != c.why {
+			t.Errorf("%v: %q", c.gives, got)
+		}
+	}
+}
+
 func eventsOf(w *world) map[api.EventType]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -69,6 +69,9 @@ func (s *sched) unfit(p *api.Peer) string {
 	if why := lendsRuntime(p, spec.Runtime); why != "" {
 		return why
 	}
+	if why := lendsNetwork(p, spec.Network); why != "" {
+		return why
+	}
 	if !spec.Needs.Fits(p.Total) {
 		return fmt.Sprintf("a task needs %s, it lends %s at most", resources(spec.Needs), resources(p.Total))
 	}
@@ -88,6 +91,15 @@ func lendsRuntime(p *api.Peer, name api.RuntimeName) string {
 		}
 	}
 	return fmt.Sprintf("it does not lend runtime %s", name)
+}
+
+// lendsNetwork goes by what a peer gives to somebody; whether that is us it says
+// when it is asked.
+func lendsNetwork(p *api.Peer, on api.GuestNetwork) string {
+	if on.None() || slices.ContainsFunc(p.Runtimes, func(r api.RuntimeInfo) bool { return slices.Contains(r.Networks, on) }) {
+		return ""
+	}
+	return fmt.Sprintf("it gives no guest network %s", on)
 }
 
 func resources(r api.Resources) string {

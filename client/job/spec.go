@@ -154,6 +154,12 @@ func (p *plan) runtime() error {
 	if s.Image != "" && s.Runtime != api.RuntimeDocker {
 		return api.Errorf(api.KindInvalid, "an image is for runtime docker, not %s", s.Runtime)
 	}
+	if !s.Network.Valid() {
+		return api.Errorf(api.KindInvalid, "unknown network %q", clip(string(s.Network), 40)).WithHint("none, filtered or open")
+	}
+	if !s.Network.None() && s.Runtime != api.RuntimeDocker {
+		return api.Errorf(api.KindInvalid, "network %s is for runtime docker, not %s", s.Network, s.Runtime)
+	}
 	if s.ImageID != "" && (s.Runtime != api.RuntimeDocker || !s.ImageID.Valid()) {
 		return api.Errorf(api.KindInvalid, "image_id: want sha256: and 64 hex digits, for runtime docker")
 	}
@@ -310,6 +316,6 @@ func (p *plan) task(key lease.Key) lease.Task {
 // open is the lease request of the job.
 func (p *plan) open(id api.LeaseID, job api.JobID, resume bool) lease.Open {
 	s := &p.spec
-	return lease.Open{Lease: id, Job: job, JobName: s.Name, Resume: resume, Runtime: s.Runtime, Module: s.Module, Image: s.Image, ImageID: s.ImageID,
+	return lease.Open{Lease: id, Job: job, JobName: s.Name, Resume: resume, Runtime: s.Runtime, Module: s.Module, Image: s.Image, ImageID: s.ImageID, Network: s.Network,
 		Needs: s.Needs, Slots: int(min(p.array.n, 1<<20)), Live: s.Live, Common: p.common}
 }

@@ -60,6 +60,8 @@ func TestBadSpecs(t *testing.T) {
 		"where syntax":    {func(s *api.JobSpec) { s.Where = "cores >" }, api.KindInvalid, "where, column"},
 		"where type":      {func(s *api.JobSpec) { s.Where = "cores + 1" }, api.KindInvalid, "true or false"},
 		"where unknown":   {func(s *api.JobSpec) { s.Where = "speed > 1" }, api.KindInvalid, "speed"},
+		"network":         {func(s *api.JobSpec) { s.Runtime, s.Module, s.Image, s.Network = "", api.BlobID{}, "x", "lan" }, api.KindInvalid, "unknown network"},
+		"network of wasm": {func(s *api.JobSpec) { s.Network = api.GuestOpen }, api.KindInvalid, "is for runtime docker"},
 		"needs":           {func(s *api.JobSpec) { s.Needs.CPU = math.NaN() }, api.KindInvalid, "needs"},
 		"too much text":   {func(s *api.JobSpec) { s.Command = []string{long, "{k}"} }, api.KindTooLarge, "bytes"},
 		"stdin twice":     {func(s *api.JobSpec) { s.Stdin, s.StdinBlob = "x", blob }, api.KindInvalid, "stdin"},
@@ -125,7 +127,7 @@ func TestWhere(t *testing.T) {
 	for expr, want := range map[string]bool{
 		"": true, `os == "linux"`: true, `os_full.contains("debian")`: true, `cores >= 8`: true, `cores > 8.5`: false,
 		`memory >= 16 * GiB`: true, `labels["room"] == "lab"`: true, `labels["none"] == "x"`: false, `"none" in labels`: false,
-		`gpus.exists(g, g.model.startsWith("H") && g.memory > 80 * GiB)`: true, `"wasm" in runtimes`: true, `free.cpu >= 2`: true,
+		`gpus.exists(g, g.model.startsWith("H") && g.memory > 80 * GiB)`: true, `"wasm" in runtimes`: true, `"filtered" in networks`: false, `free.cpu >= 2`: true,
 		`name.matches("n-[a-c]")`: true, `self`: false, `latency_ms < 5.0`: true, `size(features) == 0`: true,
 		strings.Repeat(`gpus.all(a, `, 40) + "true" + strings.Repeat(")", 40): true,
 	} {

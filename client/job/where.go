@@ -24,7 +24,7 @@ var whereVars = []cel.EnvOption{
 	cel.Variable("total", cel.MapType(cel.StringType, cel.DynType)), cel.Variable("free", cel.MapType(cel.StringType, cel.DynType)),
 	cel.Variable("labels", cel.MapType(cel.StringType, cel.StringType)), cel.Variable("meta", cel.StringType),
 	cel.Variable("version", cel.StringType), cel.Variable("features", cel.ListType(cel.StringType)),
-	cel.Variable("runtimes", cel.ListType(cel.StringType)), cel.Variable("path", cel.StringType),
+	cel.Variable("runtimes", cel.ListType(cel.StringType)), cel.Variable("networks", cel.ListType(cel.StringType)), cel.Variable("path", cel.StringType),
 	cel.Variable("latency_ms", cel.DoubleType), cel.Variable("self", cel.BoolType),
 	cel.Variable("KiB", cel.IntType), cel.Variable("MiB", cel.IntType), cel.Variable("GiB", cel.IntType),
 }
@@ -111,10 +111,13 @@ func whereInput(p *api.Peer) map[string]any {
 	for _, g := range p.Specs.GPUs {
 		gpus = append(gpus, map[string]any{"vendor": g.Vendor, "model": g.Model, "memory": g.Memory})
 	}
-	runtimes := []string{}
+	runtimes, networks := []string{}, []string{}
 	for _, r := range p.Runtimes {
 		if r.Available && r.Enabled {
 			runtimes = append(runtimes, string(r.Name))
+		}
+		for _, n := range r.Networks {
+			networks = append(networks, string(n))
 		}
 	}
 	goos, _, _ := strings.Cut(p.Specs.OS, " ")
@@ -126,7 +129,7 @@ func whereInput(p *api.Peer) map[string]any {
 		"id": string(p.ID), "name": p.Name, "role": string(p.Role), "os": goos, "os_full": p.Specs.OS, "arch": p.Specs.Arch,
 		"cpu_model": p.Specs.CPUModel, "cores": p.Specs.Cores, "memory": p.Specs.Memory, "disk_free": p.Specs.DiskFree, "gpus": gpus,
 		"total": resourceMap(p.Total), "free": resourceMap(p.Free), "labels": labels, "meta": p.Meta, "version": p.Version,
-		"features": features, "runtimes": runtimes, "path": string(p.Path), "latency_ms": float64(p.Latency) / 1e6,
+		"features": features, "runtimes": runtimes, "networks": networks, "path": string(p.Path), "latency_ms": float64(p.Latency) / 1e6,
 		"self": p.State == api.PeerSelf, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
 	}
 }

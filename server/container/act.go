@@ -19,7 +19,7 @@ func (k *Keeper) start(ctx context.Context, who api.Caller, b *box) error {
 	default:
 		return k.notNow(b, "started")
 	}
-	if _, err := k.cfg.Room.Reserve(who, api.SandboxID(b.rec.ID), b.rec.Cap); err != nil {
+	if _, err := k.cfg.Room.Reserve(who, api.SandboxID(b.rec.ID), b.rec.Cap, b.rec.Spec.Network); err != nil {
 		return err
 	}
 	err := k.cfg.Engine.Start(ctx, b.rec.ID)

@@ -56,6 +56,8 @@ func check(id api.ContainerID, s api.ContainerSpec) error {
 		return invalid("%.80q is no name of a container", s.Name)
 	case sources != 1:
 		return invalid("a container is made of an image, a template or a build, one of them")
+	case !s.Network.Valid():
+		return invalid("there is no network %.40q for containers", s.Network)
 	case s.TTL < 0:
 		return invalid("a container cannot live for %s", time.Duration(s.TTL))
 	case len(s.Publish) > maxPorts:
@@ -106,7 +108,7 @@ func (k *Keeper) reserve(who api.Caller, id api.ContainerID, spec api.ContainerS
 	if n >= maxPerBorrower {
 		return nil, false, api.Errorf(api.KindQuota, "%d containers of yours are here, which is the most", n).WithHint("remove some, those that are gone count too: p2prc container ls")
 	}
-	cap, err := k.cfg.Room.Reserve(who, api.SandboxID(id), spec.Needs)
+	cap, err := k.cfg.Room.Reserve(who, api.SandboxID(id), spec.Needs, spec.Network)
 	if err != nil {
 		return nil, false, err
 	}
@@ -126,7 +128,7 @@ func (k *Keeper) make(ctx context.Context, b *box, say func(string)) error {
 	if err != nil {
 		return err
 	}
-	plan := Plan{ID: b.rec.ID, Borrower: b.rec.Borrower, Image: image, Hostname: hostname(spec.Name), Command: spec.Command, Cap: b.rec.Cap, MaxProcs: k.cfg.Room.Limits().MaxProcs}
+	plan := Plan{ID: b.rec.ID, Borrower: b.rec.Borrower, Image: image, Hostname: hostname(spec.Name), Network: spec.Network, Command: spec.Command, Cap: b.rec.Cap, MaxProcs: k.cfg.Room.Limits().MaxProcs}
 	for _, key := range slices.Sorted(maps.Keys(spec.Env)) {
 		plan.Env = append(plan.Env, key+"="+spec.Env[key])
 	}

@@ -159,10 +159,12 @@ func (k *Keeper) adopt(ctx context.Context) error {
 	}
 	there := map[api.ContainerID]Found{}
 	for _, f := range found {
-		there[f.ID] = f
+		if !f.Rest {
+			there[f.ID] = f
+		}
 	}
 	for _, f := range found {
-		if b := k.boxes[f.ID]; b == nil || b.rec.State == api.ContainerCreating || b.rec.State == api.ContainerGone {
+		if b := k.boxes[f.ID]; f.Rest || b == nil || b.rec.State == api.ContainerCreating || b.rec.State == api.ContainerGone {
 			k.log.Info("a container without an owner is removed", "container", f.ID)
 			if err := k.cfg.Engine.Remove(ctx, f.ID); err != nil {
 				return err

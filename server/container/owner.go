@@ -154,7 +154,7 @@ func (k *Keeper) Recheck(ctx context.Context) error {
 		if k.stateOf(b) == api.ContainerGone {
 			return nil
 		}
-		if err := k.cfg.Room.Permitted(api.Caller{Peer: b.rec.Borrower, Role: roles[b.rec.Borrower]}); err != nil {
+		if err := k.cfg.Room.Permitted(api.Caller{Peer: b.rec.Borrower, Role: roles[b.rec.Borrower]}, b.rec.Spec.Network); err != nil {
 			return k.withdraw(ctx, b, "withdrawn by the owner: "+err.Error())
 		}
 		return nil

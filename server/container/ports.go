@@ -15,6 +15,7 @@ type Plan struct {
 	Borrower api.PeerID
 	Image    string
 	Hostname string
+	Network  api.GuestNetwork
 	Command  []string // empty: the image's own
 	Env      []string
 	Cap      api.Resources
@@ -25,6 +26,7 @@ type Plan struct {
 type Found struct {
 	ID              api.ContainerID
 	Running, Paused bool
+	Rest            bool // it is gone, and what it leaves is to be removed
 }
 
 // Usage is what a container uses, since it was last started.
@@ -54,10 +56,12 @@ type Engine interface {
 // Room is the lending side's part: who may, how much there is, what it cost.
 type Room interface {
 	// Reserve takes what a container may use, if the owner's rules and limits let
-	// who have it, and answers with the caps that hold: KindDenied, KindQuota.
-	Reserve(who api.Caller, id api.SandboxID, needs api.Resources) (api.Resources, error)
-	// Permitted tells why who may not have containers here any more, or nil.
-	Permitted(who api.Caller) error
+	// who have it on that network, and answers with the caps that hold: KindDenied,
+	// KindUnsupported, KindQuota.
+	Reserve(who api.Caller, id api.SandboxID, needs api.Resources, on api.GuestNetwork) (api.Resources, error)
+	// Permitted tells why who may not have containers on that network here any
+	// more, or nil.
+	Permitted(who api.Caller, on api.GuestNetwork) error
 	// Adopt takes it back for a container of an earlier process, whatever the rules say now.
 	Adopt(who api.PeerID, id api.SandboxID, cap api.Resources)
 	Release(id api.SandboxID)

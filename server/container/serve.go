@@ -205,7 +205,7 @@ func (k *Keeper) view(ctx context.Context, b *box) *api.Container {
 	k.mu.Lock()
 	r := b.rec
 	used := r.used()
-	v := &api.Container{ID: r.ID, Name: r.Spec.Name, State: r.State, Reason: r.Reason, Source: sourceOf(r.Spec), Created: r.Created, Expires: r.Expires,
+	v := &api.Container{ID: r.ID, Name: r.Spec.Name, State: r.State, Reason: r.Reason, Source: sourceOf(r.Spec), Network: r.Spec.Network, Created: r.Created, Expires: r.Expires,
 		Ports: append([]api.Port(nil), r.Ports...), Cap: r.Cap,
 		Use: api.ContainerUse{CPU: b.cpu, CPUTime: api.Duration(used.CPUTime), Memory: b.memory, Procs: b.procs, In: used.In, Out: used.Out}}
 	if b.frozen {
@@ -255,7 +255,7 @@ func (k *Keeper) serveSession(ctx context.Context, from api.Caller, id api.Conta
 		if k.frozen(b) {
 			return nil, api.Errorf(api.KindConflict, "the container is paused by its lender's owner")
 		}
-		if err := k.cfg.Room.Permitted(from); err != nil {
+		if err := k.cfg.Room.Permitted(from, b.rec.Spec.Network); err != nil {
 			return nil, err
 		}
 		ask, cancel := context.WithTimeout(ctx, engineWait)

@@ -29,7 +29,9 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 	}
 	there := map[api.ContainerID]Found{}
 	for _, f := range found {
-		there[f.ID] = f
+		if !f.Rest {
+			there[f.ID] = f
+		}
 	}
 	for _, b := range all {
 		if ctx.Err() != nil {
@@ -71,8 +73,7 @@ func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, asked, n
 		}
 	case r.State == api.ContainerCreating:
 	case !there:
-		k.charge(b, now)
-		k.end(ctx, b, "it was removed behind the node's back")
+		reason = "it was removed behind the node's back" // and what it leaves goes too
 	case now.After(r.Expires):
 		reason = "its time was up"
 	case r.State == api.ContainerRunning && !f.Running:

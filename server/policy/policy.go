@@ -17,13 +17,14 @@ const (
 	ActionRun       = "run"       // executing tasks in a sandbox of a runtime
 	ActionContainer = "container" // having long-lived containers of a runtime
 	ActionImage     = "image"     // bringing images for a runtime
+	ActionNetwork   = "network"   // being on a network of guests
 )
 
 // maxRules keeps a table readable, and a decision cheap.
 const maxRules = 1000
 
 // Actions lists what a rule may speak of; later capabilities append theirs.
-func Actions() []string { return []string{ActionRun, ActionContainer, ActionImage} }
+func Actions() []string { return []string{ActionRun, ActionContainer, ActionImage, ActionNetwork} }
 
 // Runtimes lists the runtimes a rule and the limits may name.
 func Runtimes() []api.RuntimeName {
@@ -33,9 +34,15 @@ func Runtimes() []api.RuntimeName {
 // RuntimeResource is a runtime as a rule's resource names it.
 func RuntimeResource(name api.RuntimeName) string { return "runtime:" + string(name) }
 
+// Networks lists the networks a rule may name; none needs no rule.
+func Networks() []api.GuestNetwork { return []api.GuestNetwork{api.GuestFiltered, api.GuestOpen} }
+
+// NetworkResource is a network as a rule's resource names it.
+func NetworkResource(name api.GuestNetwork) string { return "network:" + string(name) }
+
 // Default is the table of an owner who wrote none: everybody whose role borrows
 // may run on the runtimes that are lent, and have containers and bring images
-// where docker is.
+// where docker is. Nobody is given a network.
 func Default(lent []api.RuntimeName) []api.Rule {
 	var rules []api.Rule
 	for _, name := range Runtimes() {
@@ -72,6 +79,16 @@ func Decide(rules []api.Rule, who api.Caller, action, resource string) Decision 
 		}
 	}
 	return Decision{Row: -1}
+}
+
+// Grants tells whether the table allows something to anybody.
+func Grants(rules []api.Rule, action, resource string) bool {
+	for _, r := range rules {
+		if matches(r.Action, action) && matches(r.Resource, resource) && (r.Allow || r.Subject == "*") {
+			return r.Allow
+		}
+	}
+	return false
 }
 
 func matches(pattern, value string) bool { return pattern == "*" || pattern == value }
@@ -115,9 +132,16 @@ func checkRule(r api.Rule) *api.Error {
 	if r.Resource == "*" {
 		return nil
 	}
-	name, ok := strings.CutPrefix(r.Resource, "runtime:")
-	if !ok || !slices.Contains(Runtimes(), api.RuntimeName(name)) {
-		return api.Errorf(api.KindInvalid, "unknown resource %q", r.Resource).WithHint("write runtime:wasm, runtime:docker, runtime:process or *")
+	net, isNet := strings.CutPrefix(r.Resource, "network:")
+	name, isRuntime := strings.CutPrefix(r.Resource, "runtime:")
+	switch {
+	case isNet && slices.Contains(Networks(), api.GuestNetwork(net)):
+	case isRuntime && slices.Contains(Runtimes(), api.RuntimeName(name)):
+	default:
+		return api.Errorf(api.KindInvalid, "unknown resource %q", r.Resource).WithHint("write runtime:wasm, runtime:docker, runtime:process, network:filtered, network:open or *")
+	}
+	if isNet != (r.Action == ActionNetwork) && r.Action != "*" {
+		return api.Errorf(api.KindInvalid, "action %s cannot be on %s: the row can never decide", r.Action, r.Resource).WithHint("networks are for action network, runtimes for the others")
 	}
 	return nil
 }

@@ -75,6 +75,44 @@ func TestDefaultTable(t *testing.T) {
 	}
 }
 
+// No guest has a network unless a row says so.
+func TestNetworksAreGivenByNoDefault(t *testing.T) {
+	lent := policy.Runtimes()
+	for name, table := range map[string][]api.Rule{"the default": policy.Default(lent), "none": nil} {
+		for _, on := range policy.Networks() {
+			if policy.Grants(table, policy.ActionNetwork, policy.NetworkResource(on)) {
+				t.Errorf("%s gives %s to somebody", name, on)
+			}
+			for _, role := range []api.Role{api.RoleMember, api.RoleAdmin, api.RoleBorrower, api.RoleLender} {
+				if policy.Decide(table, api.Caller{Peer: anna, Role: role}, policy.ActionNetwork, policy.NetworkResource(on)).Allow {
+					t.Errorf("%s gives %s to a %s", name, on, role)
+				}
+			}
+		}
+	}
+}
+
+func TestGrants(t *testing.T) {
+	row := func(subject, action, resource string, allow bool) api.Rule {
+		return api.Rule{Subject: subject, Action: action, Resource: resource, Allow: allow}
+	}
+	for name, c := range map[string]struct {
+		rules []api.Rule
+		want  bool
+	}{
+		"one peer":             {[]api.Rule{row(string(anna), "network", "network:open", true)}, true},
+		"all but one":          {[]api.Rule{row(string(bert), "network", "network:open", false), row("*", "network", "*", true)}, true},
+		"everything":           {[]api.Rule{row("role:admin", "*", "*", true)}, true},
+		"nobody, then one":     {[]api.Rule{row("*", "network", "*", false), row(string(anna), "network", "network:open", true)}, false},
+		"another network":      {[]api.Rule{row("*", "network", "network:filtered", true)}, false},
+		"runtimes are another": {[]api.Rule{row("*", "run", "*", true)}, false},
+	} {
+		if got := policy.Grants(c.rules, policy.ActionNetwork, "network:open"); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestCheckRules(t *testing.T) {
 	sound := api.Rule{Subject: "role:member", Action: "run", Resource: "runtime:wasm", Allow: true}
 	change := func(fn func(*api.Rule)) []api.Rule { r := sound; fn(&r); return []api.Rule{r} }
@@ -93,6 +131,10 @@ func TestCheckRules(t *testing.T) {
 		"no action":           {change(func(r *api.Rule) { r.Action = "" }), "action"},
 		"an unknown runtime":  {change(func(r *api.Rule) { r.Resource = "runtime:bash" }), "bash"},
 		"a resource at large": {change(func(r *api.Rule) { r.Resource = "disk" }), "disk"},
+		"a network":           {change(func(r *api.Rule) { r.Action, r.Resource = "network", "network:filtered" }), ""},
+		"an unknown network":  {change(func(r *api.Rule) { r.Action, r.Resource = "network", "network:none" }), "network:none"},
+		"running a network":   {change(func(r *api.Rule) { r.Resource = "network:open" }), "cannot be on"},
+		"network of runtime":  {change(func(r *api.Rule) { r.Action = "network" }), "cannot be on"},
 		"a row said twice":    {[]api.Rule{sound, {Subject: "*", Action: "run", Resource: "*"}, sound}, "row 3 can never decide: row 1"},
 		"too many":            {make([]api.Rule, 1001), "limit"},
 	} {

@@ -50,11 +50,12 @@ type Spec struct {
 	ID       api.SandboxID
 	Lease    api.LeaseID
 	Borrower api.PeerID
-	Module   string        // wasm: path of the module's bytes on this machine
-	Image    string        // docker
-	Cap      api.Resources // hard caps; a dimension of 0 is not capped
-	MaxProcs int           // processes at once; 0: not capped
-	Lent     api.Resources // to all guests; opening takes no more of it; a dimension of 0 is not known
+	Module   string           // wasm: path of the module's bytes on this machine
+	Image    string           // docker
+	Network  api.GuestNetwork // docker
+	Cap      api.Resources    // hard caps; a dimension of 0 is not capped
+	MaxProcs int              // processes at once; 0: not capped
+	Lent     api.Resources    // to all guests; opening takes no more of it; a dimension of 0 is not known
 }
 
 // Command is one command to execute.

@@ -50,18 +50,19 @@ type Key struct {
 
 // Open asks for a lease, or for one that exists.
 type Open struct {
-	Lease   api.LeaseID     `json:"lease"`
-	Job     api.JobID       `json:"job"`
-	JobName string          `json:"job_name,omitempty"`
-	Resume  bool            `json:"resume,omitempty"`
-	Runtime api.RuntimeName `json:"runtime"`
-	Module  api.BlobID      `json:"module,omitempty"`
-	Image   string          `json:"image,omitempty"`
-	ImageID api.ImageID     `json:"image_id,omitempty"` // the very image, which the borrower gives to who lacks it
-	Needs   api.Resources   `json:"needs"`              // of one slot
-	Slots   int             `json:"slots"`              // wanted at most; 0: as many as there are
-	Live    bool            `json:"live,omitempty"`     // send Output while tasks run
-	Common  Common          `json:"common,omitzero"`    // shared by every task of the lease
+	Lease   api.LeaseID      `json:"lease"`
+	Job     api.JobID        `json:"job"`
+	JobName string           `json:"job_name,omitempty"`
+	Resume  bool             `json:"resume,omitempty"`
+	Runtime api.RuntimeName  `json:"runtime"`
+	Module  api.BlobID       `json:"module,omitempty"`
+	Image   string           `json:"image,omitempty"`
+	ImageID api.ImageID      `json:"image_id,omitempty"` // the very image, which the borrower gives to who lacks it
+	Network api.GuestNetwork `json:"network,omitempty"`  // what its containers can reach
+	Needs   api.Resources    `json:"needs"`              // of one slot
+	Slots   int              `json:"slots"`              // wanted at most; 0: as many as there are
+	Live    bool             `json:"live,omitempty"`     // send Output while tasks run
+	Common  Common           `json:"common,omitzero"`    // shared by every task of the lease
 }
 
 // Common is what all tasks of a lease share, sent once.

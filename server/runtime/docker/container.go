@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -11,15 +12,6 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// Network is what a container can reach.
-type Network string
-
-// The networks.
-const (
-	NetworkNone Network = "none" // itself
-	NetworkOpen Network = "open" // all that the machine reaches, the machine included
-)
-
 // Box says what a container is made from. What it leaves out is closed.
 type Box struct {
 	Owner
@@ -27,7 +19,7 @@ type Box struct {
 	Argv     []string // the agent's arguments
 	Init     bool     // the engine's init is process 1, not the agent
 	Writable bool     // its root file system; else only Mounts and Tmpfs are
-	Network  Network
+	Network  api.GuestNetwork
 	Cap      api.Resources // hard caps; a dimension of 0 is not capped
 	Pids     int64         // threads at once; 0: maxPids
 	Mounts   []mount.Mount // volumes, never folders of the machine
@@ -35,6 +27,7 @@ type Box struct {
 }
 
 const (
+	hostname = "sandbox"
 	// nobody is the user of images that name none: it has no rights anywhere.
 	nobody  = "65534:65534"
 	maxPids = 4096
@@ -44,16 +37,22 @@ const (
 	tasksOOM = 500
 )
 
-// Create makes a container with the agent as its entrypoint, and answers with
-// the engine's id of it. It is not started.
+// Create makes a container with the agent as its entrypoint, in a network of its
+// own, and answers with the engine's id of it. It is not started.
 func (e *Engine) Create(ctx context.Context, b Box) (string, error) {
 	agent, err := e.agentMount(ctx, b)
 	if err != nil {
 		return "", err
 	}
-	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: e.name(b.Sandbox), Config: e.config(b), HostConfig: e.hostConfig(b, agent)})
+	net, err := e.network(ctx, b, hostname, agent)
 	if err != nil {
-		return "", e.explain(err)
+		return "", err
+	}
+	c, h := e.config(b), e.hostConfig(b, agent)
+	net.apply(c, h)
+	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: e.name(b.Sandbox), Config: c, HostConfig: h})
+	if err != nil {
+		return "", errors.Join(e.explain(err), net.close(context.WithoutCancel(ctx)))
 	}
 	return made.ID, nil
 }
@@ -65,7 +64,7 @@ func (e *Engine) config(b Box) *container.Config {
 	}
 	return &container.Config{
 		Image: b.Image.ID, Entrypoint: append([]string{AgentPath}, b.Argv...), Cmd: []string{},
-		User: user, WorkingDir: "/", Hostname: "sandbox", Labels: e.labels(b.Owner),
+		User: user, WorkingDir: "/", Hostname: hostname, Labels: e.labels(b.Owner),
 		StopSignal: "SIGKILL", // the agent is deaf to others, and an engine that stops would wait for it
 		OpenStdin:  true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}, // the image's would run beside the agent
@@ -74,13 +73,10 @@ func (e *Engine) config(b Box) *container.Config {
 
 func (e *Engine) hostConfig(b Box, agent mount.Mount) *container.HostConfig {
 	h := &container.HostConfig{
-		NetworkMode: "none", Runtime: e.cfg.Class, Init: &b.Init, ReadonlyRootfs: !b.Writable, AutoRemove: false,
+		Runtime: e.cfg.Class, Init: &b.Init, ReadonlyRootfs: !b.Writable, AutoRemove: false,
 		CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"}, IpcMode: "private", OomScoreAdj: tasksOOM,
 		LogConfig: container.LogConfig{Type: "none"}, // output goes to whom it belongs, not to the machine's disk
 		Mounts:    append([]mount.Mount{agent}, b.Mounts...), Tmpfs: b.Tmpfs,
-	}
-	if b.Network == NetworkOpen {
-		h.NetworkMode = "bridge"
 	}
 	pids := int64(maxPids)
 	if b.Pids > 0 {

@@ -67,7 +67,7 @@ func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox,
 	}
 	box := Box{
 		Owner: Owner{Kind: KindTask, Sandbox: spec.ID, Borrower: spec.Borrower, Lease: spec.Lease},
-		Image: img, Argv: []string{"agent", agent.ModeContainer, text}, Network: NetworkNone, Cap: spec.Cap,
+		Image: img, Argv: []string{"agent", agent.ModeContainer, text}, Network: spec.Network, Cap: spec.Cap,
 		Tmpfs: map[string]string{"/tmp": tmpOptions},
 	}
 	if spec.MaxProcs > 0 {

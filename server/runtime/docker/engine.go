@@ -15,12 +15,13 @@ import (
 
 // Config is what is needed to use an engine.
 type Config struct {
-	Host  string     // the engine's socket, as DOCKER_HOST has it; empty: DOCKER_HOST, else the system's usual socket
-	Class string     // the engine's runtime (runsc, kata, ...) that containers run under; empty: the engine's default
-	Agent []string   // argv prefix of the agent: {"/path/to/p2prc", "agent"}
-	Home  string     // where a p2prc for the engine's system is looked for if this one is not: HOME/p2prc-linux-ARCH
-	Node  api.PeerID // whose containers these are; several nodes may share an engine
-	Log   *slog.Logger
+	Host   string     // the engine's socket, as DOCKER_HOST has it; empty: DOCKER_HOST, else the system's usual socket
+	Class  string     // the engine's runtime (runsc, kata, ...) that containers run under; empty: the engine's default
+	Agent  []string   // argv prefix of the agent: {"/path/to/p2prc", "agent"}
+	Home   string     // where a p2prc for the engine's system is looked for if this one is not: HOME/p2prc-linux-ARCH
+	Node   api.PeerID // whose containers these are; several nodes may share an engine
+	Filter Filter
+	Log    *slog.Logger
 }
 
 // Engine makes hardened, labelled containers of one node on a container engine.

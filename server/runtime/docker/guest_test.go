@@ -143,7 +143,7 @@ func TestRemovedBehindOurBack(t *testing.T) {
 		}
 	}()
 	cmd := runtime.Command{Args: []string{"sh", "-c", "echo begun; sleep 1000"}}
-	if _, err := sb.Exec(t.Context(), cmd, runtime.Streams{Stdout: first(func() { close(began) })}); api.KindOf(err) != api.KindLost {
+	if _, err := sb.Exec(t.Context(), cmd, runtime.Streams{Stdout: begins(func() { close(began) })}); api.KindOf(err) != api.KindLost {
 		t.Errorf("exec ended with %v", err)
 	}
 	if res, err := sb.Exec(t.Context(), runtime.Command{Args: []string{"true"}}, runtime.Streams{}); err != nil || !res.Exit.OK() {
@@ -155,10 +155,10 @@ func TestRemovedBehindOurBack(t *testing.T) {
 	left(t, r)
 }
 
-// first calls a function with the first write.
-type first func()
+// begins calls a function with the first write.
+type begins func()
 
-func (f first) Write(p []byte) (int, error) { f(); return len(p), nil }
+func (f begins) Write(p []byte) (int, error) { f(); return len(p), nil }
 
 // Several nodes share an engine: each removes its own.
 func TestRecoverLeavesOthersAlone(t *testing.T) {

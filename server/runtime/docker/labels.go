@@ -15,8 +15,9 @@ const (
 	LabelBorrower = "p2prc.borrower"
 	LabelLease    = "p2prc.lease"
 	LabelSandbox  = "p2prc.sandbox"
-	LabelKind     = "p2prc.kind"  // KindTask, ...
-	labelAgent    = "p2prc.agent" // of a volume that holds the agent: the program's hash
+	LabelKind     = "p2prc.kind"   // KindTask, ...
+	labelAgent    = "p2prc.agent"  // of a volume that holds the agent: the program's hash
+	labelHolder   = "p2prc.holder" // of what holds a guest's network: the guest's sandbox again
 )
 
 // KindTask marks what executes tasks: it ends with the node that opened it.

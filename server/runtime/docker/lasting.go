@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"time"
 
@@ -52,10 +53,14 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	if err != nil {
 		return err
 	}
+	net, err := l.network(ctx, Box{Owner: owner, Image: img, Network: p.Network}, p.Hostname, agent)
+	if err != nil {
+		return err
+	}
 	initial := true
 	pids := int64(p.MaxProcs)
 	h := &container.HostConfig{
-		NetworkMode: "none", Runtime: l.cfg.Class, Init: &initial, CapDrop: []string{"ALL"}, CapAdd: capabilities,
+		Runtime: l.cfg.Class, Init: &initial, CapDrop: []string{"ALL"}, CapAdd: capabilities,
 		SecurityOpt: []string{"no-new-privileges"}, IpcMode: "private", OomScoreAdj: tasksOOM,
 		LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": logSize, "max-file": logFiles}},
 		Tmpfs:     map[string]string{session.NoteDir: "size=64k,mode=1777"},
@@ -73,12 +78,14 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 		User: img.User, Env: p.Env, Hostname: p.Hostname, Labels: l.labels(owner),
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}
+	net.apply(c, h)
 	made, err := l.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: l.name(owner.Sandbox), Config: c, HostConfig: h})
 	if err != nil {
-		return l.explain(err)
+		return errors.Join(l.explain(err), net.close(context.WithoutCancel(ctx)))
 	}
-	if err := l.Start(ctx, p.ID); err != nil {
-		if rerr := l.remove(context.WithoutCancel(ctx), made.ID); rerr != nil {
+	if _, err := l.api.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
+		err = l.explain(err)
+		if rerr := l.removeGuest(context.WithoutCancel(ctx), made.ID, owner.Sandbox); rerr != nil {
 			return rerr
 		}
 		if p.Cap.GPU > 0 {
@@ -107,15 +114,26 @@ func (l Lasting) mainCommand(ctx context.Context, img Image, asked []string) ([]
 
 // Start starts a stopped container.
 func (l Lasting) Start(ctx context.Context, id api.ContainerID) error {
-	_, err := l.api.ContainerStart(ctx, l.on(id), client.ContainerStartOptions{})
+	got, err := l.api.ContainerInspect(ctx, l.on(id), client.ContainerInspectOptions{})
+	if err != nil {
+		return l.explain(err)
+	}
+	if h := got.Container.HostConfig; h != nil {
+		if err := l.renew(ctx, api.SandboxID(id), h.NetworkMode); err != nil {
+			return err
+		}
+	}
+	_, err = l.api.ContainerStart(ctx, l.on(id), client.ContainerStartOptions{})
 	return l.explain(err)
 }
 
 // Stop tells a container's main command to end, and then kills.
 func (l Lasting) Stop(ctx context.Context, id api.ContainerID) error {
 	wait := stopWait
-	_, err := l.api.ContainerStop(ctx, l.on(id), client.ContainerStopOptions{Timeout: &wait})
-	return l.explain(err)
+	if _, err := l.api.ContainerStop(ctx, l.on(id), client.ContainerStopOptions{Timeout: &wait}); err != nil {
+		return l.explain(err)
+	}
+	return l.rest(ctx, api.SandboxID(id))
 }
 
 // Freeze and Thaw stop and continue everything in a container, memory stays.
@@ -132,7 +150,7 @@ func (l Lasting) Thaw(ctx context.Context, id api.ContainerID) error {
 
 // Remove kills a container and removes all of it; one that is gone is no error.
 func (l Lasting) Remove(ctx context.Context, id api.ContainerID) error {
-	return l.explain(l.remove(ctx, l.on(id)))
+	return l.explain(l.removeGuest(ctx, l.on(id), api.SandboxID(id)))
 }
 
 // List is every long-lived container of this node, running or not.
@@ -142,22 +160,27 @@ func (l Lasting) List(ctx context.Context) ([]lasting.Found, error) {
 		return nil, l.explain(err)
 	}
 	var found []lasting.Found
+	guests := map[string]bool{}
 	for _, c := range got.Items {
+		if c.Labels[labelHolder] != "" {
+			continue
+		}
+		guests[c.Labels[LabelSandbox]] = true
 		found = append(found, lasting.Found{ID: api.ContainerID(c.Labels[LabelSandbox]),
 			Running: c.State == container.StateRunning || c.State == container.StatePaused, Paused: c.State == container.StatePaused})
+	}
+	for _, c := range got.Items {
+		if of := c.Labels[labelHolder]; of != "" && !guests[of] {
+			found = append(found, lasting.Found{ID: api.ContainerID(of), Rest: true})
+		}
 	}
 	return found, nil
 }
 
 // Usage is what a running container uses now and has used since it was started.
 func (l Lasting) Usage(ctx context.Context, id api.ContainerID) (u lasting.Usage, err error) {
-	res, err := l.api.ContainerStats(ctx, l.on(id), client.ContainerStatsOptions{})
+	s, err := l.stats(ctx, l.on(id))
 	if err != nil {
-		return u, l.explain(err)
-	}
-	defer res.Body.Close()
-	var s container.StatsResponse
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&s); err != nil {
 		return u, l.explain(err)
 	}
 	u.CPUTime = time.Duration(s.CPUStats.CPUUsage.TotalUsage)
@@ -169,10 +192,26 @@ func (l Lasting) Usage(ctx context.Context, id api.ContainerID) (u lasting.Usage
 		}
 	}
 	u.Procs = int(s.PidsStats.Current)
+	if len(s.Networks) == 0 { // it has none, or that of a holder
+		held, err := l.stats(ctx, l.holder(api.SandboxID(id)))
+		if err := ignoreMissing(err); err != nil {
+			return u, l.explain(err)
+		}
+		s.Networks = held.Networks
+	}
 	for _, n := range s.Networks {
 		u.In, u.Out = u.In+int64(n.RxBytes), u.Out+int64(n.TxBytes)
 	}
 	return u, nil
+}
+
+func (l Lasting) stats(ctx context.Context, name string) (s container.StatsResponse, err error) {
+	res, err := l.api.ContainerStats(ctx, name, client.ContainerStatsOptions{})
+	if err != nil {
+		return s, err
+	}
+	defer res.Body.Close()
+	return s, json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&s)
 }
 
 // Disk is how many bytes a container has written to its root.

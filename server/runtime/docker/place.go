@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent"
+	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/cgroup"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/internal/sandbox"
 )
@@ -48,7 +49,7 @@ func (p *place) Start(ctx context.Context) (sandbox.Resident, error) {
 		return nil, e.explain(err)
 	}
 	box := p.box
-	if err := e.remove(ctx, name); err != nil { // of an agent before this one, when the engine was gone
+	if err := p.clear(ctx, name); err != nil { // of an agent before this one, when the engine was gone
 		return nil, e.explain(err)
 	}
 	box.Mounts = []mount.Mount{{Type: mount.TypeVolume, Source: name, Target: workDir, VolumeOptions: &mount.VolumeOptions{NoCopy: true}}}
@@ -58,7 +59,7 @@ func (p *place) Start(ctx context.Context) (sandbox.Resident, error) {
 	}
 	c, err := e.board(ctx, id)
 	if err != nil {
-		return nil, errors.Join(err, e.explain(e.remove(context.WithoutCancel(ctx), id)))
+		return nil, errors.Join(err, e.explain(p.clear(context.WithoutCancel(ctx), id)))
 	}
 	r := &resident{p: p, id: id, client: c}
 	if got, err := e.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{}); err == nil && got.Container.State != nil {
@@ -66,6 +67,14 @@ func (p *place) Start(ctx context.Context) (sandbox.Resident, error) {
 		r.group = cgroup.Of(r.pid, id)
 	}
 	return r, nil
+}
+
+// clear removes a container of p, with its network.
+func (p *place) clear(ctx context.Context, container string) error {
+	if p.box.Network == api.GuestFiltered {
+		return p.r.removeGuest(ctx, container, p.box.Sandbox)
+	}
+	return p.r.remove(ctx, container)
 }
 
 // board starts a container and greets the agent in it.
@@ -165,7 +174,7 @@ func (r *resident) Kill(ctx context.Context) error {
 		r.p.mu.Unlock()
 		r.group.Close()
 	}
-	err := r.p.r.remove(ctx, r.id)
+	err := r.p.clear(ctx, r.id)
 	if err != nil {
 		r.p.r.left.Store(true)
 	}

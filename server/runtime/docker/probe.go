@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker/guard"
 )
 
 // probeWithin bounds how long an engine may take to say what it can.
@@ -36,6 +37,11 @@ func (r *Runtime) Probe(ctx context.Context) (api.RuntimeInfo, error) {
 	}
 	info.Available = true
 	info.Isolation, info.Missing = isolation(got.Info, r.cfg.Class), missing(got.Info, r.cfg.Class)
+	info.Networks = []api.GuestNetwork{api.GuestFiltered, api.GuestOpen}
+	if err := guard.Check(ask, r.api, r.cfg.Class); err != nil {
+		info.Networks = info.Networks[1:]
+		info.Missing = append(info.Missing, "a filtered network for guests: "+said(r.explain(err)))
+	}
 	if _, ok := got.Info.Runtimes[r.cfg.Class]; r.cfg.Class != "" && !ok {
 		info.Available = false
 	}
@@ -56,7 +62,7 @@ func isolation(i system.Info, class string) string {
 	if class == "" {
 		class = i.DefaultRuntime
 	}
-	s := fmt.Sprintf("containers of %s %s under %s: read-only root, no capabilities, no new privileges, no network", engineName(i), i.ServerVersion, class)
+	s := fmt.Sprintf("containers of %s %s under %s: read-only root, no capabilities, no new privileges, no network but what the policy gives", engineName(i), i.ServerVersion, class)
 	if hasOption(i, "seccomp") {
 		s += ", system call filter"
 	}

@@ -1,9 +1,12 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -18,6 +21,9 @@ func (r *Runtime) sweep(ctx context.Context) error {
 		return r.explain(err)
 	}
 	var errs []error
+	slices.SortStableFunc(found.Items, func(a, b container.Summary) int { // guests go before what holds their networks
+		return cmp.Compare(a.Labels[labelHolder], b.Labels[labelHolder])
+	})
 	for _, c := range found.Items {
 		if !r.isLive(api.SandboxID(c.Labels[LabelSandbox])) {
 			errs = append(errs, r.remove(ctx, c.ID))

@@ -119,6 +119,9 @@ func (r *Runtime) Tidy(ctx context.Context) error { return child.Tidy(ctx, r.dir
 
 // Open implements runtime.Runtime.
 func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
+	if !spec.Network.None() {
+		return nil, api.Errorf(api.KindUnsupported, "runtime process gives no network")
+	}
 	if spec.Cap.GPU > 0 {
 		return nil, api.Errorf(api.KindUnsupported, "runtime process gives no GPU")
 	}

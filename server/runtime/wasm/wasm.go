@@ -106,6 +106,9 @@ func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox,
 	if spec.Module == "" {
 		return nil, api.Errorf(api.KindInvalid, "runtime wasm needs a module")
 	}
+	if !spec.Network.None() {
+		return nil, api.Errorf(api.KindUnsupported, "runtime wasm gives no network")
+	}
 	if spec.Cap.GPU > 0 {
 		return nil, api.Errorf(api.KindUnsupported, "runtime wasm gives no GPU")
 	}
