@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
 
@@ -84,7 +86,8 @@ func (w *World) startEngine() {
 	w.In("host", cmd.Start)
 	w.t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // it says "terminated"
+		_ = cmd.Wait()                                                                    // it says "terminated"
+		_ = unix.Unmount(filepath.Join(dir, "exec", "netns", "default"), unix.MNT_DETACH) // it may be left
 		if err := os.RemoveAll(dir); err != nil {
 			w.t.Error(err)
 		}
