@@ -22,6 +22,8 @@ type (
 	LeaseID string
 	// SandboxID is a ULID chosen by the lending node.
 	SandboxID string
+	// TunnelID is a ULID chosen by the node that is reached.
+	TunnelID string
 	// ContainerID is a ULID chosen by the borrowing node; to the lender's owner it
 	// is also the container's sandbox.
 	ContainerID string

@@ -27,8 +27,9 @@ matches decides; where none does, the answer is no.
 SUBJECT is a PEER, role:member, role:borrower, role:admin, or *. RESOURCE is
 wasm, process, docker, containers (long-lived ones), image (bringing images
 for either), network:filtered and network:open (what containers of both kinds may
-reach), or * for all of that.` + exits(api.KindNotRunning),
-		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy deny big-box image\n  p2prc lend policy allow role:member network:filtered\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
+reach), port:5432, port:8000-8010 and host:NAME:PORT (what p2prc forward may reach),
+or * for all of that.` + exits(api.KindNotRunning),
+		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy deny big-box image\n  p2prc lend policy allow role:member network:filtered\n  p2prc lend policy allow laptop port:5432\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -139,6 +140,8 @@ func policyRow(word string) api.Rule {
 		return api.Rule{Action: "container", Resource: docker}
 	case strings.HasPrefix(word, "network:"):
 		return api.Rule{Action: "network", Resource: word}
+	case strings.HasPrefix(word, "port:"), strings.HasPrefix(word, "host:"):
+		return api.Rule{Action: "forward", Resource: word}
 	case strings.Contains(word, ":"):
 		return api.Rule{Action: "run", Resource: word}
 	}

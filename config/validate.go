@@ -195,8 +195,6 @@ func ValidateLimits(l api.Limits) error {
 	return nil
 }
 
-var actions = []string{"run", "container", "image", "network", "*"}
-
 var runtimes = []api.RuntimeName{api.RuntimeDocker, api.RuntimeWasm, api.RuntimeProcess}
 
 // ValidatePolicy checks the table's rows; whether a peer id exists is not its business.
@@ -205,20 +203,8 @@ func ValidatePolicy(rules []api.Rule) error {
 		return bad("lend.policy", "%d rows are too many", len(rules)).WithHint("at most %d", maxRules)
 	}
 	for i, r := range rules {
-		role, isRole := strings.CutPrefix(r.Subject, "role:")
-		if isRole && !api.Role(role).Valid() || !isRole && r.Subject != "*" && !peerRE.MatchString(r.Subject) {
-			return bad("lend.policy", "row %d: %q is not a subject", i+1, r.Subject).WithHint("a whole peer id, role:member, role:borrower, role:admin or *")
-		}
-		if !slices.Contains(actions, r.Action) {
-			return bad("lend.policy", "row %d: %q is not an action", i+1, r.Action).WithHint("run, container, image, network or *")
-		}
-		rt, isRuntime := strings.CutPrefix(r.Resource, "runtime:")
-		net, isNet := strings.CutPrefix(r.Resource, "network:")
-		if r.Resource != "*" && !(isRuntime && slices.Contains(runtimes, api.RuntimeName(rt))) && !(isNet && (net == string(api.GuestFiltered) || net == string(api.GuestOpen))) {
-			return bad("lend.policy", "row %d: %q is not a resource", i+1, r.Resource).WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open or *")
-		}
-		if (isNet || isRuntime) && r.Action != "*" && isNet != (r.Action == "network") {
-			return bad("lend.policy", "row %d: action %s cannot be on %s", i+1, r.Action, r.Resource).WithHint("networks are for action network, runtimes for the others")
+		if err := r.Check(); err != nil {
+			return bad("lend.policy", "row %d: %s", i+1, err.Msg).WithHint("%s", err.Hint)
 		}
 	}
 	return nil

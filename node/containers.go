@@ -155,6 +155,7 @@ func (l lender) ResumeSandbox(ctx context.Context, id api.SandboxID) error {
 // Pause freezes everything and takes no more.
 func (l lender) Pause(ctx context.Context, reason string) error {
 	err := l.Server.Pause(ctx, reason)
+	l.n.recheckTunnels()
 	if l.n.keeper != nil {
 		err = errors.Join(err, l.n.keeper.FreezeAll(ctx))
 	}
@@ -181,8 +182,12 @@ func (l lender) SetPolicy(ctx context.Context, rules []api.Rule) error {
 }
 
 func (l lender) rechecked(ctx context.Context, err error) error {
-	if err != nil || l.n.keeper == nil {
+	if err != nil {
 		return err
+	}
+	l.n.recheckTunnels()
+	if l.n.keeper == nil {
+		return nil
 	}
 	return l.n.keeper.Recheck(ctx)
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/p2p/membership"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
 // Features are the protocols and features this version speaks, as they stand in
 // records and in /v1/status.
 func Features() []string {
-	return []string{PeersDoor, blob.Protocol, image.Protocol, lease.Protocol, container.Protocol}
+	return []string{PeersDoor, blob.Protocol, image.Protocol, lease.Protocol, container.Protocol, tunnel.Protocol}
 }
 
 // openNet opens identity and network.
@@ -73,6 +74,7 @@ func (n *Node) onNetEvent(e api.Event) {
 		n.announceLending() // this node's own role may be another
 		n.server.Recheck(n.roles)
 		n.recheckContainers()
+		n.recheckTunnels()
 	}
 }
 

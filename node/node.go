@@ -13,6 +13,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
 	"github.com/Akilan1999/p2p-rendering-computation/client/container"
+	"github.com/Akilan1999/p2p-rendering-computation/client/forward"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/image"
@@ -25,9 +26,11 @@ import (
 	lent "github.com/Akilan1999/p2p-rendering-computation/server/container"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
+	"github.com/Akilan1999/p2p-rendering-computation/server/tunnel"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	wcontainer "github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+	wtunnel "github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
 // PeersDoor is the libp2p protocol that carries the API between members.
@@ -55,32 +58,34 @@ type Options struct {
 
 // Node is an opened home. Its methods are safe for concurrent use.
 type Node struct {
-	opts    Options
-	log     *slog.Logger
-	home    *home
-	config  *config.File
-	store   *store.DB
-	net     *p2p.Net
-	blobs   *blob.Store
-	fetch   *blob.Exchange
-	engine  *docker.Engine // nil if its address makes no sense
-	images  *image.Keeper
-	server  *server.Server
-	jobs    *job.Engine
-	keeper  *lent.Keeper // nil: no containers are lent
-	book    *container.Book
-	hub     *events.Hub
-	local   *tasks // streams to oneself, and small work in the background
-	doors   *http.Client
-	owner   *door.Door
-	peers   *door.Door
-	socket  string
-	refusal refusals
-	started time.Time
-	wired   atomic.Bool   // server and jobs are set
-	ready   chan struct{} // closed when the doors are open
-	closing sync.Once
-	closers []func() error
+	opts     Options
+	log      *slog.Logger
+	home     *home
+	config   *config.File
+	store    *store.DB
+	net      *p2p.Net
+	blobs    *blob.Store
+	fetch    *blob.Exchange
+	engine   *docker.Engine // nil if its address makes no sense
+	images   *image.Keeper
+	server   *server.Server
+	jobs     *job.Engine
+	keeper   *lent.Keeper // nil: no containers are lent
+	book     *container.Book
+	tunnels  *tunnel.Server
+	forwards *forward.Forwarder
+	hub      *events.Hub
+	local    *tasks // streams to oneself, and small work in the background
+	doors    *http.Client
+	owner    *door.Door
+	peers    *door.Door
+	socket   string
+	refusal  refusals
+	started  time.Time
+	wired    atomic.Bool   // server and jobs are set
+	ready    chan struct{} // closed when the doors are open
+	closing  sync.Once
+	closers  []func() error
 
 	mu   sync.Mutex // guards stop
 	stop context.CancelFunc
@@ -160,7 +165,10 @@ func (n *Node) openWork() (err error) {
 	if err := n.openContainers(dial); err != nil {
 		return err
 	}
-	for protocol, h := range map[string]serve{lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve} {
+	n.openTunnels(dial)
+	for protocol, h := range map[string]serve{
+		lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, wtunnel.Protocol: n.tunnels.Serve, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve,
+	} {
 		n.net.Handle(protocol, h)
 		dial.self[protocol] = h
 	}
@@ -172,7 +180,7 @@ func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
 		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
-		Lender: lender{n.server, n}, Containers: n.book, Events: n.hub, OpenAPI: openAPI,
+		Lender: lender{n.server, n}, Containers: n.book, Forwards: n, Tunnels: n.tunnels, Events: n.hub, OpenAPI: openAPI,
 	})
 	log := n.log.With("part", "api")
 	refused := func(who door.Who, route, reason string) { n.refused(who.String(), route, reason) }
@@ -203,6 +211,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		{"local", n.local.run},
 		{"server", n.server.Run},
 		{"containers", n.runContainers},
+		{"tunnels", n.tunnels.Run},
 		{"jobs", n.jobs.Run},
 		{"machine", n.watchMachine},
 		{"peers' door", func(ctx context.Context) error { return n.peers.Serve(ctx, peersLn) }},

@@ -113,7 +113,7 @@ func checkOpen(o lease.Open) error {
 	switch {
 	case !sane.MatchString(string(o.Lease)) || !sane.MatchString(string(o.Job)):
 		return api.Errorf(api.KindInvalid, "the lease or the job has no usable id")
-	case !slices.Contains(policy.Runtimes(), o.Runtime):
+	case !slices.Contains(api.Runtimes(), o.Runtime):
 		return api.Errorf(api.KindInvalid, "unknown runtime %q", clip(string(o.Runtime)))
 	case o.Slots < 0 || len(o.JobName) > 400 || len(o.Image) > 1000:
 		return api.Errorf(api.KindInvalid, "malformed open message")
@@ -186,7 +186,7 @@ func (s *Server) TakesImages(ctx context.Context, from api.Caller) error {
 	switch {
 	case !slices.Contains(s.limits.Load().Runtimes, api.RuntimeDocker) || !s.infos[api.RuntimeDocker].Available:
 		return api.Errorf(api.KindUnsupported, "this node runs no containers")
-	case !policy.Decide(s.rules, from, policy.ActionImage, policy.RuntimeResource(api.RuntimeDocker)).Allow:
+	case !policy.Decide(s.rules, from, api.ActionImage, api.RuntimeResource(api.RuntimeDocker)).Allow:
 		return api.Errorf(api.KindDenied, "the image is not on this node, and its owner's policy does not let you bring any")
 	}
 	return nil
@@ -316,7 +316,7 @@ func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, on api.Guest
 	case !info.Available:
 		return api.Errorf(api.KindUnsupported, "runtime %s does not work on this node", name)
 	}
-	d := policy.Decide(s.rules, who, policy.ActionRun, policy.RuntimeResource(name))
+	d := policy.Decide(s.rules, who, api.ActionRun, api.RuntimeResource(name))
 	if !d.Allow {
 		return api.Errorf(api.KindDenied, "the owner's policy does not let you run on runtime %s", name)
 	}
@@ -340,7 +340,7 @@ func (s *Server) netBarredLocked(who api.Caller, on api.GuestNetwork) *api.Error
 	switch {
 	case on.None():
 		return nil
-	case !policy.Decide(s.rules, who, policy.ActionNetwork, policy.NetworkResource(on)).Allow:
+	case !policy.Decide(s.rules, who, api.ActionNetwork, api.NetworkResource(on)).Allow:
 		return api.Errorf(api.KindDenied, "the owner's policy does not let your containers have network %s", on).
 			WithHint("its owner can: p2prc lend policy allow PEER network:%s", on)
 	case !slices.Contains(s.infos[api.RuntimeDocker].Networks, on):

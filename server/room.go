@@ -122,7 +122,7 @@ func (s *Server) permittedLocked(who api.Caller, on api.GuestNetwork) *api.Error
 	if !slices.Contains(s.limits.Load().Runtimes, api.RuntimeDocker) {
 		return api.Errorf(api.KindDenied, "this node does not lend containers").WithHint("its owner can: p2prc lend limits --runtimes wasm,docker")
 	}
-	if !policy.Decide(s.rules, who, policy.ActionContainer, policy.RuntimeResource(api.RuntimeDocker)).Allow {
+	if !policy.Decide(s.rules, who, api.ActionContainer, api.RuntimeResource(api.RuntimeDocker)).Allow {
 		return api.Errorf(api.KindDenied, "the owner's policy does not let you have containers here").
 			WithHint("its owner can: p2prc lend policy allow PEER containers")
 	}

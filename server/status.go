@@ -47,7 +47,7 @@ func (s *Server) Runtimes() []api.RuntimeInfo {
 	for name, info := range s.infos {
 		info.Enabled = slices.Contains(lent, name)
 		info.Networks = slices.DeleteFunc(slices.Clone(info.Networks), func(n api.GuestNetwork) bool {
-			return !policy.Grants(s.rules, policy.ActionNetwork, policy.NetworkResource(n))
+			return !policy.Grants(s.rules, api.ActionNetwork, api.NetworkResource(n))
 		})
 		infos = append(infos, info)
 	}

@@ -27,6 +27,8 @@ type Services struct {
 	Jobs       Jobs
 	Lender     Lender
 	Containers Containers
+	Forwards   Forwards
+	Tunnels    Tunnels
 	Events     *events.Hub
 	OpenAPI    []byte
 }
@@ -114,6 +116,17 @@ type Containers interface {
 	Stats(ctx context.Context, name string, follow bool, fn func(api.Container) error) error
 	Session(ctx context.Context, name string) (wire.Stream, error)
 	Templates(ctx context.Context, peer api.PeerID) ([]api.Template, error)
+}
+
+// Forwards are local ports that lead to peers and containers.
+type Forwards interface {
+	Forward(ctx context.Context, spec api.ForwardSpec, tell func(api.ForwardEvent) error) error
+}
+
+// Tunnels are members' connections to what listens on or beside this machine.
+type Tunnels interface {
+	List() []api.Tunnel
+	Close(id api.TunnelID) error
 }
 
 // Lender is the lending side.

@@ -93,6 +93,8 @@ func Table(s *Services) []door.Row {
 		row("GET", "/v1/containers/{container}/stats", own, owner, 0, "containers", "container-stats", "what a container uses, once or once a second", door.Stream(s.containerStats)),
 		row("POST", "/v1/containers/{container}/session", own, owner, 0, "containers", "container-session", "a command, files or a connection in a container, see docs/containers.md", door.Upgrade(session.Upgrade, s.containerSession)),
 
+		row("POST", "/v1/forward", own, owner, small, "forward", "forward", "a local port that leads to a peer or a container, as long as the request lasts", door.Stream(s.forward)),
+
 		row("GET", "/v1/lend", own, owner, 0, "lend", "lend", "the lending side at a glance", door.Get(s.lend)),
 		row("GET", "/v1/lend/sandboxes", own, owner, 0, "lend", "sandboxes", "who runs what here now", door.Get(s.sandboxes)),
 		row("POST", "/v1/lend/pause", own, owner, small, "lend", "pause-lending", "freeze every guest and take no more", door.Do(s.pauseLending)),
@@ -101,6 +103,8 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/lend/sandboxes/{id}/kill", own, owner, small, "lend", "kill-sandbox", "end a sandbox with all that is in it", door.Do(s.killSandbox)),
 		row("POST", "/v1/lend/sandboxes/{id}/pause", own, owner, 0, "lend", "pause-sandbox", "freeze a sandbox", door.Do(s.pauseSandbox)),
 		row("POST", "/v1/lend/sandboxes/{id}/resume", own, owner, 0, "lend", "resume-sandbox", "let a frozen sandbox go on", door.Do(s.resumeSandbox)),
+		row("GET", "/v1/lend/tunnels", own, owner, 0, "lend", "tunnels", "who is connected to what on or beside this machine", door.Get(s.tunnels)),
+		row("POST", "/v1/lend/tunnels/{id}/close", own, owner, 0, "lend", "close-tunnel", "end a member's connection", door.Do(s.closeTunnel)),
 		row("GET", "/v1/lend/limits", own, owner, 0, "lend", "limits", "what is lent at most", door.Get(s.limits)),
 		row("PUT", "/v1/lend/limits", own, owner, small, "lend", "set-limits", "replace the limits", door.Do(s.setLimits)),
 		row("GET", "/v1/lend/policy", own, owner, 0, "lend", "policy", "who may do what here", door.Get(s.policy)),

@@ -5,55 +5,28 @@
 package policy
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// What a rule may allow.
-const (
-	ActionRun       = "run"       // executing tasks in a sandbox of a runtime
-	ActionContainer = "container" // having long-lived containers of a runtime
-	ActionImage     = "image"     // bringing images for a runtime
-	ActionNetwork   = "network"   // being on a network of guests
-)
-
 // maxRules keeps a table readable, and a decision cheap.
 const maxRules = 1000
-
-// Actions lists what a rule may speak of; later capabilities append theirs.
-func Actions() []string { return []string{ActionRun, ActionContainer, ActionImage, ActionNetwork} }
-
-// Runtimes lists the runtimes a rule and the limits may name.
-func Runtimes() []api.RuntimeName {
-	return []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker, api.RuntimeProcess}
-}
-
-// RuntimeResource is a runtime as a rule's resource names it.
-func RuntimeResource(name api.RuntimeName) string { return "runtime:" + string(name) }
-
-// Networks lists the networks a rule may name; none needs no rule.
-func Networks() []api.GuestNetwork { return []api.GuestNetwork{api.GuestFiltered, api.GuestOpen} }
-
-// NetworkResource is a network as a rule's resource names it.
-func NetworkResource(name api.GuestNetwork) string { return "network:" + string(name) }
 
 // Default is the table of an owner who wrote none: everybody whose role borrows
 // may run on the runtimes that are lent, and have containers and bring images
 // where docker is. Nobody is given a network.
 func Default(lent []api.RuntimeName) []api.Rule {
 	var rules []api.Rule
-	for _, name := range Runtimes() {
+	for _, name := range api.Runtimes() {
 		if !slices.Contains(lent, name) {
 			continue
 		}
 		for _, role := range []api.Role{api.RoleMember, api.RoleAdmin, api.RoleBorrower} {
-			rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionRun, Resource: RuntimeResource(name), Allow: true})
+			rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: api.ActionRun, Resource: api.RuntimeResource(name), Allow: true})
 			if name == api.RuntimeDocker {
-				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionContainer, Resource: RuntimeResource(name), Allow: true})
-				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: ActionImage, Resource: RuntimeResource(name), Allow: true})
+				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: api.ActionContainer, Resource: api.RuntimeResource(name), Allow: true})
+				rules = append(rules, api.Rule{Subject: "role:" + string(role), Action: api.ActionImage, Resource: api.RuntimeResource(name), Allow: true})
 			}
 		}
 	}
@@ -70,7 +43,7 @@ type Decision struct {
 // Decide finds the first row that matches.
 func Decide(rules []api.Rule, who api.Caller, action, resource string) Decision {
 	for i, r := range rules {
-		if !matches(r.Action, action) || !matches(r.Resource, resource) {
+		if !api.Covers(r.Action, action) || !api.Covers(r.Resource, resource) {
 			continue
 		}
 		named := who.Peer != "" && r.Subject == string(who.Peer)
@@ -84,16 +57,12 @@ func Decide(rules []api.Rule, who api.Caller, action, resource string) Decision 
 // Grants tells whether the table allows something to anybody.
 func Grants(rules []api.Rule, action, resource string) bool {
 	for _, r := range rules {
-		if matches(r.Action, action) && matches(r.Resource, resource) && (r.Allow || r.Subject == "*") {
+		if api.Covers(r.Action, action) && api.Covers(r.Resource, resource) && (r.Allow || r.Subject == "*") {
 			return r.Allow
 		}
 	}
 	return false
 }
-
-func matches(pattern, value string) bool { return pattern == "*" || pattern == value }
-
-var peerID = regexp.MustCompile(`^[1-9A-HJ-NP-Za-km-z]{8,100}$`)
 
 // CheckRules refuses, as KindInvalid, a table with a row that says nothing that
 // can be understood, or that can never decide because an earlier row is the same.
@@ -104,7 +73,7 @@ func CheckRules(rules []api.Rule) error {
 	type where struct{ subject, action, resource string }
 	seen := map[where]int{}
 	for i, r := range rules {
-		if err := checkRule(r); err != nil {
+		if err := r.Check(); err != nil {
 			err.Msg = "policy row " + itoa(i+1) + ": " + err.Msg
 			return err
 		}
@@ -114,34 +83,6 @@ func CheckRules(rules []api.Rule) error {
 				WithHint("the first row that matches decides; remove one of the two")
 		}
 		seen[key] = i
-	}
-	return nil
-}
-
-func checkRule(r api.Rule) *api.Error {
-	if role, ok := strings.CutPrefix(r.Subject, "role:"); ok {
-		if !api.Role(role).Valid() {
-			return api.Errorf(api.KindInvalid, "unknown role %q", role).WithHint("roles are member, lender, borrower and admin")
-		}
-	} else if r.Subject != "*" && !peerID.MatchString(r.Subject) {
-		return api.Errorf(api.KindInvalid, "subject %q is neither a peer id nor role:NAME nor *", r.Subject)
-	}
-	if r.Action != "*" && !slices.Contains(Actions(), r.Action) {
-		return api.Errorf(api.KindInvalid, "unknown action %q", r.Action).WithHint("actions are %s and *", strings.Join(Actions(), ", "))
-	}
-	if r.Resource == "*" {
-		return nil
-	}
-	net, isNet := strings.CutPrefix(r.Resource, "network:")
-	name, isRuntime := strings.CutPrefix(r.Resource, "runtime:")
-	switch {
-	case isNet && slices.Contains(Networks(), api.GuestNetwork(net)):
-	case isRuntime && slices.Contains(Runtimes(), api.RuntimeName(name)):
-	default:
-		return api.Errorf(api.KindInvalid, "unknown resource %q", r.Resource).WithHint("write runtime:wasm, runtime:docker, runtime:process, network:filtered, network:open or *")
-	}
-	if isNet != (r.Action == ActionNetwork) && r.Action != "*" {
-		return api.Errorf(api.KindInvalid, "action %s cannot be on %s: the row can never decide", r.Action, r.Resource).WithHint("networks are for action network, runtimes for the others")
 	}
 	return nil
 }

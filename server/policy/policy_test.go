@@ -39,7 +39,7 @@ func TestDecide(t *testing.T) {
 		{bert, api.RoleMember, "runtime:docker", false, 0, true},
 		{"", api.RoleMember, "runtime:process", false, -1, false},
 	} {
-		got := policy.Decide(table, api.Caller{Peer: c.peer, Role: c.role}, policy.ActionRun, c.resource)
+		got := policy.Decide(table, api.Caller{Peer: c.peer, Role: c.role}, api.ActionRun, c.resource)
 		if got.Allow != c.allow || got.Row != c.row || got.ByName != c.byName {
 			t.Errorf("%s as %s on %s: %+v", c.peer, c.role, c.resource, got)
 		}
@@ -47,7 +47,7 @@ func TestDecide(t *testing.T) {
 	if policy.Decide(table, api.Caller{Peer: anna, Role: api.RoleMember}, "map", "runtime:wasm").Allow {
 		t.Error("another action is allowed")
 	}
-	if policy.Decide(nil, api.Caller{Peer: anna, Role: api.RoleAdmin}, policy.ActionRun, "runtime:wasm").Allow {
+	if policy.Decide(nil, api.Caller{Peer: anna, Role: api.RoleAdmin}, api.ActionRun, "runtime:wasm").Allow {
 		t.Error("no row, yet allowed")
 	}
 }
@@ -69,7 +69,7 @@ func TestDefaultTable(t *testing.T) {
 		{api.RoleMember, api.RuntimeProcess, false},
 		{api.RoleAdmin, api.RuntimeDocker, false},
 	} {
-		if got := policy.Decide(table, api.Caller{Peer: anna, Role: c.role}, policy.ActionRun, policy.RuntimeResource(c.name)).Allow; got != c.allow {
+		if got := policy.Decide(table, api.Caller{Peer: anna, Role: c.role}, api.ActionRun, api.RuntimeResource(c.name)).Allow; got != c.allow {
 			t.Errorf("%s on %s: %v", c.role, c.name, got)
 		}
 	}
@@ -77,14 +77,14 @@ func TestDefaultTable(t *testing.T) {
 
 // No guest has a network unless a row says so.
 func TestNetworksAreGivenByNoDefault(t *testing.T) {
-	lent := policy.Runtimes()
+	lent := api.Runtimes()
 	for name, table := range map[string][]api.Rule{"the default": policy.Default(lent), "none": nil} {
-		for _, on := range policy.Networks() {
-			if policy.Grants(table, policy.ActionNetwork, policy.NetworkResource(on)) {
+		for _, on := range api.Networks() {
+			if policy.Grants(table, api.ActionNetwork, api.NetworkResource(on)) {
 				t.Errorf("%s gives %s to somebody", name, on)
 			}
 			for _, role := range []api.Role{api.RoleMember, api.RoleAdmin, api.RoleBorrower, api.RoleLender} {
-				if policy.Decide(table, api.Caller{Peer: anna, Role: role}, policy.ActionNetwork, policy.NetworkResource(on)).Allow {
+				if policy.Decide(table, api.Caller{Peer: anna, Role: role}, api.ActionNetwork, api.NetworkResource(on)).Allow {
 					t.Errorf("%s gives %s to a %s", name, on, role)
 				}
 			}
@@ -107,7 +107,7 @@ func TestGrants(t *testing.T) {
 		"another network":      {[]api.Rule{row("*", "network", "network:filtered", true)}, false},
 		"runtimes are another": {[]api.Rule{row("*", "run", "*", true)}, false},
 	} {
-		if got := policy.Grants(c.rules, policy.ActionNetwork, "network:open"); got != c.want {
+		if got := policy.Grants(c.rules, api.ActionNetwork, "network:open"); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -173,7 +173,7 @@ func TestCheckLimits(t *testing.T) {
 		says string
 	}{
 		"all defaults":               {api.Limits{}, ""},
-		"all set":                    {api.Limits{Total: api.Resources{CPU: 4, Memory: 8 << 30}, PerPeer: api.Resources{CPU: 2}, PerGuest: api.Resources{CPU: 1}, MaxWall: api.Duration(time.Hour), MaxOut: 4096, MaxProcs: 3, Runtimes: policy.Runtimes()}, ""},
+		"all set":                    {api.Limits{Total: api.Resources{CPU: 4, Memory: 8 << 30}, PerPeer: api.Resources{CPU: 2}, PerGuest: api.Resources{CPU: 1}, MaxWall: api.Duration(time.Hour), MaxOut: 4096, MaxProcs: 3, Runtimes: api.Runtimes()}, ""},
 		"more cores than there are":  {api.Limits{Total: api.Resources{CPU: 16}}, ""},
 		"far more":                   {api.Limits{Total: api.Resources{CPU: 1000}}, "cores"},
 		"no number":                  {api.Limits{Total: api.Resources{CPU: math.NaN()}}, "cores"},

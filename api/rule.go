@@ -1,0 +1,120 @@
+package api
+
+import (
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What a rule may allow, and on what.
+const (
+	ActionRun       = "run"       // executing tasks in a sandbox; on runtime:NAME
+	ActionContainer = "container" // having long-lived containers; on runtime:NAME
+	ActionImage     = "image"     // bringing images; on runtime:NAME
+	ActionNetwork   = "network"   // being on a network of guests; on network:NAME
+	ActionForward   = "forward"   // connections; on port:PORTS of this machine, and on host:NAME:PORTS beside it
+)
+
+// Actions lists what a rule may speak of.
+func Actions() []string {
+	return []string{ActionRun, ActionContainer, ActionImage, ActionNetwork, ActionForward}
+}
+
+// Runtimes lists the runtimes there are.
+func Runtimes() []RuntimeName { return []RuntimeName{RuntimeWasm, RuntimeDocker, RuntimeProcess} }
+
+// Networks lists the networks a rule may name; none needs no rule.
+func Networks() []GuestNetwork { return []GuestNetwork{GuestFiltered, GuestOpen} }
+
+// RuntimeResource is a runtime as a rule's resource names it.
+func RuntimeResource(name RuntimeName) string { return "runtime:" + string(name) }
+
+// NetworkResource is a network as a rule's resource names it.
+func NetworkResource(name GuestNetwork) string { return "network:" + string(name) }
+
+var peerID = regexp.MustCompile(`^[1-9A-HJ-NP-Za-km-z]{8,100}$`)
+
+// Check refuses, as KindInvalid, a row that says nothing that can be understood,
+// or that can never decide.
+func (r Rule) Check() *Error {
+	if role, ok := strings.CutPrefix(r.Subject, "role:"); ok {
+		if !Role(role).Valid() {
+			return Errorf(KindInvalid, "unknown role %q", role).WithHint("roles are member, lender, borrower and admin")
+		}
+	} else if r.Subject != "*" && !peerID.MatchString(r.Subject) {
+		return Errorf(KindInvalid, "%q is not a subject", r.Subject).WithHint("a whole peer id, role:member, role:borrower, role:admin or *")
+	}
+	if r.Action != "*" && !slices.Contains(Actions(), r.Action) {
+		return Errorf(KindInvalid, "%q is not an action", r.Action).WithHint("actions are %s and *", strings.Join(Actions(), ", "))
+	}
+	if r.Resource == "*" {
+		return nil
+	}
+	on := r.actionsOn()
+	if on == nil {
+		return Errorf(KindInvalid, "%q is not a resource", r.Resource).
+			WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open, port:5432, port:8000-8010, host:NAME:PORT or *")
+	}
+	if r.Action != "*" && !slices.Contains(on, r.Action) {
+		return Errorf(KindInvalid, "action %s cannot be on %s", r.Action, r.Resource).WithHint("that is for action %s", strings.Join(on, ", "))
+	}
+	return nil
+}
+
+// actionsOn is what can be done with the row's resource; nil if there is none such.
+func (r Rule) actionsOn() []string {
+	kind, name, _ := strings.Cut(r.Resource, ":")
+	switch {
+	case kind == "runtime" && slices.Contains(Runtimes(), RuntimeName(name)):
+		return []string{ActionRun, ActionContainer, ActionImage}
+	case kind == "network" && slices.Contains(Networks(), GuestNetwork(name)):
+		return []string{ActionNetwork}
+	}
+	if _, _, ok := portsOf(r.Resource); ok {
+		return []string{ActionForward}
+	}
+	return nil
+}
+
+// Covers tells whether a row for pattern is one for resource too.
+func Covers(pattern, resource string) bool {
+	if pattern == "*" || pattern == resource {
+		return true
+	}
+	host, ports, ok := portsOf(pattern)
+	asked, port, is := portsOf(resource)
+	return ok && is && host == asked && ports[0] <= port[0] && port[1] <= ports[1]
+}
+
+// PortResource is a port of this machine as a rule's resource names it.
+func PortResource(port int) string { return "port:" + strconv.Itoa(port) }
+
+// HostResource is a port of a host beside this machine, by the name that was asked for.
+func HostResource(host string, port int) string {
+	return "host:" + net.JoinHostPort(strings.ToLower(host), strconv.Itoa(port))
+}
+
+// portsOf reads port:PORTS or host:NAME:PORTS, where PORTS is one, a range A-B, or
+// * for all.
+func portsOf(resource string) (host string, ports [2]int, ok bool) {
+	spec, own := strings.CutPrefix(resource, "port:")
+	if !own {
+		rest, beside := strings.CutPrefix(resource, "host:")
+		var err error
+		if host, spec, err = net.SplitHostPort(rest); !beside || err != nil || host == "" || host != strings.ToLower(host) {
+			return "", ports, false
+		}
+	}
+	if spec == "*" {
+		return host, [2]int{1, 65535}, true
+	}
+	from, to, isRange := strings.Cut(spec, "-")
+	if !isRange {
+		to = from
+	}
+	first, err := strconv.Atoi(from)
+	last, err2 := strconv.Atoi(to)
+	return host, [2]int{first, last}, err == nil && err2 == nil && 1 <= first && first <= last && last <= 65535
+}

@@ -1,0 +1,291 @@
+// Package forward gives a borrower local ports that lead to ports of peers, of
+// hosts beside them, and of containers. One connection is one stream of package
+// wire/tunnel, or a session in the container.
+package forward
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
+)
+
+const (
+	openWait  = 15 * time.Second // for one peer to connect or refuse
+	maxOpen   = 1024             // connections of one forward
+	tellEvery = time.Second
+)
+
+// Dialer opens streams to members. KindUnavailable when one cannot be reached.
+type Dialer interface {
+	OpenStream(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
+}
+
+// Containers opens sessions in this node's containers.
+type Containers interface {
+	Session(ctx context.Context, name string) (wire.Stream, error)
+}
+
+// Config is what a Forwarder is made of; all of it is required.
+type Config struct {
+	Dial       Dialer
+	Containers Containers
+	Resolve    func(name string) (api.PeerID, error)
+	Log        *slog.Logger
+}
+
+// Forwarder is safe for concurrent use.
+type Forwarder struct{ cfg Config }
+
+// New makes a forwarder.
+func New(cfg Config) *Forwarder { return &Forwarder{cfg} }
+
+// target connects to what a forward leads to.
+type target func(ctx context.Context) (splice.Stream, error)
+
+// Run listens until ctx is done or tell fails, and returns when every connection
+// is gone. tell is called by one goroutine at a time, first with where it listens.
+//
+// KindInvalid: the target makes no sense; KindConflict: the local port is taken.
+func (f *Forwarder) Run(ctx context.Context, spec api.ForwardSpec, tell func(api.ForwardEvent) error) error {
+	to := tunnel.Open{Network: spec.Network, Host: spec.Host, Port: spec.Port}
+	if to.Network == "" {
+		to.Network = "tcp"
+	}
+	connect, err := f.target(spec, to)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := &run{connect: connect, failed: make(chan error, 1), log: f.cfg.Log}
+	local := net.JoinHostPort("127.0.0.1", strconv.Itoa(spec.Local))
+	if to.Network == "udp" {
+		return r.datagrams(ctx, local, tell)
+	}
+	ln, err := net.Listen("tcp", local)
+	if err != nil {
+		return cannotListen(local, err)
+	}
+	r.conns.Go(func() { r.accept(ctx, ln) })
+	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+	defer stop()
+	err = r.report(ctx, ln.Addr().String(), tell)
+	cancel()
+	r.conns.Wait()
+	return err
+}
+
+func cannotListen(local string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return api.Errorf(api.KindConflict, "%s is in use on this machine", local).WithHint("name another local port, or none: PORT:0 takes a free one")
+	case errors.Is(err, syscall.EACCES):
+		return api.Errorf(api.KindDenied, "this node may not listen at %s", local).WithHint("ports below 1024 are the administrator's; name another: PORT:8080")
+	}
+	return api.Errorf(api.KindUnavailable, "cannot listen at %s: %w", local, err)
+}
+
+// target checks a spec and says how to connect.
+func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error) {
+	if err := to.Check(); err != nil {
+		return nil, err
+	}
+	if spec.Container != "" {
+		if len(spec.Peers) > 0 || spec.Host != "" || to.Network != "tcp" {
+			return nil, api.Errorf(api.KindInvalid, "into a container go TCP connections to its own ports only")
+		}
+		return func(ctx context.Context) (splice.Stream, error) {
+			st, err := f.cfg.Containers.Session(ctx, spec.Container)
+			if err != nil {
+				return nil, err
+			}
+			return dialInside(st, spec.Port), nil
+		}, nil
+	}
+	if len(spec.Peers) == 0 {
+		return nil, api.Errorf(api.KindInvalid, "a forward without a peer or a container")
+	}
+	var peers []api.PeerID
+	for _, name := range spec.Peers {
+		id, err := f.cfg.Resolve(name)
+		if err != nil {
+			return nil, err
+		}
+		peers = append(peers, id)
+	}
+	return func(ctx context.Context) (splice.Stream, error) {
+		var failed []error
+		for _, peer := range peers {
+			st, err := f.open(ctx, peer, to)
+			if err == nil {
+				return st, nil
+			}
+			failed = append(failed, err)
+		}
+		if len(failed) == 1 {
+			return nil, failed[0]
+		}
+		return nil, api.Errorf(api.KindOf(failed[0]), "none of %d peers connects: %w", len(peers), errors.Join(failed...))
+	}, nil
+}
+
+// open asks one peer.
+func (f *Forwarder) open(ctx context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, openWait, api.Errorf(api.KindTimeout, "the peer does not answer"))
+	defer cancel()
+	st, err := f.cfg.Dial.OpenStream(ctx, peer, tunnel.Protocol)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // what is read next says so
+	err = ask(st, to)
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		_ = st.Reset()
+		return nil, err
+	}
+	return st, nil
+}
+
+// ask says where to and reads the answer.
+func ask(st wire.Stream, to tunnel.Open) error {
+	if err := wire.NewWriter(st, tunnel.MaxOpen).Send(tunnel.KindOpen, to); err != nil {
+		return api.Errorf(api.KindUnavailable, "the connection to the peer broke: %w", err)
+	}
+	kind, payload, err := wire.ReadOne(st, tunnel.MaxOpen)
+	switch {
+	case err != nil:
+		return api.Errorf(api.KindUnavailable, "the peer ended the connection: %w", err)
+	case kind == tunnel.KindReady:
+		return nil
+	case kind != tunnel.KindFail:
+		return wire.UnknownKind(kind)
+	}
+	var p api.Problem
+	if err := wire.Decode(payload, &p); err != nil {
+		return err
+	}
+	return p.Err()
+}
+
+// run is one forward while it is open.
+type run struct {
+	connect target
+	failed  chan error // holds the last failure that was not told
+	log     *slog.Logger
+	conns   sync.WaitGroup
+
+	open    atomic.Int64
+	total   atomic.Int64
+	in, out atomic.Int64
+}
+
+// report tells how it goes, at most once a second, until ctx is done.
+func (r *run) report(ctx context.Context, at string, tell func(api.ForwardEvent) error) error {
+	last := api.ForwardEvent{}
+	if err := tell(api.ForwardEvent{Listening: at}); err != nil {
+		return err
+	}
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	for {
+		var failed error
+		select {
+		case <-ctx.Done():
+			return nil
+		case failed = <-r.failed:
+		case <-tick.C:
+		}
+		now := api.ForwardEvent{Open: int(r.open.Load()), Total: r.total.Load(), BytesIn: r.in.Load(), BytesOut: r.out.Load()}
+		if failed != nil {
+			p := api.ProblemOf(failed, true)
+			now.Problem = &p
+		} else if now == last {
+			continue
+		}
+		if err := tell(now); err != nil {
+			return err
+		}
+		now.Problem, last = nil, now
+	}
+}
+
+// fail notes why a connection could not be made.
+func (r *run) fail(err error) {
+	select {
+	case r.failed <- err:
+	default: // one is waiting to be told; the log has all
+	}
+	r.log.Info("a forwarded connection failed", "err", err)
+}
+
+// accept carries each connection until the listener is closed.
+func (r *run) accept(ctx context.Context, ln net.Listener) {
+	for {
+		c, err := ln.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = c.Close()
+			}
+			return
+		}
+		if err != nil { // too many open files, or a client that went: the next may do
+			r.fail(err)
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		if r.open.Add(1) > maxOpen {
+			r.open.Add(-1)
+			_ = splice.TCP{TCPConn: c.(*net.TCPConn)}.Reset()
+			r.fail(api.Errorf(api.KindQuota, "%d connections are open, which is the most", maxOpen))
+			continue
+		}
+		r.total.Add(1)
+		r.conns.Go(func() {
+			defer r.open.Add(-1)
+			r.carry(ctx, splice.TCP{TCPConn: c.(*net.TCPConn)})
+		})
+	}
+}
+
+func (r *run) carry(ctx context.Context, near splice.TCP) {
+	far, err := r.connect(ctx)
+	if err != nil {
+		_ = near.Reset() // who connected sees that it was refused
+		if ctx.Err() == nil {
+			r.fail(err)
+		}
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { _ = near.Reset(); _ = far.Reset() }) // a copy may wait in either
+	defer stop()
+	splice.Both(counted{near, &r.in}, counted{far, &r.out})
+}
+
+// counted counts what is read from a stream.
+type counted struct {
+	splice.Stream
+	n *atomic.Int64
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.Stream.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}

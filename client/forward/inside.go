@@ -1,0 +1,52 @@
+package forward
+
+import (
+	"context"
+	"io"
+	"net"
+	"strconv"
+
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
+)
+
+// inside is a connection to a port of a container, through a session in it.
+type inside struct {
+	session *session.Client
+	in      *io.PipeWriter
+	out     *io.PipeReader
+	cancel  context.CancelFunc
+}
+
+var _ splice.Stream = (*inside)(nil)
+
+// dialInside begins one; that nothing listens there shows in its first read.
+func dialInside(st wire.Stream, port int) *inside {
+	ctx, cancel := context.WithCancel(context.Background())
+	stdin, in := io.Pipe()
+	out, stdout := io.Pipe()
+	c := &inside{session: session.NewClient(st), in: in, out: out, cancel: cancel}
+	go func() {
+		err := c.session.Dial(ctx, net.JoinHostPort("localhost", strconv.Itoa(port)), stdin, stdout)
+		_ = stdout.CloseWithError(err) // nil: EOF
+		_ = stdin.CloseWithError(io.ErrClosedPipe)
+		_ = c.session.Close()
+	}()
+	return c
+}
+
+func (c *inside) Read(p []byte) (int, error)  { return c.out.Read(p) }
+func (c *inside) Write(p []byte) (int, error) { return c.in.Write(p) }
+
+// CloseWrite ends what goes in.
+func (c *inside) CloseWrite() error { return c.in.Close() }
+
+// Reset ends the session.
+func (c *inside) Reset() error {
+	c.cancel()
+	return c.session.Close()
+}
+
+// Close is Reset: who closes has read all.
+func (c *inside) Close() error { return c.Reset() }

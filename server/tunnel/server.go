@@ -1,0 +1,324 @@
+// Package tunnel connects members to what listens on this machine, or beside it,
+// where the owner's policy names the port and the member. Without such a row
+// nothing is reached. The protocol is that of package wire/tunnel.
+package tunnel
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
+	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
+)
+
+const (
+	openWait  = 10 * time.Second // for the first frame to come
+	dialWait  = 10 * time.Second
+	maxAll    = 4096 // connections at a time
+	maxPeer   = 1024 // of one member
+	idleTCP   = 24 * time.Hour
+	idleUDP   = 2 * time.Minute
+	idleEvery = 30 * time.Second
+)
+
+// Config is what a Server is made of; all of it is required.
+type Config struct {
+	// Rules is the owner's policy now.
+	Rules func() []api.Rule
+	// Lends tells why nothing is lent to a member now; empty if it may ask.
+	Lends func(from api.Caller) string
+	// Own tells whether a port is one at which this node itself listens.
+	Own   func(network string, port int) bool
+	Names func(api.PeerID) string
+	Log   *slog.Logger
+}
+
+// Server is safe for concurrent use.
+type Server struct {
+	cfg Config
+
+	mu   sync.Mutex // guards the rest
+	open map[*connection]struct{}
+	held map[api.PeerID]int
+}
+
+// connection is one that is open, or being opened.
+type connection struct {
+	id       api.TunnelID
+	from     api.Caller
+	to       tunnel.Open
+	since    time.Time
+	in, out  atomic.Int64 // bytes to and from the target
+	active   atomic.Int64 // unix nanoseconds of the last byte
+	withdraw context.CancelCauseFunc
+}
+
+// New makes a server.
+func New(cfg Config) *Server {
+	return &Server{cfg: cfg, open: map[*connection]struct{}{}, held: map[api.PeerID]int{}}
+}
+
+// Run ends connections over which nothing went for long, until ctx is done.
+func (s *Server) Run(ctx context.Context) error {
+	tick := time.NewTicker(idleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			s.withdraw(func(c *connection) error {
+				limit := idleTCP
+				if c.to.Network == "udp" {
+					limit = idleUDP
+				}
+				if now.Sub(time.Unix(0, c.active.Load())) > limit {
+					return api.Errorf(api.KindTimeout, "nothing was said for %s", limit)
+				}
+				return nil
+			})
+		}
+	}
+}
+
+// Serve carries one stream of a member to its target and back, to its end.
+func (s *Server) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // whoever reads or writes is told
+	defer stop()
+	_ = st.SetReadDeadline(time.Now().Add(openWait)) // a stream without deadlines is in memory
+	kind, payload, err := wire.ReadOne(st, tunnel.MaxOpen)
+	var to tunnel.Open
+	if err == nil && kind != tunnel.KindOpen {
+		err = wire.UnknownKind(kind)
+	}
+	if err == nil {
+		err = wire.Decode(payload, &to)
+	}
+	if err != nil {
+		_ = st.Reset()
+		return
+	}
+	_ = st.SetReadDeadline(time.Time{})
+	c := &connection{id: api.TunnelID(ulid.Make().String()), from: from, to: to, since: time.Now(), withdraw: cancel}
+	c.active.Store(c.since.UnixNano())
+	w := wire.NewWriter(st, tunnel.MaxDatagram)
+	target, err := s.connect(ctx, c)
+	if err != nil {
+		s.cfg.Log.Warn("refused a connection", "caller", from, "network", to.Network, "to", to.Address(), "err", err)
+		_ = st.SetWriteDeadline(time.Now().Add(openWait))
+		_ = w.Send(tunnel.KindFail, api.ProblemOf(err, false)) // it may have gone
+		_ = st.Close()
+		return
+	}
+	defer s.leave(c)
+	if w.Send(tunnel.KindReady, struct{}{}) != nil {
+		_ = target.Close()
+		_ = st.Reset()
+		return
+	}
+	s.cfg.Log.Debug("a connection is open", "caller", from, "network", to.Network, "to", to.Address())
+	if to.Network == "udp" {
+		carryDatagrams(ctx, st, w, target, c)
+		return
+	}
+	end := context.AfterFunc(ctx, func() { _ = target.Close() }) // a copy may wait in it
+	defer end()
+	splice.Both(&counted{st, &c.in, &c.active}, &counted{splice.TCP{TCPConn: target.(*net.TCPConn)}, &c.out, &c.active})
+}
+
+// connect asks the policy, takes a place and dials. Who gets a target calls leave.
+func (s *Server) connect(ctx context.Context, c *connection) (net.Conn, error) {
+	if err := c.to.Check(); err != nil {
+		return nil, err
+	}
+	if why := s.cfg.Lends(c.from); why != "" {
+		return nil, api.Errorf(api.KindDenied, "%s", why)
+	}
+	if err := s.allowed(c.from, c.to); err != nil {
+		return nil, err
+	}
+	if err := s.enter(c); err != nil {
+		return nil, err
+	}
+	target, err := s.dial(ctx, c.to)
+	if err != nil {
+		s.leave(c)
+	}
+	return target, err
+}
+
+// allowed asks the owner's policy. This node's own ports are nobody's target:
+// behind them a member would be taken for somebody on this machine.
+func (s *Server) allowed(from api.Caller, to tunnel.Open) error {
+	resource, what := api.PortResource(to.Port), "port "+to.Address()[1:]
+	if to.Host != "" {
+		resource, what = api.HostResource(to.Host, to.Port), to.Address()
+	}
+	if !policy.Decide(s.cfg.Rules(), from, api.ActionForward, resource).Allow {
+		return api.Errorf(api.KindDenied, "the owner's policy does not let you reach %s", what).
+			WithHint("its owner can: p2prc lend policy allow YOU %s", resource)
+	}
+	if to.Host == "" && s.cfg.Own(to.Network, to.Port) {
+		return api.Errorf(api.KindDenied, "port %d is p2prc's own", to.Port)
+	}
+	return nil
+}
+
+func (s *Server) enter(c *connection) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[c.from.Peer] == maxPeer || len(s.open) == maxAll {
+		return api.Errorf(api.KindQuota, "there are %d connections already, which is the most", min(s.held[c.from.Peer], maxPeer)).WithHint("close some")
+	}
+	s.held[c.from.Peer]++
+	s.open[c] = struct{}{}
+	return nil
+}
+
+func (s *Server) leave(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, c)
+	if s.held[c.from.Peer]--; s.held[c.from.Peer] == 0 {
+		delete(s.held, c.from.Peer)
+	}
+}
+
+// Recheck ends connections that the policy, or a member's role, allows no more.
+func (s *Server) Recheck(roles map[api.PeerID]api.Role) {
+	s.withdraw(func(c *connection) error {
+		now := api.Caller{Peer: c.from.Peer, Role: roles[c.from.Peer]}
+		if why := s.cfg.Lends(now); why != "" {
+			return errors.New(why)
+		}
+		return s.allowed(now, c.to)
+	})
+}
+
+// Close ends one connection. KindNotFound: there is none of that id.
+func (s *Server) Close(id api.TunnelID) error {
+	if s.withdraw(func(c *connection) error {
+		if c.id == id {
+			return errors.New("the owner closed it")
+		}
+		return nil
+	}) == 0 {
+		return api.Errorf(api.KindNotFound, "there is no connection %s", id)
+	}
+	return nil
+}
+
+// withdraw ends the connections for which why has a reason, and says how many.
+func (s *Server) withdraw(why func(*connection) error) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.open {
+		if err := why(c); err != nil {
+			s.cfg.Log.Info("a connection was ended", "caller", c.from, "to", c.to.Address(), "reason", err)
+			c.withdraw(err)
+			n++
+		}
+	}
+	return n
+}
+
+// List is what is open, oldest first.
+func (s *Server) List() []api.Tunnel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]api.Tunnel, 0, len(s.open))
+	for c := range s.open {
+		all = append(all, api.Tunnel{ID: c.id, Peer: c.from.Peer, Name: s.cfg.Names(c.from.Peer), Network: c.to.Network, To: c.to.Address(),
+			BytesIn: c.in.Load(), BytesOut: c.out.Load(), Since: c.since.UTC()})
+	}
+	slices.SortFunc(all, func(a, b api.Tunnel) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	return all
+}
+
+// counted counts what is read from a stream.
+type counted struct {
+	splice.Stream
+	n, active *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Stream.Read(p)
+	if n > 0 {
+		c.n.Add(int64(n))
+		c.active.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// dial reaches the target. A name is looked up here, and what it says is checked
+// where the connection is made: a host beside this machine is never the machine
+// itself, whatever the name says at that moment.
+func (s *Server) dial(ctx context.Context, to tunnel.Open) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialWait)
+	defer cancel()
+	var refused error
+	d := net.Dialer{}
+	hosts := []string{to.Host}
+	if to.Host == "" {
+		hosts = []string{"127.0.0.1", "::1"}
+	} else {
+		own, err := ownAddrs()
+		if err != nil {
+			return nil, err
+		}
+		d.Control = beside(own, &refused)
+	}
+	var err error
+	for _, host := range hosts {
+		to.Host = host
+		var c net.Conn
+		if c, err = d.DialContext(ctx, to.Network, to.Address()); err == nil {
+			return c, nil
+		}
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	if ctx.Err() != nil {
+		return nil, api.Errorf(api.KindTimeout, "nothing answers there within %s", dialWait)
+	}
+	return nil, api.Errorf(api.KindUnavailable, "nothing answers there: %v", cause(err))
+}
+
+// cause is why a dial failed, without this machine's addresses.
+func cause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+func ownAddrs() (map[netip.Addr]bool, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	own := map[netip.Addr]bool{}
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own[p.Addr().Unmap().WithZone("")] = true
+		}
+	}
+	return own, nil
+}
