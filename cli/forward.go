@@ -74,6 +74,9 @@ func runForward(ctx context.Context, a *app, args []string, o forwarded) error {
 		return err
 	}
 	err = client.Forward(ctx, spec, o.tell(a, args[0], spec))
+	if spec.Container != "" && api.KindOf(err) == api.KindNotFound {
+		return api.Errorf(api.KindNotFound, "no peer and no container of yours is called %q", args[0]).WithHint("p2prc peers and p2prc container ls list them")
+	}
 	if api.KindOf(err) == api.KindConflict && anyLocal && spec.Local != 0 {
 		spec.Local = 0
 		err = client.Forward(ctx, spec, o.tell(a, args[0], spec))

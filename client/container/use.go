@@ -156,6 +156,12 @@ func (b *Book) Templates(ctx context.Context, peer api.PeerID) ([]api.Template, 
 	return all, err
 }
 
+// Known is KindNotFound for a name that no container of this node has.
+func (b *Book) Known(name string) error {
+	_, err := b.find(name)
+	return err
+}
+
 // Session opens a session in a container; the stream is one of wire/session.
 func (b *Book) Session(ctx context.Context, name string) (wire.Stream, error) {
 	e, err := b.find(name)

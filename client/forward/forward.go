@@ -31,8 +31,9 @@ type Dialer interface {
 	OpenStream(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
 }
 
-// Containers opens sessions in this node's containers.
+// Containers are this node's. Known is KindNotFound for a name that none has.
 type Containers interface {
+	Known(name string) error
 	Session(ctx context.Context, name string) (wire.Stream, error)
 }
 
@@ -104,6 +105,9 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 	if spec.Container != "" {
 		if len(spec.Peers) > 0 || spec.Host != "" || to.Network != "tcp" {
 			return nil, api.Errorf(api.KindInvalid, "into a container go TCP connections to its own ports only")
+		}
+		if err := f.cfg.Containers.Known(spec.Container); err != nil {
+			return nil, err
 		}
 		return func(ctx context.Context) (splice.Stream, error) {
 			st, err := f.cfg.Containers.Session(ctx, spec.Container)

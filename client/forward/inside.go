@@ -17,6 +17,7 @@ type inside struct {
 	in      *io.PipeWriter
 	out     *io.PipeReader
 	cancel  context.CancelFunc
+	done    chan struct{} // closed when the session has ended
 }
 
 var _ splice.Stream = (*inside)(nil)
@@ -26,8 +27,9 @@ func dialInside(st wire.Stream, port int) *inside {
 	ctx, cancel := context.WithCancel(context.Background())
 	stdin, in := io.Pipe()
 	out, stdout := io.Pipe()
-	c := &inside{session: session.NewClient(st), in: in, out: out, cancel: cancel}
+	c := &inside{session: session.NewClient(st), in: in, out: out, cancel: cancel, done: make(chan struct{})}
 	go func() {
+		defer close(c.done)
 		err := c.session.Dial(ctx, net.JoinHostPort("localhost", strconv.Itoa(port)), stdin, stdout)
 		_ = stdout.CloseWithError(err) // nil: EOF
 		_ = stdin.CloseWithError(io.ErrClosedPipe)
@@ -44,9 +46,15 @@ func (c *inside) CloseWrite() error { return c.in.Close() }
 
 // Reset ends the session.
 func (c *inside) Reset() error {
+	_ = c.out.CloseWithError(io.ErrClosedPipe)
+	_ = c.in.CloseWithError(io.ErrClosedPipe)
 	c.cancel()
 	return c.session.Close()
 }
 
-// Close is Reset: who closes has read all.
-func (c *inside) Close() error { return c.Reset() }
+// Close ends the session and waits for it: who closes has read all.
+func (c *inside) Close() error {
+	err := c.Reset()
+	<-c.done
+	return err
+}

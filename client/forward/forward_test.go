@@ -1,0 +1,198 @@
+package forward
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// peers are members that echo, refuse or are away.
+type peers struct {
+	mu    sync.Mutex // guards asked
+	asked []tunnel.Open
+	wg    sync.WaitGroup
+}
+
+func (p *peers) Known(name string) error {
+	return api.Errorf(api.KindNotFound, "there is no container %q", name)
+}
+func (p *peers) Session(context.Context, string) (wire.Stream, error) { panic("no containers") }
+func (p *peers) OpenStream(_ context.Context, peer api.PeerID, _ string) (wire.Stream, error) {
+	if peer == "away" {
+		return nil, api.Errorf(api.KindUnavailable, "away is not there")
+	}
+	near, far := bufpipe.Pair(1 << 10)
+	p.wg.Go(func() {
+		defer far.Close()
+		_, payload, err := wire.ReadOne(far, tunnel.MaxOpen)
+		var to tunnel.Open
+		if err != nil || wire.Decode(payload, &to) != nil {
+			return
+		}
+		p.mu.Lock()
+		p.asked = append(p.asked, to)
+		p.mu.Unlock()
+		w := wire.NewWriter(far, tunnel.MaxDatagram)
+		if peer == "closed" {
+			w.Send(tunnel.KindFail, api.ProblemOf(api.Errorf(api.KindDenied, "not you"), false))
+			return
+		}
+		w.Send(tunnel.KindReady, struct{}{})
+		if to.Network == "tcp" {
+			io.Copy(far, far)
+			return
+		}
+		for r := wire.NewReader(far, tunnel.MaxDatagram); ; {
+			kind, p, err := r.Next()
+			if err != nil || w.Write(kind, p) != nil {
+				return
+			}
+		}
+	})
+	return near, nil
+}
+
+// forwarding runs a forward and returns where it listens and what it tells.
+func forwarding(t *testing.T, spec api.ForwardSpec) (at string, told <-chan api.ForwardEvent, p *peers) {
+	t.Helper()
+	p = &peers{}
+	f := New(Config{Dial: p, Containers: p, Log: slog.New(slog.DiscardHandler), Resolve: func(name string) (api.PeerID, error) { return api.PeerID(name), nil }})
+	ctx, cancel := context.WithCancel(t.Context())
+	events, done := make(chan api.ForwardEvent, 100), make(chan error, 1)
+	go func() {
+		done <- f.Run(ctx, spec, func(e api.ForwardEvent) error { events <- e; return nil })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		p.wg.Wait()
+	})
+	return (<-events).Listening, events, p
+}
+
+func TestConnections(t *testing.T) {
+	at, told, p := forwarding(t, api.ForwardSpec{Peers: []string{"away", "closed", "good"}, Host: "nas", Port: 445})
+	big := bytes.Repeat([]byte("0123456789abcdef"), 50_000)
+	for range 2 {
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			c.Write(big)
+			c.(*net.TCPConn).CloseWrite()
+		}()
+		got, err := io.ReadAll(c)
+		if err != nil || !bytes.Equal(got, big) {
+			t.Fatalf("%d bytes of %d, %v", len(got), len(big), err)
+		}
+		c.Close()
+	}
+	for e := range told {
+		if e.Problem != nil {
+			t.Fatalf("a connection that another peer took is told as a problem: %+v", e.Problem)
+		}
+		if e.Total == 2 && e.Open == 0 {
+			if want := 2 * int64(len(big)); e.BytesIn != want || e.BytesOut != want {
+				t.Errorf("%+v", e)
+			}
+			break
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.asked) != 4 || p.asked[0] != (tunnel.Open{Network: "tcp", Host: "nas", Port: 445}) {
+		t.Errorf("asked %+v", p.asked)
+	}
+}
+
+func TestRefusedConnection(t *testing.T) {
+	at, told, _ := forwarding(t, api.ForwardSpec{Peers: []string{"closed"}, Port: 80})
+	c, err := net.Dial("tcp", at)
+	if err == nil { // else the reset came before the connect was over
+		defer c.Close()
+		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
+			t.Errorf("read %v, want a reset", err)
+		}
+	}
+	for e := range told {
+		if e.Problem != nil {
+			if err := e.Problem.Err(); api.KindOf(err) != api.KindDenied {
+				t.Error(err)
+			}
+			return
+		}
+	}
+}
+
+func TestDatagrams(t *testing.T) {
+	at, _, _ := forwarding(t, api.ForwardSpec{Peers: []string{"good"}, Network: "udp", Port: 53})
+	for _, text := range []string{"one", "two"} { // two flows
+		c, err := net.Dial("udp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+		c.Write([]byte(text))
+		buf := make([]byte, 10)
+		n, err := c.Read(buf)
+		if err != nil || string(buf[:n]) != text {
+			t.Errorf("%q, %v", buf[:n], err)
+		}
+		c.Close()
+	}
+}
+
+func TestBadSpecs(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	taken := ln.Addr().(*net.TCPAddr).Port
+	p := &peers{}
+	f := New(Config{Dial: p, Containers: p, Log: slog.New(slog.DiscardHandler), Resolve: func(name string) (api.PeerID, error) {
+		if name == "nobody" {
+			return "", api.Errorf(api.KindNotFound, "no peer")
+		}
+		return api.PeerID(name), nil
+	}})
+	for name, c := range map[string]struct {
+		spec api.ForwardSpec
+		kind api.Kind
+	}{
+		"nowhere":         {api.ForwardSpec{Port: 1}, api.KindInvalid},
+		"no port":         {api.ForwardSpec{Peers: []string{"good"}}, api.KindInvalid},
+		"unknown peer":    {api.ForwardSpec{Peers: []string{"good", "nobody"}, Port: 1}, api.KindNotFound},
+		"unknown box":     {api.ForwardSpec{Container: "box", Port: 1}, api.KindNotFound},
+		"udp into a box":  {api.ForwardSpec{Container: "box", Network: "udp", Port: 1}, api.KindInvalid},
+		"box and peer":    {api.ForwardSpec{Container: "box", Peers: []string{"good"}, Port: 1}, api.KindInvalid},
+		"local port used": {api.ForwardSpec{Peers: []string{"good"}, Port: 1, Local: taken}, api.KindConflict},
+	} {
+		err := f.Run(t.Context(), c.spec, func(api.ForwardEvent) error { return errors.New("it listens") })
+		if api.KindOf(err) != c.kind {
+			t.Errorf("%s: %v, want %s", name, err, c.kind)
+		}
+	}
+	if _, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(taken))); err != nil {
+		t.Error(err)
+	}
+}
