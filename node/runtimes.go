@@ -39,7 +39,7 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 // openEngine makes the client of the container engine, whether or not one answers.
 func (n *Node) openEngine(cfg config.Config) {
 	log := n.log.With("part", "runtime")
-	engine, err := docker.New(docker.Config{Host: cfg.Lend.Docker.Host, Class: cfg.Lend.Docker.Class, Agent: n.opts.Agent, Home: n.home.dir, Node: n.net.ID(), Log: log,
+	engine, err := docker.New(docker.Config{Host: cfg.Lend.Docker.Host, Class: cfg.Lend.Docker.Class, Agent: n.opts.Agent, Home: n.home.dir, Node: n.net.ID(), Log: log, GPUs: n.gpus,
 		Filter: docker.Filter{Public: n.ownAddrs, Refuse: cfg.Lend.Docker.Refused(), Resolvers: cfg.Lend.Docker.NameServers()}})
 	if err != nil { // a DOCKER_HOST of another program's must not keep this one from starting
 		log.Warn("no containers are lent", "err", err)
@@ -47,6 +47,17 @@ func (n *Node) openEngine(cfg config.Config) {
 	}
 	n.engine = engine
 	n.onClose(engine.Close)
+}
+
+// gpus are the UUIDs of the machine's GPUs as last read.
+func (n *Node) gpus() (ids []string) {
+	self, _ := n.net.Peer(n.net.ID())
+	for _, g := range self.Specs.GPUs {
+		if g.UUID != "" {
+			ids = append(ids, g.UUID)
+		}
+	}
+	return ids
 }
 
 // ownAddrs is where this node is reached, as far as it knows: behind a router

@@ -50,7 +50,11 @@ func (e *Engine) Create(ctx context.Context, b Box) (string, error) {
 	}
 	c, h := e.config(b), e.hostConfig(b, agent)
 	net.apply(c, h)
-	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: e.name(b.Sandbox), Config: c, HostConfig: h})
+	var made client.ContainerCreateResult
+	err = e.withGPUs(ctx, b.Cap.GPU, c, h, func() (err error) {
+		made, err = e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: e.name(b.Sandbox), Config: c, HostConfig: h})
+		return err
+	})
 	if err != nil {
 		return "", errors.Join(e.explain(err), net.close(context.WithoutCancel(ctx)))
 	}

@@ -44,9 +44,6 @@ const (
 
 // Open implements runtime.Runtime.
 func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
-	if spec.Cap.GPU > 0 {
-		return nil, api.Errorf(api.KindUnsupported, "runtime docker gives no GPU yet")
-	}
 	img, err := r.Image(ctx, spec.Image)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type Config struct {
 	Home   string     // where a p2prc for the engine's system is looked for if this one is not: HOME/p2prc-linux-ARCH
 	Node   api.PeerID // whose containers these are; several nodes may share an engine
 	Filter Filter
+	GPUs   func() []string // the UUIDs of the machine's GPUs that may be given to guests; nil: none
 	Log    *slog.Logger
 }
 
@@ -32,6 +33,8 @@ type Engine struct {
 
 	mu      sync.Mutex // guards the rest
 	program *program   // the agent for this engine, once it was looked for
+
+	giving sync.Mutex // held while a container with GPUs is made
 
 	filling sync.Mutex // held while the agent's volume is filled; guards filled
 	filled  string     // the volume that is known to hold the agent
@@ -69,6 +72,9 @@ func (e *Engine) explain(err error) error {
 	case client.IsErrConnectionFailed(err):
 		return api.Errorf(api.KindUnavailable, "no container engine answers at %s", e.api.DaemonHost()).
 			WithHint("start docker, or set lend.docker.host to the socket of the engine you run")
+	case isNoGPU(err):
+		return api.Errorf(api.KindUnsupported, "the container engine cannot give GPUs").
+			WithHint("its owner has to install the NVIDIA container toolkit: nvidia-ctk runtime configure, then restart the engine")
 	case cerrdefs.IsNotFound(err):
 		return api.Errorf(api.KindNotFound, "the container engine: %w", err)
 	case cerrdefs.IsInvalidArgument(err):

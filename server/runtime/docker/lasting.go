@@ -70,16 +70,17 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	h.Memory = p.Cap.Memory + agentMemory
 	h.MemorySwap = h.Memory // together: no swap
 	h.NanoCPUs = int64(p.Cap.CPU * 1e9)
-	if p.Cap.GPU > 0 {
-		h.DeviceRequests = []container.DeviceRequest{{Count: p.Cap.GPU, Capabilities: [][]string{{"gpu"}}}}
-	}
 	c := &container.Config{
 		Image: img.ID, Entrypoint: append([]string{AgentPath, "agent", session.ModeHold}, argv...), Cmd: []string{},
 		User: img.User, Env: p.Env, Hostname: p.Hostname, Labels: l.labels(owner),
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}
 	net.apply(c, h)
-	made, err := l.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: l.name(owner.Sandbox), Config: c, HostConfig: h})
+	var made client.ContainerCreateResult
+	err = l.withGPUs(ctx, p.Cap.GPU, c, h, func() (err error) {
+		made, err = l.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: l.name(owner.Sandbox), Config: c, HostConfig: h})
+		return err
+	})
 	if err != nil {
 		return errors.Join(l.explain(err), net.close(context.WithoutCancel(ctx)))
 	}
@@ -87,9 +88,6 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 		err = l.explain(err)
 		if rerr := l.removeGuest(context.WithoutCancel(ctx), made.ID, owner.Sandbox); rerr != nil {
 			return rerr
-		}
-		if p.Cap.GPU > 0 {
-			return api.Errorf(api.KindUnsupported, "the container engine cannot give GPUs: %w", err).WithHint("its owner has to install the NVIDIA container toolkit; or leave --gpus out")
 		}
 		return err
 	}

@@ -36,7 +36,7 @@ func (r *Runtime) Probe(ctx context.Context) (api.RuntimeInfo, error) {
 		return info, nil
 	}
 	info.Available = true
-	info.Isolation, info.Missing = isolation(got.Info, r.cfg.Class), missing(got.Info, r.cfg.Class)
+	info.Isolation, info.Missing = isolation(got.Info, r.cfg.Class), missing(got.Info, r.cfg.Class, len(r.gpus()))
 	info.Networks = []api.GuestNetwork{api.GuestFiltered, api.GuestOpen}
 	if err := guard.Check(ask, r.api, r.cfg.Class); err != nil {
 		info.Networks = info.Networks[1:]
@@ -87,7 +87,7 @@ func hasOption(i system.Info, name string) bool {
 }
 
 // missing says in words what this engine cannot give.
-func missing(i system.Info, class string) []string {
+func missing(i system.Info, class string, gpus int) []string {
 	var out []string
 	say := func(yes bool, format string, args ...any) {
 		if yes {
@@ -102,10 +102,9 @@ func missing(i system.Info, class string) []string {
 	say(!i.PidsLimit, "processes are counted every 20 ms, not held by the engine")
 	say(!i.CPUCfsQuota, "a share of the processors is not held: the engine has no cpu quota")
 	say(!hasOption(i, "seccomp"), "system calls are not filtered: the engine has no seccomp")
-	out = append(out,
-		fmt.Sprintf("disk is measured every 100 ms and what is over its limit is killed: volumes on %s cannot be capped", i.Driver),
-		"GPUs are not given")
-	return out
+	_, nvidia := i.Runtimes["nvidia"]
+	say(gpus > 0 && !nvidia, "GPUs may not be given: the engine does not list NVIDIA's runtime (install the NVIDIA container toolkit)")
+	return append(out, fmt.Sprintf("disk is measured every 100 ms and what is over its limit is killed: volumes on %s cannot be capped", i.Driver))
 }
 
 // sturdy tells whether an engine's runtime puts more than the machine's kernel
