@@ -15,14 +15,6 @@ type Config struct {
 	Refuse []netip.Prefix `json:"refuse,omitempty"`
 	// Resolvers may be asked on port 53, also where their address is refused.
 	Resolvers []netip.Addr `json:"resolvers,omitempty"`
-	// Publish lists the ports that may be connected to from outside.
-	Publish []Port `json:"publish,omitempty"`
-}
-
-// Port is a port of the namespace.
-type Port struct {
-	Proto  Proto  `json:"proto"`
-	Number uint16 `json:"number"`
 }
 
 // Every list is bounded, so that the answers to a transaction fit the socket's
@@ -30,13 +22,12 @@ type Port struct {
 const (
 	MaxRefuse    = 64
 	MaxResolvers = 4
-	MaxPublish   = 64
 )
 
 // Check says what is wrong with c.
 func (c Config) Check() error {
-	if len(c.Refuse) > MaxRefuse || len(c.Resolvers) > MaxResolvers || len(c.Publish) > MaxPublish {
-		return fmt.Errorf("at most %d prefixes, %d resolvers and %d ports", MaxRefuse, MaxResolvers, MaxPublish)
+	if len(c.Refuse) > MaxRefuse || len(c.Resolvers) > MaxResolvers {
+		return fmt.Errorf("at most %d prefixes and %d resolvers", MaxRefuse, MaxResolvers)
 	}
 	for _, p := range c.Refuse {
 		if !p.IsValid() || p.Addr().Is4In6() {
@@ -46,11 +37,6 @@ func (c Config) Check() error {
 	for _, a := range c.Resolvers {
 		if !a.IsValid() || a.Is4In6() || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
 			return fmt.Errorf("resolver %v: want the address of one machine", a)
-		}
-	}
-	for _, p := range c.Publish {
-		if p.Number == 0 || p.Proto != TCP && p.Proto != UDP {
-			return fmt.Errorf("port %d/%v: want 1 to 65535 of tcp or udp", p.Number, p.Proto)
 		}
 	}
 	return nil

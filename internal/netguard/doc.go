@@ -20,8 +20,7 @@
 //     and whoever else is on them), and the special ranges of the table
 //     [elsewhere].
 //
-// What comes in: answers, neighbour discovery, and connections to the published
-// ports. Nothing is forwarded.
+// What comes in: answers and neighbour discovery. Nothing is forwarded.
 //
 // A connection that leaves for a refused address is reset at once, and other
 // packets are answered as administratively prohibited, so that a guest's program

@@ -1,7 +1,6 @@
 package netguard
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 )
@@ -20,20 +19,6 @@ const (
 var protoNames = map[Proto]string{ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPv6: "icmpv6"}
 
 func (p Proto) String() string { return protoNames[p] }
-
-// MarshalText writes tcp, udp, icmp or icmpv6.
-func (p Proto) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
-// UnmarshalText reads what MarshalText writes.
-func (p *Proto) UnmarshalText(b []byte) error {
-	for proto, name := range protoNames {
-		if name == string(b) {
-			*p = proto
-			return nil
-		}
-	}
-	return fmt.Errorf("protocol %q: want tcp or udp", b)
-}
 
 // State is what is known of the flow that a packet belongs to.
 type State uint8
@@ -115,9 +100,6 @@ func Rules(c Config, links []netip.Prefix) Table {
 		}
 	}
 	t := Table{Input: slices.Clone(flows)}
-	for _, p := range c.Publish {
-		t.Input = append(t.Input, Rule{Why: "published", Proto: p.Proto, Port: p.Number, Verdict: Accept})
-	}
 	t.Output = append([]Rule{{Why: "header options", Options: true, Verdict: Refuse}}, flows...)
 	for _, r := range c.Resolvers {
 		for _, proto := range []Proto{UDP, TCP} {

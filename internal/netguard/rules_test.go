@@ -43,7 +43,6 @@ func decide(rows []Rule, p packet) (Verdict, string) {
 var example = Config{
 	Refuse:    prefixes("5.5.5.1/32", "80.1.2.0/24", "2a01:4f8:1:2::/64"),
 	Resolvers: []netip.Addr{netip.MustParseAddr("9.9.9.9"), netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd00::53")},
-	Publish:   []Port{{TCP, 8080}, {UDP, 5000}},
 }
 
 var exampleLinks = prefixes("172.17.0.2/16", "2a02:17::2/64")
@@ -190,10 +189,8 @@ func TestFlowsAndProtocols(t *testing.T) {
 		{"listener report", table.Output, packet{to: netip.MustParseAddr("ff02::16"), proto: ICMPv6, typ: 143}, Accept},
 		{"listener report elsewhere", table.Output, packet{to: v6, proto: ICMPv6, typ: 143}, Refuse},
 
-		{"published tcp", table.Input, packet{to: lan, proto: TCP, port: 8080}, Accept},
-		{"published udp", table.Input, packet{to: v6, proto: UDP, port: 5000}, Accept},
-		{"the port by the other protocol", table.Input, packet{to: lan, proto: UDP, port: 8080}, Refuse},
-		{"another port", table.Input, packet{to: lan, proto: TCP, port: 22}, Refuse},
+		{"tcp in", table.Input, packet{to: lan, proto: TCP, port: 22}, Refuse},
+		{"udp in", table.Input, packet{to: v6, proto: UDP, port: 5000}, Refuse},
 		{"ping", table.Input, packet{to: lan, proto: ICMP, typ: 8}, Refuse},
 		{"router advertisement in", table.Input, packet{to: v6, proto: ICMPv6, typ: 134}, Refuse},
 		{"answer in", table.Input, packet{state: Established, to: lan, proto: TCP, port: 22}, Accept},
@@ -210,13 +207,12 @@ func TestConfigIsReadStrictly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := parse(arg); err != nil || len(c.Refuse) != 3 || len(c.Resolvers) != 3 || c.Publish[1] != (Port{UDP, 5000}) {
+	if c, err := parse(arg); err != nil || len(c.Refuse) != 3 || len(c.Resolvers) != 3 {
 		t.Errorf("%s came back as %+v, %v", arg, c, err)
 	}
 	for _, bad := range []string{
 		``, `null {}`, `[]`, `{"refused":["10.0.0.0/8"]}`, `{} {}`, `{"refuse":["10.0.0.0"]}`, `{"refuse":["::ffff:10.0.0.0/104"]}`, `{"refuse":[""]}`,
 		`{"resolvers":["::ffff:1.1.1.1"]}`, `{"resolvers":["fe80::1%eth0"]}`, `{"resolvers":["0.0.0.0"]}`, `{"resolvers":["224.0.0.1"]}`, `{"resolvers":["127.0.0.11"]}`, `{"resolvers":[""]}`,
-		`{"publish":[{"proto":"tcp","number":0}]}`, `{"publish":[{"proto":"icmp","number":1}]}`, `{"publish":[{"proto":"","number":1}]}`, `{"publish":[{"number":80}]}`, `{"publish":[{"proto":"tcp","number":65536}]}`,
 		`{"refuse":[` + strings.Repeat(`"5.5.5.5/32",`, MaxRefuse) + `"5.5.5.5/32"]}`,
 	} {
 		if c, err := parse(bad); err == nil {

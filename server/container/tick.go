@@ -78,6 +78,9 @@ func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, asked, n
 		reason = "its time was up"
 	case r.State == api.ContainerRunning && !f.Running:
 		k.charge(b, now)
+		if err := k.cfg.Engine.Stop(ctx, r.ID); err != nil { // what holds its network runs on else
+			k.log.Warn("what a container leaves running cannot be stopped", "container", r.ID, "err", err)
+		}
 		k.stopped(ctx, b, "it stopped by itself, perhaps for want of memory")
 	case r.State == api.ContainerRunning && !frozen:
 		k.sample(ctx, b, now)

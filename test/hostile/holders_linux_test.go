@@ -118,4 +118,20 @@ func (l *lender) holders() {
 		return nil
 	})
 	l.ok("container", "rm", "lost")
+
+	l.ok("container", "create", "self", "--image", image, "--network", "filtered", "--name", "ended", "--", "/guest", "serve")
+	for name := range l.onEngine() {
+		if !strings.HasSuffix(name, "-net") {
+			if _, err := l.engine.ContainerKill(t.Context(), name, client.ContainerKillOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.eventually(10*time.Second, "stop the holder of a container that ended", func() error {
+		if _, state := l.holder(); state != "exited" {
+			return fmt.Errorf("it is %s", state)
+		}
+		return nil
+	})
+	l.ok("container", "rm", "ended")
 }

@@ -153,7 +153,7 @@ func (l *lender) bombs() {
 			if what == "fork" {
 				memory = "1GiB" // so that it is not the first to run out
 			}
-			_, errs, code := l.task([]string{"--memory", memory, "--disk", "16MiB", "--max-output", "4MiB"}, what)
+			_, errs, code := l.task([]string{"--memory", memory, "--disk", "8MiB", "--max-output", "4MiB"}, what)
 			if code == 0 || !strings.Contains(errs, "hit its "+limit+" limit") {
 				t.Errorf("exit %d: %s", code, errs)
 			}
@@ -176,7 +176,7 @@ func (l *lender) bombs() {
 	for _, what := range []string{"fork", "memory"} {
 		l.t.Run(what+" in a long-lived container", func(t *testing.T) {
 			l := l.with(t)
-			l.ok("container", "create", "self", "--image", image, "--name", what, "--memory", "128MiB", "--", "/guest", what)
+			l.ok("container", "create", "self", "--image", image, "--name", what, "--memory", "128MiB", "--cpus", "0.3", "--", "/guest", what)
 			if _, errs, code := l.task(nil, "reach"); code != 0 {
 				t.Errorf("an honest task beside it: exit %d\n%s", code, errs)
 			}
@@ -196,8 +196,8 @@ const promised = 5 * time.Second
 // killed is what the owner does about guests that do everything at once.
 func (l *lender) killed() {
 	t := l.t
-	job := strings.TrimSpace(l.ok("run", "-d", "--image", image, "--network", "filtered", "--", "/guest", "rage"))
-	l.ok("container", "create", "self", "--image", image, "--network", "filtered", "--name", "raging", "--", "/guest", "rage")
+	job := strings.TrimSpace(l.ok("run", "-d", "--cpus", "0.3", "--image", image, "--network", "filtered", "--", "/guest", "rage"))
+	l.ok("container", "create", "self", "--image", image, "--network", "filtered", "--name", "raging", "--cpus", "0.3", "--", "/guest", "rage")
 	var ids []string
 	l.eventually(20*time.Second, "rage in both", func() error {
 		boxes, err := l.api.Sandboxes(context.Background())

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ func TestNetworks(t *testing.T) {
 	r := NewRuntime(e)
 	makeImage(t, e, testImage, nil)
 	t.Run("what they reach", func(t *testing.T) { networksReach(t, r) })
+	t.Run("what is said of them", func(t *testing.T) { networksProbed(t, r) })
 	t.Run("a holder is not left", func(t *testing.T) { holderIsNotLeft(t, r) })
 }
 
@@ -64,6 +66,33 @@ func networksReach(t *testing.T, r *Runtime) {
 	}
 	if _, err := r.Open(t.Context(), runtime.Spec{ID: "01NET", Image: testImage, Network: "lan"}); api.KindOf(err) != api.KindUnsupported {
 		t.Errorf("a network that there is not: %v", err)
+	}
+	left(t, r)
+}
+
+// An engine whose guests would pass no filter says so, and gives none.
+func networksProbed(t *testing.T, r *Runtime) {
+	info, err := r.Probe(t.Context())
+	if err != nil || !slices.Equal(info.Networks, []api.GuestNetwork{api.GuestFiltered, api.GuestOpen}) {
+		t.Errorf("%+v, %v", info, err)
+	}
+	cfg := r.cfg
+	cfg.Class = "runsc"
+	e, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	past := func(s string) bool {
+		return strings.Contains(s, `a filtered network for guests: containers of the runtime "runsc" may send past the kernel's packet filter`)
+	}
+	info, err = NewRuntime(e).Probe(t.Context())
+	if err != nil || !slices.Equal(info.Networks, []api.GuestNetwork{api.GuestOpen}) || !slices.ContainsFunc(info.Missing, past) {
+		t.Errorf("under runsc: %+v, %v", info, err)
+	}
+	_, err = NewRuntime(e).Open(t.Context(), runtime.Spec{ID: "01PAST", Image: testImage, Network: api.GuestFiltered})
+	if api.KindOf(err) != api.KindUnsupported || !strings.Contains(err.Error(), "may send past") {
+		t.Errorf("opened under runsc: %v", err)
 	}
 	left(t, r)
 }

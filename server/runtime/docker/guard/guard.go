@@ -5,11 +5,9 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"strconv"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
-	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent"
@@ -41,14 +39,6 @@ type Config struct {
 
 	Lender    []netip.Prefix // what is the lender's although it looks like the Internet; see Lender
 	Resolvers []netip.Addr   // name servers; those in the LAN only if the owner says so
-	Publish   []Port
-}
-
-// Port makes a port of the guest reachable at an address of the engine's machine.
-type Port struct {
-	Proto netguard.Proto
-	Guest uint16
-	Host  netip.AddrPort // port 0: the engine chooses
 }
 
 // Resolvers are asked where the owner names none.
@@ -106,16 +96,6 @@ const (
 
 func (c Config) spec() (client.ContainerCreateOptions, error) {
 	rules := netguard.Config{Refuse: c.Lender, Resolvers: c.Resolvers}
-	exposed, bound := network.PortSet{}, network.PortMap{}
-	for _, p := range c.Publish {
-		at := netguard.Port{Proto: p.Proto, Number: p.Guest}
-		if !slices.Contains(rules.Publish, at) {
-			rules.Publish = append(rules.Publish, at)
-		}
-		port, _ := network.PortFrom(p.Guest, network.IPProtocol(p.Proto.String())) // rules.Check says what is wrong with it
-		exposed[port] = struct{}{}
-		bound[port] = append(bound[port], binding(p.Host))
-	}
 	if err := rules.Check(); err != nil {
 		return client.ContainerCreateOptions{}, api.Errorf(api.KindInvalid, "guest network: %w", err)
 	}
@@ -128,7 +108,7 @@ func (c Config) spec() (client.ContainerCreateOptions, error) {
 		Name: c.Name,
 		Config: &container.Config{
 			Image: c.Image, Entrypoint: slices.Concat(c.Argv, []string{agent.ModeGuard, arg}), Cmd: []string{},
-			User: "0:0", WorkingDir: "/", Hostname: c.Hostname, Labels: c.Labels, ExposedPorts: exposed, StopSignal: "SIGTERM",
+			User: "0:0", WorkingDir: "/", Hostname: c.Hostname, Labels: c.Labels, StopSignal: "SIGTERM",
 			AttachStdout: true, AttachStderr: true,
 			// The image's own check would be a guest's program with the right to open the network.
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
@@ -136,21 +116,13 @@ func (c Config) spec() (client.ContainerCreateOptions, error) {
 		HostConfig: &container.HostConfig{
 			// The engine's other networks put a resolver of its own into the namespace,
 			// which knows the names of the LAN.
-			NetworkMode: "bridge", PortBindings: bound, DNS: resolvers(c.Resolvers), DNSSearch: []string{"."},
+			NetworkMode: "bridge", DNS: resolvers(c.Resolvers), DNSSearch: []string{"."},
 			Runtime: c.Class, // under another one than its guest's it would guard another network stack
 			CapDrop: []string{"ALL"}, CapAdd: []string{"NET_ADMIN"}, SecurityOpt: []string{"no-new-privileges"},
 			ReadonlyRootfs: true, IpcMode: "private", Mounts: []mount.Mount{c.Agent}, LogConfig: container.LogConfig{Type: "none"},
 			Resources: container.Resources{Memory: memory, MemorySwap: memory, PidsLimit: &threads},
 		},
 	}, nil
-}
-
-func binding(at netip.AddrPort) network.PortBinding {
-	b := network.PortBinding{HostIP: at.Addr()}
-	if at.Port() != 0 {
-		b.HostPort = strconv.Itoa(int(at.Port()))
-	}
-	return b
 }
 
 // resolvers is never empty: the engine would take the machine's own, which are

@@ -6,10 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/moby/moby/api/types/network"
-
 	"github.com/Akilan1999/p2p-rendering-computation/api"
-	"github.com/Akilan1999/p2p-rendering-computation/internal/netguard"
 )
 
 func TestLender(t *testing.T) {
@@ -31,10 +28,7 @@ func TestLender(t *testing.T) {
 }
 
 func TestSpec(t *testing.T) {
-	loopback := netip.MustParseAddr("127.0.0.1")
-	c := Config{Image: "any", Class: "crun", Argv: []string{"/p2prc", "agent"}, Publish: []Port{
-		{netguard.TCP, 80, netip.AddrPortFrom(loopback, 3000)}, {netguard.TCP, 80, netip.AddrPortFrom(loopback, 0)}, {netguard.UDP, 53, netip.AddrPort{}},
-	}}
+	c := Config{Image: "any", Class: "crun", Argv: []string{"/p2prc", "agent"}, Lender: []netip.Prefix{netip.MustParsePrefix("5.5.5.1/32")}}
 	s, err := c.spec()
 	if err != nil {
 		t.Fatal(err)
@@ -52,17 +46,14 @@ func TestSpec(t *testing.T) {
 	if len(h.DNS) == 0 || !slices.Equal(h.DNSSearch, []string{"."}) {
 		t.Errorf("the machine's resolvers would be shown: %v %v", h.DNS, h.DNSSearch)
 	}
-	b := h.PortBindings[network.MustParsePort("80/tcp")]
-	if len(b) != 2 || b[0].HostIP != loopback || b[0].HostPort != "3000" || b[1].HostPort != "" {
-		t.Errorf("bindings of 80/tcp: %+v", b)
+	if len(h.PortBindings) > 0 {
+		t.Errorf("it lets in %v", h.PortBindings)
 	}
-	if arg := s.Config.Entrypoint[len(s.Config.Entrypoint)-1]; arg != `{"publish":[{"proto":"tcp","number":80},{"proto":"udp","number":53}]}` {
+	if arg := s.Config.Entrypoint[len(s.Config.Entrypoint)-1]; arg != `{"refuse":["5.5.5.1/32"]}` {
 		t.Errorf("the guard's argument is %s", arg)
 	}
 
 	for _, bad := range []Config{
-		{Publish: []Port{{Proto: netguard.TCP}}},
-		{Publish: []Port{{Proto: netguard.ICMP, Guest: 1}}},
 		{Lender: []netip.Prefix{{}}},
 		{Resolvers: []netip.Addr{netip.MustParseAddr("127.0.0.11")}},
 	} {

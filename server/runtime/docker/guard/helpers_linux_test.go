@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/moby/moby/client"
 )
@@ -13,14 +12,6 @@ func (w *world) with(t *testing.T) *world {
 	sub := *w
 	sub.t = t
 	return &sub
-}
-
-// patienceFor is short where silence is the answer.
-func patienceFor(open bool) time.Duration {
-	if open {
-		return 2 * time.Second
-	}
-	return 100 * time.Millisecond
 }
 
 func (w *world) count() int {
