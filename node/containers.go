@@ -176,5 +176,5 @@ func (l lender) rechecked(ctx context.Context, err error) error {
 	if err != nil || l.n.keeper == nil {
 		return err
 	}
-	return l.n.keeper.Recheck(ctx)
+	return l.n.keeper.Enforce(ctx)
 }

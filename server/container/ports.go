@@ -56,13 +56,18 @@ type Room interface {
 	// Reserve takes what a container may use, if the owner's rules and limits let
 	// who have it, and answers with the caps that hold: KindDenied, KindQuota.
 	Reserve(who api.Caller, id api.SandboxID, needs api.Resources) (api.Resources, error)
+	// Over names those of the containers that are too much for what the owner lends,
+	// when the first of them go first.
+	Over(order []api.SandboxID) []api.SandboxID
+	// Paused tells whether the owner has everything stand still.
+	Paused() bool
 	// Permitted tells why who may not have containers here any more, or nil.
 	Permitted(who api.Caller) error
 	// Adopt takes it back for a container of an earlier process, whatever the rules say now.
 	Adopt(who api.PeerID, id api.SandboxID, cap api.Resources)
 	Release(id api.SandboxID)
-	// Charge writes into the ledger.
-	Charge(who api.PeerID, id api.SandboxID, cpu time.Duration, memorySeconds float64, in, out int64)
+	// Charge writes what was used into the ledger.
+	Charge(who api.PeerID, id api.SandboxID, used api.UsageRow)
 	Limits() api.Limits
 }
 
