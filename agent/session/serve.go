@@ -16,11 +16,6 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
-// Config is the argument of mode session.
-type Config struct {
-	User string `json:"user,omitempty"` // the container's own: name or number, also user:group
-}
-
 // Serve serves sessions on conn until it ends, and returns when nothing of them is left.
 func Serve(conn net.Conn, c Config) error {
 	s, err := yamux.Server(conn, muxConfig(maxSessions), nil)
@@ -91,9 +86,9 @@ func (g *guest) request() error {
 	case session.KindExec:
 		return g.exec(req)
 	case session.KindPut:
-		return g.put(req)
+		return g.files(req, g.put)
 	case session.KindGet:
-		return g.get(req)
+		return g.files(req, g.get)
 	case session.KindDial:
 		return g.dial(req)
 	case session.KindInfo:
@@ -129,7 +124,7 @@ func (g *guest) listen(ev events) io.Reader {
 		}
 		ev.ended()
 	}()
-	return creditor{near, g}
+	return &creditor{End: near, g: g}
 }
 
 func (g *guest) frames(in *bufpipe.End, ev events) error {
@@ -165,17 +160,20 @@ func (g *guest) frames(in *bufpipe.End, ev events) error {
 	}
 }
 
-// creditor gives credit for the input that is read.
+// creditor gives credit for the input that is read, not for every piece of it: the
+// client may send on as long as three quarters of its window are free.
 type creditor struct {
 	*bufpipe.End
-	g *guest
+	g    *guest
+	owed int
 }
 
-func (c creditor) Read(p []byte) (int, error) {
+func (c *creditor) Read(p []byte) (int, error) {
 	n, err := c.End.Read(p)
-	if n > 0 {
+	if c.owed += n; c.owed >= session.Window/4 {
 		// A failed write shows in the reads that follow.
-		_ = c.g.w.Send(session.KindCredit, session.Credit{N: n})
+		_ = c.g.w.Send(session.KindCredit, session.Credit{N: c.owed})
+		c.owed = 0
 	}
 	return n, err
 }

@@ -50,6 +50,8 @@ type Engine interface {
 	Disk(ctx context.Context, id api.ContainerID) (int64, error)
 	Logs(ctx context.Context, id api.ContainerID, follow bool, tail int, stdout, stderr io.Writer) error
 	Sessions(ctx context.Context, id api.ContainerID) (*session.Mux, error)
+	// Tidy removes what containers needed and none does any more.
+	Tidy(ctx context.Context, now time.Time) error
 	Build(ctx context.Context, folder io.Reader, cap api.Resources, progress func(string)) (image string, err error)
 }
 
@@ -59,14 +61,19 @@ type Room interface {
 	// who have it on that network, and answers with the caps that hold: KindDenied,
 	// KindUnsupported, KindQuota.
 	Reserve(who api.Caller, id api.SandboxID, needs api.Resources, on api.GuestNetwork) (api.Resources, error)
+	// Over names those of the containers that are too much for what the owner lends,
+	// when the first of them go first.
+	Over(order []api.SandboxID) []api.SandboxID
+	// Paused tells whether the owner has everything stand still.
+	Paused() bool
 	// Permitted tells why who may not have containers on that network here any
 	// more, or nil.
 	Permitted(who api.Caller, on api.GuestNetwork) error
 	// Adopt takes it back for a container of an earlier process, whatever the rules say now.
 	Adopt(who api.PeerID, id api.SandboxID, cap api.Resources)
 	Release(id api.SandboxID)
-	// Charge writes into the ledger.
-	Charge(who api.PeerID, id api.SandboxID, cpu time.Duration, memorySeconds float64, in, out int64)
+	// Charge writes what was used into the ledger.
+	Charge(who api.PeerID, id api.SandboxID, used api.UsageRow)
 	Limits() api.Limits
 }
 
@@ -80,6 +87,12 @@ type Store interface {
 // Blobs gives folders to build from.
 type Blobs interface {
 	Path(id api.BlobID) (string, error)
+}
+
+// Images brings borrowers' images to the engine.
+type Images interface {
+	// Bring has an image there until release is called; tell hears how it goes.
+	Bring(ctx context.Context, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (release func(), err error)
 }
 
 // Fetch brings a folder from its borrower.
