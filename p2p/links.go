@@ -105,12 +105,15 @@ func (s *session) linked(pid peer.ID) {
 	if s.pool.table.alive(id, s.n.cfg.now(), 0) {
 		s.emitPeer(id)
 	}
+	nudge(s.lookOut)
 }
 
 // closed forgets a connection. When it was a live member's last one, the member
 // is probed at once: that is how a killed node is found out.
 func (s *session) closed(c network.Conn) {
 	pid := c.RemotePeer()
+	s.reach.forget(c)
+	nudge(s.lookOut)
 	s.mu.Lock()
 	p := s.proofs[c]
 	lost := false

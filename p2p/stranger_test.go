@@ -24,7 +24,7 @@ func bareHost(t *testing.T) host.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(key, newGater(time.Now))
+	h, err := newHost(key, newGater(time.Now, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,14 @@ func (n *Net) Handle(protocol string, h func(ctx context.Context, from api.Calle
 	}
 }
 
+// serves tells whether a protocol has a handler; both ends of a stream have one
+// where both are of this version.
+func (n *Net) serves(protocol string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.handlers[protocol] != nil
+}
+
 // handleLocked puts a protocol on the host; Net.mu is held.
 func (s *session) handleLocked(name string) {
 	s.host.SetStreamHandler(protocolOf(name), func(st network.Stream) {

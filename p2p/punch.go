@@ -1,0 +1,197 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
+	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
+	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+const (
+	punchTime  = 4 * time.Second  // for one attempt to get through
+	punchFirst = 10 * time.Second // after a failed round; then three times as long each time
+	punchLast  = 10 * time.Minute
+	maxPunched = 8 // addresses of the other side that are tried
+)
+
+// punchHost is the host as hole punching gets it: only members are punched with,
+// once they are proved.
+type punchHost struct{ *gatedHost }
+
+var (
+	_ host.Host            = punchHost{}
+	_ holepunch.AddrFilter = (*session)(nil)
+)
+
+// NewStream implements host.Host.
+func (h punchHost) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (network.Stream, error) {
+	for _, c := range h.Network().ConnsToPeer(p) {
+		select {
+		case <-h.s.proofOf(c).done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return h.gatedHost.NewStream(ctx, p, ids...)
+}
+
+// Connect implements host.Host.
+func (h punchHost) Connect(ctx context.Context, to peer.AddrInfo) error {
+	if !h.s.isMember(to.ID) {
+		return errNotMember
+	}
+	forgetBackoff(h.Host, to.ID)
+	return h.Host.Connect(ctx, to)
+}
+
+// openPunching starts answering and making attempts to get from a relayed path
+// to a direct one.
+func (s *session) openPunching() (err error) {
+	withIDs, ok := s.host.(interface{ IDService() identify.IDService })
+	if !ok {
+		return errors.New("this host does not identify")
+	}
+	s.punching, err = holepunch.NewService(punchHost{s.gated.gatedHost}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
+	return err
+}
+
+// punchAddrs are where this node may be met by packets that cross on the way:
+// what routers show of the ports it listens on, as of now.
+func (s *session) punchAddrs() []multiaddr.Multiaddr {
+	if s.reachability() == api.ReachUnknown {
+		return nil
+	}
+	s.lookThroughUDP()
+	var out []multiaddr.Multiaddr
+	add := func(a multiaddr.Multiaddr, err error) {
+		if err == nil && !multiaddr.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	s.reach.mu.Lock()
+	defer s.reach.mu.Unlock()
+	for _, seen := range []map[peer.ID]sighting{s.reach.seen, s.reach.seenUDP} {
+		for _, v := range seen {
+			if v.mapped && v.outside {
+				add(multiaddrOf(v.addr, v.udp))
+			}
+		}
+	}
+	for _, a := range s.host.Addrs() {
+		if manet.IsPublicAddr(a) {
+			add(a, nil)
+		}
+	}
+	return out
+}
+
+// lookThroughUDP asks members outside how the QUIC port is mapped, unless that is
+// known of a moment ago: a router forgets soon.
+func (s *session) lookThroughUDP() {
+	now := s.n.cfg.now()
+	var ask []peer.ID
+	s.reach.mu.Lock()
+	fresh := 0
+	for pid, v := range s.reach.seenUDP {
+		if now.Sub(v.at) > mappingLife {
+			delete(s.reach.seenUDP, pid)
+		} else {
+			fresh++
+		}
+	}
+	for pid, v := range s.reach.seen {
+		if _, have := s.reach.seenUDP[pid]; v.outside && !have && fresh+len(ask) < 2 {
+			ask = append(ask, pid)
+		}
+	}
+	s.reach.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, pid := range ask {
+		wg.Go(func() {
+			v, err := s.lookUDP(s.ctx, pid)
+			if err != nil {
+				s.log.Debug("look over QUIC", "peer", pid.String(), "err", err)
+				return
+			}
+			s.reach.mu.Lock()
+			defer s.reach.mu.Unlock()
+			s.reach.seenUDP[pid] = v
+		})
+	}
+	wg.Wait()
+}
+
+// FilterLocal implements holepunch.AddrFilter.
+func (s *session) FilterLocal(_ peer.ID, addrs []multiaddr.Multiaddr) []multiaddr.Multiaddr {
+	return addrs
+}
+
+// FilterRemote implements holepunch.AddrFilter: what a member says of where it
+// can be met is bounded, and never this machine or its own network.
+func (s *session) FilterRemote(_ peer.ID, addrs []multiaddr.Multiaddr) []multiaddr.Multiaddr {
+	var out []multiaddr.Multiaddr
+	for _, a := range addrs {
+		if at, _, err := addrPort(a); err == nil && s.outside(at.Addr()) && !at.Addr().IsUnspecified() && !at.Addr().IsMulticast() && len(out) < maxPunched {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// punch is one relayed link that this side tries to make direct: the one that was
+// called tries, since it is the one behind a router.
+type punch struct {
+	next  time.Time
+	pause time.Duration
+}
+
+// punchThrough tries the links that are relayed only, now and then: the library
+// tries once, when they are new.
+func (s *session) punchThrough() {
+	now := s.n.cfg.now()
+	s.mu.Lock()
+	var due []peer.ID
+	for pid, l := range s.links {
+		if s.calledThroughRelay(pid) {
+			if l.punch.pause == 0 {
+				l.punch = punch{now.Add(punchFirst), punchFirst}
+			} else if now.After(l.punch.next) {
+				l.punch.pause = min(3*l.punch.pause, punchLast)
+				l.punch.next = now.Add(l.punch.pause)
+				due = append(due, pid)
+			}
+		}
+	}
+	s.mu.Unlock()
+	for _, pid := range due {
+		s.go_(func() {
+			if err := s.punching.DirectConnect(pid); err != nil {
+				s.log.Debug("not through yet", "peer", pid.String(), "err", err)
+			}
+		})
+	}
+}
+
+// calledThroughRelay tells whether a member is connected by a call of its own
+// through a relay, and in no other way.
+func (s *session) calledThroughRelay(pid peer.ID) bool {
+	called := false
+	for _, c := range s.host.Network().ConnsToPeer(pid) {
+		if !relayed(c.RemoteMultiaddr()) {
+			return false
+		}
+		called = called || c.Stat().Direction == network.DirInbound
+	}
+	return called
+}
