@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,14 +57,13 @@ func (h punchHost) Connect(ctx context.Context, to peer.AddrInfo) error {
 }
 
 // openPunching starts answering and making attempts to get from a relayed path
-// to a direct one.
-func (s *session) openPunching() (err error) {
+// to a direct one. It is of use once it is known how others see this node.
+func (s *session) openPunching() (*holepunch.Service, error) {
 	withIDs, ok := s.host.(interface{ IDService() identify.IDService })
 	if !ok {
-		return errors.New("this host does not identify")
+		return nil, errors.New("this host does not identify")
 	}
-	s.punching, err = holepunch.NewService(punchHost{s.gated.gatedHost}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
-	return err
+	return holepunch.NewService(punchHost{s.gated.gatedHost}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
 }
 
 // punchAddrs are where this node may be met by packets that cross on the way:
@@ -93,6 +93,7 @@ func (s *session) punchAddrs() []multiaddr.Multiaddr {
 			add(a, nil)
 		}
 	}
+	s.log.Debug("can be met", "at", out)
 	return out
 }
 
@@ -156,42 +157,44 @@ type punch struct {
 	pause time.Duration
 }
 
-// punchThrough tries the links that are relayed only, now and then: the library
-// tries once, when they are new.
-func (s *session) punchThrough() {
+// punchThrough tries the links that are relayed only: at once, and now and then
+// while it does not succeed.
+func (s *session) punchThrough(service *holepunch.Service) {
 	now := s.n.cfg.now()
 	s.mu.Lock()
 	var due []peer.ID
 	for pid, l := range s.links {
-		if s.calledThroughRelay(pid) {
-			if l.punch.pause == 0 {
-				l.punch = punch{now.Add(punchFirst), punchFirst}
-			} else if now.After(l.punch.next) {
-				l.punch.pause = min(3*l.punch.pause, punchLast)
-				l.punch.next = now.Add(l.punch.pause)
-				due = append(due, pid)
-			}
+		if now.After(l.punch.next) && s.relayedOnly(pid) {
+			l.punch.pause = max(punchFirst, min(3*l.punch.pause, punchLast))
+			l.punch.next = now.Add(l.punch.pause)
+			due = append(due, pid)
 		}
 	}
 	s.mu.Unlock()
 	for _, pid := range due {
 		s.go_(func() {
-			if err := s.punching.DirectConnect(pid); err != nil {
+			if !s.called(pid) {
+				s.lookThroughUDP() // the other side begins, and will ask for it
+				return
+			}
+			_, err := s.dialable(api.PeerID(pid.String()))
+			if err == nil {
+				err = service.DirectConnect(pid)
+			}
+			if err != nil {
 				s.log.Debug("not through yet", "peer", pid.String(), "err", err)
 			}
 		})
 	}
 }
 
-// calledThroughRelay tells whether a member is connected by a call of its own
-// through a relay, and in no other way.
-func (s *session) calledThroughRelay(pid peer.ID) bool {
-	called := false
-	for _, c := range s.host.Network().ConnsToPeer(pid) {
-		if !relayed(c.RemoteMultiaddr()) {
-			return false
-		}
-		called = called || c.Stat().Direction == network.DirInbound
-	}
-	return called
+// relayedOnly tells whether a member is connected through relays alone.
+func (s *session) relayedOnly(pid peer.ID) bool {
+	conns := s.host.Network().ConnsToPeer(pid)
+	return len(conns) > 0 && !slices.ContainsFunc(conns, func(c network.Conn) bool { return !relayed(c.RemoteMultiaddr()) })
+}
+
+// called tells whether a connection to a member began there.
+func (s *session) called(pid peer.ID) bool {
+	return slices.ContainsFunc(s.host.Network().ConnsToPeer(pid), func(c network.Conn) bool { return c.Stat().Direction == network.DirInbound })
 }

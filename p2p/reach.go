@@ -11,6 +11,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -47,6 +48,16 @@ func newReach() *reach {
 func (s *session) reachLoop() {
 	t := time.NewTicker(reachEvery)
 	defer t.Stop()
+	var punching *holepunch.Service
+	defer func() {
+		s.relayer.serve(false)
+		if punching == nil {
+			return
+		}
+		if err := punching.Close(); err != nil {
+			s.log.Debug("hole punching", "err", err)
+		}
+	}()
 	for {
 		s.lookAround()
 		changed := s.judge()
@@ -56,12 +67,19 @@ func (s *session) reachLoop() {
 		if s.keepPlaces() || changed {
 			s.publishSoon()
 		}
-		s.punchThrough()
+		if punching == nil && s.reachability() != api.ReachUnknown {
+			var err error
+			if punching, err = s.openPunching(); err != nil {
+				s.log.Warn("cannot get through routers", "err", err)
+			}
+		}
+		if punching != nil {
+			s.punchThrough(punching)
+		}
 		select {
 		case <-t.C:
 		case <-s.lookOut:
 		case <-s.ctx.Done():
-			s.relayer.serve(false)
 			return
 		}
 	}

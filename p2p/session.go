@@ -15,7 +15,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
-	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -37,7 +36,6 @@ type session struct {
 
 	gated    circuitHost
 	circuits *client.Client
-	punching *holepunch.Service
 	relayer  *relayer
 	dialBack *dialBack
 	reach    *reach
@@ -95,9 +93,6 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 		s.gossip, err = newGossip(s)
 	}
 	if err == nil {
-		err = s.openPunching()
-	}
-	if err == nil {
 		s.redigest()
 		err = s.seal() // the first hello already carries the record
 	}
@@ -148,7 +143,7 @@ func (s *session) run(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
-	err := errors.Join(s.punching.Close(), s.host.Close()) // resets every stream, which ends the handlers
+	err := s.host.Close() // resets every stream, which ends the handlers
 	s.tasks.Wait()
 	s.gossip.close()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
