@@ -154,8 +154,16 @@ type Peer struct {
 	Path     PathKind  `json:"path"`
 	Via      PeerID    `json:"via,omitempty" doc:"the member that relays, where the path is relayed"`
 	Addr     string    `json:"addr" doc:"the remote address in use, empty if not connected"`
+	Traffic  []Traffic `json:"traffic,omitempty" doc:"bytes of work exchanged with it since this node started, by path"`
 	Latency  Duration  `json:"latency" doc:"round trip measured here, smoothed; 0 if never"`
 	LastSeen time.Time `json:"last_seen" doc:"by this node's clock"`
+}
+
+// Traffic is what went over one kind of path to and from a peer, in bytes.
+type Traffic struct {
+	Path     PathKind `json:"path"`
+	Sent     int64    `json:"sent"`
+	Received int64    `json:"received"`
 }
 
 // KnownPeer is what a node remembers of a peer between its runs.

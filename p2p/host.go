@@ -23,8 +23,8 @@ const dialTimeout = 10 * time.Second // for a dial and its handshake; machines t
 
 // newHost makes a libp2p host that speaks TCP and QUIC and nothing beyond
 // identify. It does not listen yet, it can only dial. It is not to be handed
-// out: streams belong behind the gate of a session.
-func newHost(key crypto.PrivKey, g *gater) (host.Host, error) {
+// out: streams belong behind the gate of a session. more are options beyond that.
+func newHost(key crypto.PrivKey, g *gater, more ...libp2p.Option) (host.Host, error) {
 	limits, err := resources()
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func newHost(key crypto.PrivKey, g *gater) (host.Host, error) {
 		libp2p.Ping(false), libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.UserAgent("p2prc"), libp2p.NoListenAddrs,
 	}
-	return libp2p.New(opts...)
+	return libp2p.New(append(opts, more...)...)
 }
 
 // resources bounds what strangers can tie up. libp2p's own defaults allow 8

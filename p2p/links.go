@@ -191,6 +191,7 @@ func (s *session) connectTo(ctx context.Context, pid peer.ID) error {
 	s.go_(func() { s.giveUpIfRefused(dial, pid, cancel) })
 	c, err := s.host.Network().DialPeer(dial, pid)
 	if err != nil {
+		s.noteFalse(pid, err)
 		if errors.Is(context.Cause(dial), errRefused) {
 			err = errRefused
 		}

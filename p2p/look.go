@@ -101,38 +101,41 @@ func (l looking) next(want wire.Kind, v any) error {
 	return wire.Decode(payload, v)
 }
 
-// lookOn asks the member at the other end of a direct connection. With claim it
-// also asks to be dialed, where the member is outside.
-func (s *session) lookOn(ctx context.Context, c network.Conn, claim bool) (sighting, error) {
+// lookOn asks the member at the other end of a direct connection what it sees,
+// and to dial this node where it is outside. Both answers are noted when they come.
+func (s *session) lookOn(ctx context.Context, c network.Conn, note func(sighting)) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime+s.patience())
 	defer cancel()
 	st, err := openOn(ctx, c, reachProtocol)
 	if err != nil {
-		return sighting{}, err
+		return err
 	}
 	defer resetStream(s, st)
 	l := newLooking(st)
 	asked := time.Now()
 	v, err := l.look()
 	if err != nil {
-		return sighting{}, err
+		return err
 	}
 	out, err := s.sightingOf(v, c.LocalMultiaddr(), asked)
 	if err != nil {
-		return out, err
+		return err
 	}
 	out.conn = c
-	if claim && out.outside {
-		out.asked = true
-		claims := s.claims(out)
-		if out.reached, err = l.dial(claims); err != nil {
-			return out, err
-		}
-		// What it did not even ask for is not this node's.
-		out.reached.TCP = slices.DeleteFunc(out.reached.TCP, func(p uint16) bool { return !slices.Contains(claims.TCP, p) })
-		out.reached.UDP = slices.DeleteFunc(out.reached.UDP, func(p uint16) bool { return !slices.Contains(claims.UDP, p) })
+	note(out)
+	if !out.outside {
+		return nil
 	}
-	return out, nil
+	claims := s.claims(out)
+	if out.reached, err = l.dial(claims); err != nil {
+		return err
+	}
+	// What was not claimed is not this node's.
+	out.asked = true
+	out.reached.TCP = slices.DeleteFunc(out.reached.TCP, func(p uint16) bool { return !slices.Contains(claims.TCP, p) })
+	out.reached.UDP = slices.DeleteFunc(out.reached.UDP, func(p uint16) bool { return !slices.Contains(claims.UDP, p) })
+	note(out)
+	return nil
 }
 
 var errNoTransports = errors.New("this host has no transports")

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -65,6 +66,9 @@ func (n *Net) view(p *pool, s *session, e entry) api.Peer {
 		out.State = api.PeerRevoked
 	case s != nil:
 		out.Path, out.Via, out.Addr = s.path(e.rec.ID)
+		if pid, err := peer.Decode(string(e.rec.ID)); err == nil {
+			out.Traffic = s.trafficOf(pid).view()
+		}
 	}
 	return out
 }

@@ -45,13 +45,27 @@ func (r *reach) placeAddrs() []multiaddr.Multiaddr {
 	return out
 }
 
+// placesLoop keeps the places, and tells the others when they changed.
+func (s *session) placesLoop() {
+	for {
+		select {
+		case <-s.placesDue:
+			if s.keepPlaces() {
+				s.publishSoon()
+			}
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
 // keepPlaces gives a private node its places: it drops those whose relay is
 // gone, renews and tries those it has, and takes new ones. It says whether the
 // addresses changed.
 func (s *session) keepPlaces() bool {
 	before := s.reach.placeAddrs()
 	now := s.n.cfg.now()
-	private := s.reachability() == api.ReachPrivate
+	private := s.wantsPlaces()
 	for relay, p := range s.reach.copyPlaces() {
 		e, _ := s.pool.table.get(api.PeerID(relay.String()))
 		switch {

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	punchTime  = 4 * time.Second  // for one attempt to get through
-	punchFirst = 10 * time.Second // after a failed round; then three times as long each time
+	punchTime  = 4 * time.Second // for one attempt to get through
+	punchFirst = time.Second     // after a failed round; then three times as long each time
 	punchLast  = 10 * time.Minute
 	maxPunched = 8 // addresses of the other side that are tried
 )
@@ -69,9 +69,6 @@ func (s *session) openPunching() (*holepunch.Service, error) {
 // punchAddrs are where this node may be met by packets that cross on the way:
 // what routers show of the ports it listens on, as of now.
 func (s *session) punchAddrs() []multiaddr.Multiaddr {
-	if s.reachability() == api.ReachUnknown {
-		return nil
-	}
 	s.lookThroughUDP()
 	var out []multiaddr.Multiaddr
 	add := func(a multiaddr.Multiaddr, err error) {
@@ -93,7 +90,6 @@ func (s *session) punchAddrs() []multiaddr.Multiaddr {
 			add(a, nil)
 		}
 	}
-	s.log.Debug("can be met", "at", out)
 	return out
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	reachEvery  = 5 * time.Second // how often places and sightings are looked after
+	reachEvery  = 2 * time.Second // how often places and sightings are looked after
 	lookAgain   = 5 * time.Minute // an old verdict is asked for anew
 	lookPause   = 20 * time.Second
 	sightings   = 3                // members outside that are asked; one of them may lie
@@ -27,7 +27,7 @@ const (
 )
 
 // reach is how this node can be reached: what members saw of it, and through
-// which of them others come. reachLoop alone changes verdict and places.
+// which of them others come. reachLoop alone changes the verdict, placesLoop the places.
 type reach struct {
 	mu      sync.Mutex // guards what follows
 	verdict api.Reachability
@@ -43,8 +43,8 @@ func newReach() *reach {
 		places: map[peer.ID]place{}, aside: map[peer.ID]aside{}}
 }
 
-// reachLoop finds out whether this node is public or private and acts on it: a
-// public one relays, a private one keeps places at two relays.
+// reachLoop finds out how others see this node and acts on it: it makes the
+// verdict, relays while that is public, and gets through routers.
 func (s *session) reachLoop() {
 	t := time.NewTicker(reachEvery)
 	defer t.Stop()
@@ -61,13 +61,11 @@ func (s *session) reachLoop() {
 	for {
 		s.lookAround()
 		changed := s.judge()
-		if s.relayer.serve(s.reachability() == api.ReachPublic) {
-			changed = true
-		}
-		if s.keepPlaces() || changed {
+		if s.relayer.serve(s.reachability() == api.ReachPublic) || changed {
 			s.publishSoon()
 		}
-		if punching == nil && s.reachability() != api.ReachUnknown {
+		nudge(s.placesDue)
+		if punching == nil && s.reach.seenOutside() {
 			var err error
 			if punching, err = s.openPunching(); err != nil {
 				s.log.Warn("cannot get through routers", "err", err)
@@ -119,20 +117,48 @@ func (s *session) lookAround() {
 		}
 	}
 	s.reach.mu.Unlock()
-	var wg sync.WaitGroup
 	for _, c := range ask {
-		wg.Go(func() {
-			v, err := s.lookOn(s.ctx, c, true)
-			if err != nil && v.conn == nil {
+		s.go_(func() {
+			err := s.lookOn(s.ctx, c, func(v sighting) {
+				s.reach.mu.Lock()
+				s.reach.seen[c.RemotePeer()] = v
+				s.reach.mu.Unlock()
+				nudge(s.lookOut)
+			})
+			if err != nil {
 				s.log.Debug("look", "peer", c.RemotePeer().String(), "err", err)
-				return
 			}
-			s.reach.mu.Lock()
-			defer s.reach.mu.Unlock()
-			s.reach.seen[c.RemotePeer()] = v
 		})
 	}
-	wg.Wait()
+}
+
+// seenOutside tells whether a member outside has seen this node.
+func (r *reach) seenOutside() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, v := range r.seen {
+		if v.outside {
+			return true
+		}
+	}
+	return false
+}
+
+// wantsPlaces tells whether this node needs relays: it is private, or a router's
+// address is seen in its place and nobody has got through to it yet.
+func (s *session) wantsPlaces() bool {
+	own := s.ownIPs()
+	s.reach.mu.Lock()
+	defer s.reach.mu.Unlock()
+	if s.reach.verdict != api.ReachUnknown {
+		return s.reach.verdict == api.ReachPrivate
+	}
+	for _, v := range s.reach.seen {
+		if v.outside && !slices.Contains(own, v.addr.Addr()) {
+			return true
+		}
+	}
+	return false
 }
 
 // directConn is a proved connection that no relay is part of, TCP if there is one.

@@ -22,17 +22,18 @@ import (
 // session is one host's life in one network: from listening to closed. Join and
 // Leave end it and Run starts the next.
 type session struct {
-	n       *Net
-	pool    *pool
-	host    host.Host
-	gater   *gater
-	log     *slog.Logger
-	gossip  *gossip
-	sealed  chan struct{} // capacity 1: something of the own record changed
-	behind  chan peer.ID  // capacity 1: compare with this neighbour
-	wake    chan struct{} // capacity 1: look after the overlay now
-	hellos  chan struct{} // slots for hellos of strangers
-	lookOut chan struct{} // capacity 1: look after how this node is reached now
+	n         *Net
+	pool      *pool
+	host      host.Host
+	gater     *gater
+	log       *slog.Logger
+	gossip    *gossip
+	sealed    chan struct{} // capacity 1: something of the own record changed
+	behind    chan peer.ID  // capacity 1: compare with this neighbour
+	wake      chan struct{} // capacity 1: look after the overlay now
+	hellos    chan struct{} // slots for hellos of strangers
+	lookOut   chan struct{} // capacity 1: look after how this node is reached now
+	placesDue chan struct{} // capacity 1: look after the places at relays
 
 	gated    circuitHost
 	circuits *client.Client
@@ -56,6 +57,8 @@ type session struct {
 	probing  map[peer.ID]chan struct{}
 	handling map[peer.ID]map[*handled]struct{}
 	orphans  map[api.PeerID]orphan
+	traffic  map[peer.ID]*traffic
+	lies     map[peer.ID][]falseAddr
 	dialing  map[peer.ID]int // calls of connectTo; meanwhile proofs of closed connections stay
 	next     int             // whom to ping next
 }
@@ -81,7 +84,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	p, port := n.pool, n.port
 	n.mu.Unlock()
 	s := &session{n: n, pool: p, gater: newGater(n.cfg.now, n.pid), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1), behind: make(chan peer.ID, 1),
-		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}}
+		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), placesDue: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}, traffic: map[peer.ID]*traffic{}, lies: map[peer.ID][]falseAddr{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	var err error
 	if s.host, port, err = n.openHost(s.gater, port); err != nil {
@@ -126,6 +129,7 @@ func (s *session) run(ctx context.Context) error {
 	s.go_(s.renewLoop)
 	s.go_(s.resyncLoop)
 	s.go_(s.reachLoop)
+	s.go_(s.placesLoop)
 	var lan mdns.Service
 	if s.n.cfg.MDNS {
 		lan = mdns.NewMdnsService(s.host, mdnsTag(s.pool.id), (*found)(s))
@@ -241,7 +245,7 @@ func (s *session) dialable(id api.PeerID) (peer.ID, error) {
 	if err != nil {
 		return "", err
 	}
-	s.host.Peerstore().SetAddrs(info.ID, info.Addrs, time.Hour)
+	s.host.Peerstore().SetAddrs(info.ID, s.truthful(info.ID, info.Addrs), time.Hour)
 	return info.ID, nil
 }
 

@@ -91,7 +91,7 @@ func (s *session) serve(st network.Stream, from peer.ID, caller api.Caller, h Ha
 		}
 		s.mu.Unlock()
 	}()
-	h(ctx, caller, st)
+	h(ctx, caller, s.count(st))
 	if err := st.Close(); err != nil {
 		s.log.Debug("close", "err", err)
 	}
@@ -143,7 +143,7 @@ func (s *session) open(ctx context.Context, id api.PeerID, name string) (network
 	}
 	st, err := s.host.NewStream(network.WithNoDial(ctx, "connected above"), pid, protocolOf(name))
 	if err == nil {
-		return st, nil
+		return s.count(st), nil
 	}
 	kind := api.KindUnavailable
 	var unsupported msmux.ErrNotSupported[protocol.ID]

@@ -6,6 +6,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
@@ -29,6 +30,24 @@ func places(at, of *lab.Machine, n int) {
 	})
 }
 
+// first waits until a machine is connected with another, and then until it is so directly.
+// It returns how long the second took after the first.
+func direct(at *lab.Machine, peer string) (api.Peer, time.Duration) {
+	var p api.Peer
+	at.Eventually("reach "+peer, func(ctx context.Context) bool {
+		var err error
+		p, err = at.API.Peer(ctx, peer)
+		return err == nil && p.Path != api.PathNone
+	})
+	start := time.Now()
+	at.Eventually("reach "+peer+" directly", func(ctx context.Context) bool {
+		var err error
+		p, err = at.API.Peer(ctx, peer)
+		return err == nil && (p.Path == api.PathDirectTCP || p.Path == api.PathDirectQUIC)
+	})
+	return p, time.Since(start)
+}
+
 func TestThroughTwoRouters(t *testing.T) {
 	n := newInternet(t)
 	r1, r2 := n.server("relay1"), n.server("relay2")
@@ -36,11 +55,16 @@ func TestThroughTwoRouters(t *testing.T) {
 	join(r1, r2, a, b)
 	places(a, b, 2)
 	places(b, a, 2)
-	t.Logf("\n%s", a.OK("peers"))
-	t.Logf("%s", a.OK("peers", "ping", "bert"))
-	took := a.Eventually("reach bert directly", func(ctx context.Context) bool {
-		p, err := a.API.Peer(ctx, "bert")
-		return err == nil && p.Path == api.PathDirectTCP
-	})
-	t.Logf("direct after %s\n%s", took, a.OK("peers"))
+	p, took := direct(a, "bert")
+	t.Logf("%s after %s", p.Path, took)
+	for range 3 {
+		a.Down()
+		b.Eventually("lose anna", func(ctx context.Context) bool {
+			p, err := b.API.Peer(ctx, "anna")
+			return err == nil && p.State == api.PeerDead
+		})
+		a.Up()
+		p, took := direct(a, "bert")
+		t.Logf("%s after %s\n%s", p.Path, took, a.OK("peers"))
+	}
 }
