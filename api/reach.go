@@ -62,7 +62,7 @@ type Sighting struct {
 	Outside bool      `json:"outside" doc:"it is not on this machine's own network"`
 	Asked   bool      `json:"asked" doc:"it was asked to dial"`
 	Reached []string  `json:"reached" doc:"addresses at which it reached this node"`
-	Skew    Duration  `json:"skew" doc:"its clock minus this machine's"`
+	Skew    int64     `json:"skew_ms" doc:"its clock minus this machine's, in milliseconds"`
 }
 
 // Reach is how this node can be reached.

@@ -2,6 +2,8 @@ package p2p
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -37,6 +39,11 @@ func relayed(a multiaddr.Multiaddr) bool {
 	return err == nil
 }
 
+// relayDial is how long a relay may take to be connected.
+const relayDial = 2 * time.Second
+
+var errSilent = errors.New("the relay does not answer")
+
 // circuitHost is the host as the circuit transport gets it: a relay must have
 // proved its membership before it is asked for anything.
 type circuitHost struct{ *gatedHost }
@@ -46,7 +53,12 @@ func (c circuitHost) NewStream(ctx context.Context, relay peer.ID, ids ...protoc
 	if !c.s.isMember(relay) || relay == c.s.n.pid {
 		return nil, errNotMember
 	}
-	if err := c.s.connectDirect(ctx, relay); err != nil {
+	if !c.s.answering(relay) {
+		return nil, errSilent // the transport tries one relay at a time: it must not wait for this one
+	}
+	dial, cancel := context.WithTimeout(ctx, relayDial)
+	defer cancel()
+	if err := c.s.connectDirect(dial, relay); err != nil {
 		return nil, err
 	}
 	return c.gatedHost.NewStream(ctx, relay, ids...)

@@ -99,7 +99,7 @@ func (s *session) reachView() api.Reach {
 			continue
 		}
 		id := api.PeerID(pid.String())
-		view := api.Sighting{Peer: id, Name: s.nameOf(id), Time: v.at.UTC(), Addr: a.String(), Outside: v.outside, Asked: v.asked, Reached: []string{}, Skew: api.Duration(v.skew)}
+		view := api.Sighting{Peer: id, Name: s.nameOf(id), Time: v.at.UTC(), Addr: a.String(), Outside: v.outside, Asked: v.asked, Reached: []string{}, Skew: v.skew.Milliseconds()}
 		for _, p := range v.reached.TCP {
 			view.Reached = append(view.Reached, fmt.Sprintf("tcp %s:%d", v.addr.Addr(), p))
 		}
@@ -168,7 +168,7 @@ func (s *session) findings(d api.Diagnosis, udp int) []api.Finding {
 		if v.Outside {
 			from = append(from, v.Name+" sees "+v.Addr)
 		}
-		if k := time.Duration(v.Skew); k.Abs() > skew.Abs() {
+		if k := time.Duration(v.Skew) * time.Millisecond; k.Abs() > skew.Abs() {
 			skew = k
 		}
 	}

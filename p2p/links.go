@@ -119,6 +119,7 @@ func (s *session) closed(c network.Conn) {
 	lost := false
 	var l *link
 	if p != nil && p.ok {
+		p.ok = false // it may be heard of twice
 		if l = s.links[pid]; l != nil {
 			if l.conns--; l.conns == 0 {
 				delete(s.links, pid)

@@ -1,12 +1,17 @@
 package p2p
 
 import (
+	"time"
+
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
+
+// relayAgain is how long a relay that did not answer is not called for others.
+const relayAgain = 30 * time.Second
 
 // pathOf is the kind of path that a connection is.
 func pathOf(c network.Conn) api.PathKind {
@@ -54,6 +59,34 @@ func (s *session) straighten(pid peer.ID) {
 			}
 		}
 	}
+}
+
+// leaveRelays closes the connections to a member through relays that do not
+// answer, or through all, so that another relay is called.
+func (s *session) leaveRelays(pid peer.ID, all bool) {
+	for _, c := range s.host.Network().ConnsToPeer(pid) {
+		relay, ok := relayOf(c.RemoteMultiaddr())
+		if !ok || !all && s.answering(relay) {
+			continue
+		}
+		if err := c.Close(); err != nil {
+			s.log.Debug("close", "err", err)
+		}
+		s.closed(c) // libp2p tells later
+	}
+}
+
+// answering tells whether a member answered when it was last asked, or was not
+// asked for a while.
+func (s *session) answering(pid peer.ID) bool {
+	e, ok := s.pool.table.get(api.PeerID(pid.String()))
+	switch {
+	case !ok || e.state == api.PeerSuspect && s.proven(pid):
+		return false
+	case e.state == api.PeerDead:
+		return s.n.cfg.now().Sub(e.tried) > relayAgain
+	}
+	return true
 }
 
 // inUse tells whether a connection carries a stream of a handler of this node, or

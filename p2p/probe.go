@@ -335,6 +335,17 @@ func (s *session) probe(ctx context.Context, id api.PeerID) (time.Duration, erro
 }
 
 func (s *session) answers(ctx context.Context, id api.PeerID, pid peer.ID) (time.Duration, error) {
+	s.leaveRelays(pid, false)
+	if s.relayedOnly(pid) {
+		// Its relay may be what does not answer: there is time for another one.
+		short, cancel := context.WithTimeout(ctx, pingTime+s.patience())
+		d, err := s.pingLink(short, pid)
+		cancel()
+		if err == nil {
+			return d, nil
+		}
+		s.leaveRelays(pid, true)
+	}
 	if _, err := s.connect(ctx, id); err != nil {
 		return 0, err
 	}

@@ -130,7 +130,7 @@ func (m *Machine) end(with syscall.Signal) {
 func (m *Machine) Eventually(what string, ok func(context.Context) bool) time.Duration {
 	m.t.Helper()
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) // far more than it takes
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second) // far more than it takes
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
