@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -57,7 +59,7 @@ func (n *Net) hostAt(listen []string, g *gater) (host.Host, error) {
 		}
 	}
 	var more []libp2p.Option
-	if n.cfg.MapPort {
+	if n.cfg.MapPort && slices.ContainsFunc(addrs, func(a multiaddr.Multiaddr) bool { return !manet.IsIPLoopback(a) }) {
 		more = append(more, libp2p.NATPortMap())
 	}
 	h, err := newHost(n.key, g, more...)
