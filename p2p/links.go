@@ -91,8 +91,11 @@ func (s *session) settleAs(c network.Conn, p *proof, err error, joined bool) {
 		}
 		s.mu.Unlock()
 		close(p.done)
-		if first {
+		switch {
+		case first:
 			s.linked(pid)
+		case p.ok && counted:
+			s.emitPeer(api.PeerID(pid.String())) // its path may be another now
 		}
 	})
 }
