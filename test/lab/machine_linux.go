@@ -103,6 +103,12 @@ func (m *Machine) Start() {
 func (m *Machine) Up() {
 	m.t.Helper()
 	m.Start()
+	m.Ready()
+}
+
+// Ready waits until a node that was started listens.
+func (m *Machine) Ready() {
+	m.t.Helper()
 	m.Eventually("listen", func(ctx context.Context) bool {
 		st, err := m.API.Status(ctx)
 		return err == nil && len(st.Addrs) > 0

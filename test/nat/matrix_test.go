@@ -20,6 +20,15 @@ import (
 // nothing is a WebAssembly module that ends at once.
 var nothing = []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x04\x01\x02\x00\x0b")
 
+func module(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "nothing.wasm")
+	if err := os.WriteFile(path, nothing, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // placed is a machine and where it is.
 type placed struct {
 	*lab.Machine
@@ -97,14 +106,12 @@ func TestEveryPairRunsAJob(t *testing.T) {
 	for _, m := range all {
 		machines = append(machines, m.Machine)
 	}
+	relay.Up()
 	join(relay, machines...)
 	for _, m := range all[1:] {
 		places(relay, m.Machine, 2)
 	}
-	module := filepath.Join(t.TempDir(), "nothing.wasm")
-	if err := os.WriteFile(module, nothing, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	module := module(t)
 	var table strings.Builder
 	fmt.Fprintf(&table, "| from | to | path | after | a job takes |\n|---|---|---|---|---|\n")
 	for i, a := range all {
@@ -131,6 +138,7 @@ func TestRelayInUseIsCutOff(t *testing.T) {
 	n := newInternet(t)
 	r1, r2 := n.server("relay1"), n.server("relay2")
 	a, b := n.home("s", netlab.Symmetric).machine("sven"), n.home("t", netlab.Symmetric).machine("tina")
+	r1.Up()
 	join(r1, r2, a, b)
 	places(a, b, 2)
 	places(b, a, 2)

@@ -13,12 +13,14 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/test/lab"
 )
 
-// join lets machines join by an invite of the first, and starts them all.
+// join lets machines join by an invite of the first, and starts them.
 func join(first *lab.Machine, others ...*lab.Machine) {
-	first.Up()
 	for _, m := range others {
 		m.OK("join", first.OK("invite"))
-		m.Up()
+		m.Start()
+	}
+	for _, m := range others {
+		m.Ready()
 	}
 }
 
@@ -52,22 +54,39 @@ func TestThroughTwoRouters(t *testing.T) {
 	n := newInternet(t)
 	r1, r2 := n.server("relay1"), n.server("relay2")
 	a, b := n.home("homea", netlab.EndpointIndependent).machine("anna"), n.home("homeb", netlab.EndpointIndependent).machine("bert")
-	join(r1, r2, a, b)
+	r1.Up()
+	join(r1, r2, a)
+	places(r1, a, 2)
+	// Who cannot be called invites as well: the token names those who can.
+	r1.OK("members", "role", "anna", "admin")
+	a.Eventually("be an admin", func(ctx context.Context) bool {
+		st, err := a.API.Status(ctx)
+		return err == nil && st.Role == api.RoleAdmin
+	})
+	join(a, b)
 	places(a, b, 2)
 	places(b, a, 2)
 	p, took := direct(a, "bert")
-	t.Logf("%s after %s", p.Path, took)
-	for range 2 {
-		a.Down()
-		b.Eventually("lose anna", func(ctx context.Context) bool {
-			p, err := b.API.Peer(ctx, "anna")
-			return err == nil && p.State == api.PeerDead
-		})
-		a.Up()
-		p, took := direct(a, "bert")
-		t.Logf("%s %.2f s after the first contact", p.Path, took.Seconds())
+	t.Logf("%s %.2f s after the test looked", p.Path, took.Seconds())
+	a.Down()
+	b.Eventually("lose anna", func(ctx context.Context) bool {
+		p, err := b.API.Peer(ctx, "anna")
+		return err == nil && p.State == api.PeerDead
+	})
+	a.Up()
+	p, took = direct(a, "bert")
+	t.Logf("%s %.2f s after the first contact", p.Path, took.Seconds())
+	// In the middle of a job what opened the way is no longer let through: the job goes on over the relay.
+	job := a.Command("run", "--on", "bert", "--each", "n=1-3000", module(t))
+	var said strings.Builder
+	job.Stdout, job.Stderr = &said, &said
+	if err := job.Start(); err != nil {
+		t.Fatal(err)
 	}
-	// What opened the way is no longer let through: the relay is there again.
+	a.Eventually("be in the middle of the job", func(ctx context.Context) bool {
+		jobs, err := a.API.Jobs(ctx)
+		return err == nil && len(jobs) == 1 && jobs[0].Tasks.Done > 0
+	})
 	n.Iptables("homea-r0", "-I FORWARD -d "+outside(p)+" -j DROP")
 	n.Iptables("homea-r0", "-I FORWARD -s "+outside(p)+" -j DROP")
 	took = a.Eventually("reach bert through a relay", func(ctx context.Context) bool {
@@ -80,6 +99,13 @@ func TestThroughTwoRouters(t *testing.T) {
 		return err == nil && p.Path == api.PathRelayed
 	})
 	t.Logf("relayed again %.1f s after the direct path broke", took.Seconds())
+	jobs, err := a.API.Jobs(t.Context())
+	if err != nil || jobs[0].Tasks.Done == jobs[0].Tasks.Total {
+		t.Errorf("the job was over before the path broke, which tells nothing: %+v, %v", jobs, err)
+	}
+	if err := job.Wait(); err != nil {
+		t.Errorf("the job: %v: %s", err, said.String())
+	}
 }
 
 // outside is the IP address at which a peer is connected directly.
