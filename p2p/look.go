@@ -36,6 +36,8 @@ const (
 	maxLook   = 4 << 10 // a frame
 	maxClaims = 4       // ports of a kind that one asks to be dialed at
 	lookTime  = 3 * time.Second
+
+	lookUDPTime = 1500 * time.Millisecond // an attempt to get through a router waits for it
 )
 
 type seen struct {
@@ -143,7 +145,7 @@ var errNoTransports = errors.New("this host has no transports")
 // lookUDP asks a member over a QUIC connection of a moment, from the port that
 // this node listens on: how a router maps that port now.
 func (s *session) lookUDP(ctx context.Context, pid peer.ID) (sighting, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	ctx, cancel := context.WithTimeout(ctx, lookUDPTime+s.patience())
 	defer cancel()
 	sw, ok := s.host.Network().(*swarm.Swarm)
 	if !ok {

@@ -99,6 +99,10 @@ func (s *session) lookThroughUDP() {
 	now := s.n.cfg.now()
 	var ask []peer.ID
 	s.reach.mu.Lock()
+	if now.Sub(s.reach.silent) < silentFor {
+		s.reach.mu.Unlock()
+		return
+	}
 	fresh := 0
 	for pid, v := range s.reach.seenUDP {
 		if now.Sub(v.at) > mappingLife {
@@ -124,9 +128,15 @@ func (s *session) lookThroughUDP() {
 			s.reach.mu.Lock()
 			defer s.reach.mu.Unlock()
 			s.reach.seenUDP[pid] = v
+			fresh++
 		})
 	}
 	wg.Wait()
+	s.reach.mu.Lock()
+	defer s.reach.mu.Unlock()
+	if fresh == 0 && len(ask) > 0 {
+		s.reach.silent = now
+	}
 }
 
 // FilterLocal implements holepunch.AddrFilter.

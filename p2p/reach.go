@@ -24,6 +24,7 @@ const (
 	lookPause   = 20 * time.Second
 	sightings   = 3                // members outside that are asked; one of them may lie
 	mappingLife = 15 * time.Second // a router may forget a UDP mapping after 30
+	silentFor   = time.Minute      // UDP does not leave: it is not tried again for each attempt
 )
 
 // reach is how this node can be reached: what members saw of it, and through
@@ -33,6 +34,7 @@ type reach struct {
 	verdict api.Reachability
 	seen    map[peer.ID]sighting
 	seenUDP map[peer.ID]sighting // of a moment: how the router maps the QUIC port
+	silent  time.Time            // when nobody answered over QUIC last
 	tried   map[peer.ID]time.Time
 	places  map[peer.ID]place
 	aside   map[peer.ID]aside
