@@ -28,6 +28,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, nil, "status")
 }
 
+// Doctor looks at the node's place in the network now.
+func (c *Client) Doctor(ctx context.Context) (Diagnosis, error) {
+	return get[Diagnosis](ctx, c, nil, "doctor")
+}
+
 // PeerStatus is what a node tells its peers; only the peers' door has it.
 func (c *Client) PeerStatus(ctx context.Context) (PeerStatus, error) {
 	return get[PeerStatus](ctx, c, nil, "peer-status")

@@ -133,7 +133,9 @@ type Record struct {
 	Seq      uint64            `json:"seq" doc:"grows with every change"`
 	Time     time.Time         `json:"time" doc:"when it was made, by the node's own clock"`
 	Role     Role              `json:"role"`
-	Addrs    []string          `json:"addrs" doc:"multiaddrs it listens on"`
+	Addrs    []string          `json:"addrs" doc:"multiaddrs at which it can be reached; /p2p/ID/p2p-circuit is through the member ID"`
+	Reach    Reachability      `json:"reachability" doc:"as it found out with the help of others"`
+	Relays   bool              `json:"relays" doc:"it relays for members"`
 	Specs    Specs             `json:"specs"`
 	Runtimes []RuntimeInfo     `json:"runtimes" doc:"those it lends"`
 	Total    Resources         `json:"total" doc:"lent at most"`
@@ -150,9 +152,18 @@ type Peer struct {
 	Record
 	State    PeerState `json:"state"`
 	Path     PathKind  `json:"path"`
+	Via      PeerID    `json:"via,omitempty" doc:"the member that relays, where the path is relayed"`
 	Addr     string    `json:"addr" doc:"the remote address in use, empty if not connected"`
+	Traffic  []Traffic `json:"traffic,omitempty" doc:"bytes of work exchanged with it since this node started, by path"`
 	Latency  Duration  `json:"latency" doc:"round trip measured here, smoothed; 0 if never"`
 	LastSeen time.Time `json:"last_seen" doc:"by this node's clock"`
+}
+
+// Traffic is what went over one kind of path to and from a peer, in bytes.
+type Traffic struct {
+	Path     PathKind `json:"path"`
+	Sent     int64    `json:"sent"`
+	Received int64    `json:"received"`
 }
 
 // KnownPeer is what a node remembers of a peer between its runs.

@@ -20,6 +20,8 @@ type Status struct {
 	Alive    int              `json:"alive" doc:"of them alive"`
 	Jobs     int              `json:"jobs" doc:"running or paused"`
 	Lend     LendStatus       `json:"lend"`
+	Reach    Reachability     `json:"reachability"`
+	Relay    RelayStatus      `json:"relay"`
 	Blobs    BlobStats        `json:"blobs"`
 	Counters map[string]int64 `json:"counters" doc:"since start: refused_strangers, refused_requests, ..."`
 }

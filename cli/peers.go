@@ -59,9 +59,30 @@ func printPeers(out *output, peers []api.Peer, asJSON bool, now time.Time) error
 		if p.State == api.PeerSelf {
 			seen = "-"
 		}
-		return []string{or(p.Name, "-"), p.ID.Short(), string(p.State), or(string(p.Path), "-"), latency(p.Latency), seen,
+		return []string{or(p.Name, "-"), p.ID.Short(), string(p.State), pathTo(p, peers), latency(p.Latency), seen,
 			freeOf(cores(p.Free.CPU), cores(p.Total.CPU)), freeOf(bytesOf(p.Free.Memory), bytesOf(p.Total.Memory)), lends(p.Record), labels(p.Labels)}
 	})
+}
+
+// pathTo is how a peer is reached; all, if given, have the name of who relays.
+func pathTo(p api.Peer, all []api.Peer) string {
+	if p.Path != api.PathRelayed || p.Via == "" {
+		return or(string(p.Path), "-")
+	}
+	for _, r := range all {
+		if r.ID == p.Via {
+			return "relayed via " + or(r.Name, r.ID.Short())
+		}
+	}
+	return "relayed via " + p.Via.Short()
+}
+
+func trafficOf(all []api.Traffic) string {
+	var lines []string
+	for _, t := range all {
+		lines = append(lines, fmt.Sprintf("%s: %s sent, %s received", t.Path, bytesOf(t.Sent), bytesOf(t.Received)))
+	}
+	return or(strings.Join(lines, "\n"), "-")
 }
 
 // freeOf is "free/total", or "-" where nothing is lent.
@@ -158,7 +179,7 @@ func runPeer(ctx context.Context, client *api.Client, out *output, peer string, 
 	}
 	facts := [][2]string{
 		{"name", p.Name}, {"id", string(p.ID)}, {"role", string(p.Role)}, {"state", string(p.State)},
-		{"path", or(string(p.Path), "-") + " " + p.Addr}, {"latency", latency(p.Latency)}, {"last seen", ago(p.LastSeen, time.Now())},
+		{"path", pathTo(p, nil) + " " + p.Addr}, {"traffic", trafficOf(p.Traffic)}, {"latency", latency(p.Latency)}, {"last seen", ago(p.LastSeen, time.Now())},
 		{"version", p.Version}, {"lends", lends(p.Record)}, {"free", resources(p.Free)}, {"total", resources(p.Total)},
 		{"labels", labels(p.Labels)}, {"meta", or(p.Meta, "-")}, {"addresses", strings.Join(p.Addrs, "\n")},
 	}

@@ -50,6 +50,8 @@ func runStatus(ctx context.Context, client *api.Client, out *output, asJSON bool
 		{"network", fmt.Sprintf("%s as %s until %s", st.Network, st.Role, st.Expires.Local().Format("2006-01-02"))},
 		{"peers", fmt.Sprintf("%d known, %d alive", st.Peers, st.Alive)},
 		{"jobs", fmt.Sprintf("%d running or paused", st.Jobs)},
+		{"reached", reachLine(st)},
+		{"relays", relayLine(st.Relay)},
 		{"lending", lendLine(st.Lend)},
 		{"kept", fmt.Sprintf("%s of %s in %s", bytesOf(st.Blobs.Bytes), bytesOf(st.Blobs.Quota), plural(st.Blobs.Count, "blob"))},
 		{"listens", strings.Join(st.Addrs, "\n")},
@@ -71,6 +73,26 @@ func runStatus(ctx context.Context, client *api.Client, out *output, asJSON bool
 // warnExpiry is when a node's owner is told that its membership runs out; members
 // are renewed long before where an admin is up.
 const warnExpiry = 30 * 24 * time.Hour
+
+func reachLine(st api.Status) string {
+	switch st.Reach {
+	case api.ReachPublic:
+		return "public: members outside can call this node"
+	case api.ReachPrivate:
+		return "private: through relays (p2prc doctor says more)"
+	}
+	return "no member outside has looked yet"
+}
+
+func relayLine(r api.RelayStatus) string {
+	switch {
+	case !r.Enabled:
+		return "off"
+	case !r.Active:
+		return "no: it is not public"
+	}
+	return fmt.Sprintf("for %s, %d of %d circuits, %s", plural(int64(r.Places), "member"), r.Circuits, r.Limit, bytesOf(r.Bytes))
+}
 
 func lendLine(l api.LendStatus) string {
 	line := string(l.State)

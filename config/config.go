@@ -15,15 +15,24 @@ const PreferredPort = 4001
 // Config is everything an owner can set. Its zero value is not useful: start
 // from Default.
 type Config struct {
-	Name      string            `json:"name" doc:"what other nodes call this one"`
-	Listen    Listen            `json:"listen"`
-	MDNS      bool              `json:"mdns" doc:"find members on the local network by multicast"`
-	RootNodes []string          `json:"root_nodes" doc:"addresses to dial at start: host:port or a multiaddr"`
-	BlobQuota size.Bytes        `json:"blob_quota" doc:"most bytes of inputs and outputs kept in the home"`
-	LogLevel  string            `json:"log_level" doc:"debug, info, warn or error"`
-	Labels    map[string]string `json:"labels" doc:"shown to the pool; job files select by them"`
-	Meta      string            `json:"meta" doc:"custom text shown to the pool"`
-	Lend      Lend              `json:"lend"`
+	Name        string            `json:"name" doc:"what other nodes call this one"`
+	Listen      Listen            `json:"listen"`
+	MDNS        bool              `json:"mdns" doc:"find members on the local network by multicast"`
+	PortMapping bool              `json:"port_mapping" doc:"ask the router to open the node's port (UPnP, NAT-PMP, PCP)"`
+	Relay       Relay             `json:"relay"`
+	RootNodes   []string          `json:"root_nodes" doc:"addresses to dial at start: host:port or a multiaddr"`
+	BlobQuota   size.Bytes        `json:"blob_quota" doc:"most bytes of inputs and outputs kept in the home"`
+	LogLevel    string            `json:"log_level" doc:"debug, info, warn or error"`
+	Labels      map[string]string `json:"labels" doc:"shown to the pool; job files select by them"`
+	Meta        string            `json:"meta" doc:"custom text shown to the pool"`
+	Lend        Lend              `json:"lend"`
+}
+
+// Relay is what this node relays for members while it is public.
+type Relay struct {
+	Enabled  bool       `json:"enabled" doc:"false: it relays nothing"`
+	Rate     size.Bytes `json:"rate" doc:"bytes a second at most, both ways together; 0: no limit"`
+	Circuits int        `json:"circuits" doc:"connections relayed at a time"`
 }
 
 // Listen is where the node takes connections, TCP and QUIC on the same port.
@@ -68,13 +77,15 @@ type Docker struct {
 // docker where an engine answers, to members within the default limits.
 func Default() Config {
 	return Config{
-		Name:      defaultName(os.Hostname()),
-		Listen:    Listen{Hosts: []string{}},
-		MDNS:      true,
-		RootNodes: []string{},
-		BlobQuota: 20 << 30,
-		LogLevel:  "info",
-		Labels:    map[string]string{},
+		Name:        defaultName(os.Hostname()),
+		Listen:      Listen{Hosts: []string{}},
+		MDNS:        true,
+		PortMapping: true,
+		Relay:       Relay{Enabled: true, Circuits: 128},
+		RootNodes:   []string{},
+		BlobQuota:   20 << 30,
+		LogLevel:    "info",
+		Labels:      map[string]string{},
 		Lend: Lend{
 			Enabled: true,
 			Limits:  api.Limits{Runtimes: []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker}},

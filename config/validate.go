@@ -25,6 +25,8 @@ const (
 	maxRefuse    = 32 // half of what a guard takes: the machine's own come with them
 	maxResolvers = 4
 	minQuota     = 16 << 20
+	minRate      = 64 << 10
+	maxCircuits  = 4096
 )
 
 var (
@@ -52,6 +54,12 @@ func (c Config) Validate() error {
 	}
 	if c.BlobQuota < minQuota {
 		return bad("blob_quota", "%s is too little", c.BlobQuota).WithHint("at least 16MiB")
+	}
+	if c.Relay.Circuits < 1 || c.Relay.Circuits > maxCircuits {
+		return bad("relay.circuits", "%d is not 1 to %d", c.Relay.Circuits, maxCircuits).WithHint("p2prc config set relay.enabled false relays nothing")
+	}
+	if c.Relay.Rate < 0 || c.Relay.Rate > 0 && c.Relay.Rate < minRate {
+		return bad("relay.rate", "%s a second is too little", c.Relay.Rate).WithHint("0 for no limit, or at least 64KiB")
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {

@@ -30,7 +30,8 @@ func (n *Node) openNet(ctx context.Context) (*p2p.Net, error) {
 	ports, fixed := cfg.Listen.Ports()
 	return p2p.New(ctx, p2p.Config{
 		Dir: n.home.dir, Name: cfg.Name, Version: n.opts.Version, Features: Features(), Store: networkStore{n.store.Membership(), n.store.Peers()},
-		MDNS: cfg.MDNS, Log: n.log.With("part", "p2p"), OnEvent: n.onNetEvent,
+		MDNS: cfg.MDNS, MapPort: cfg.PortMapping,
+		Relay: p2p.RelayConfig{Off: !cfg.Relay.Enabled, Rate: int64(cfg.Relay.Rate), Circuits: cfg.Relay.Circuits}, Log: n.log.With("part", "p2p"), OnEvent: n.onNetEvent,
 		Listen: n.opts.Listen, Hosts: cfg.Listen.Hosts, Port: ports[0], FixedPort: fixed,
 	})
 }

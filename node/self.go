@@ -21,7 +21,7 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 	s := api.Status{
 		ID: n.net.ID(), Name: n.config.Get().Name, Version: n.opts.Version, Features: Features(), Home: n.home.dir, PID: os.Getpid(),
 		Started: n.started.UTC(), Network: n.net.Network(), Key: n.net.HoldsKey(), Role: self.Role, Expires: self.Expires, Addrs: n.net.Addrs(),
-		Lend: n.lendStatus(), Blobs: stats, Counters: n.net.Counters(),
+		Reach: n.net.Reachability(), Relay: n.net.Relaying(), Lend: n.lendStatus(), Blobs: stats, Counters: n.net.Counters(),
 	}
 	if s.Addrs == nil {
 		s.Addrs = []string{}
@@ -47,6 +47,9 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 	}
 	return s, nil
 }
+
+// Doctor looks at the node's place in the network.
+func (n *Node) Doctor(ctx context.Context) (api.Diagnosis, error) { return n.net.Diagnose(ctx) }
 
 // PeerStatus is the node at a glance, for its peers.
 func (n *Node) PeerStatus() api.PeerStatus {

@@ -48,6 +48,25 @@
 // it), 2 statements (JSON list), 3 a suspicion {node, seq, window}. Only what is
 // news to a node is passed on by it.
 //
+// # How a node is reached
+//
+// A node asks up to three members that are connected directly how it is seen:
+//
+//	/p2prc/reach/1: Look{} -> Seen{addr, time}, and then Dial{tcp, udp} -> Reached{tcp, udp}
+//
+// Who is asked to dial does so at the IP address the asker speaks from and no
+// other, at the (at most four) ports of each kind that are claimed, for the asker's
+// key, from sockets that have never sent to it. Most of those asked make the verdict:
+// public or private. A public node relays for members (circuit v2, behind
+// the gate) unless its owner says no. A private one reserves places at two live
+// members that relay, those with the least latency, and calls itself through each, at
+// first and every 30 s; its record then has /p2p/RELAY/p2p-circuit. Two nodes
+// that meet through a relay try at once to get through both routers (DCUtR, over
+// TCP and QUIC), then again after growing pauses. New streams use the best path there
+// is; a relayed connection without work is closed once there is a direct one. When a relay
+// does not answer, the other is called; when a direct path breaks, its streams end,
+// and the next one is opened through a relay.
+//
 // # Who is alive
 //
 // Each node keeps about six connections to members at random and pings them every

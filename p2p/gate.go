@@ -32,7 +32,8 @@ const (
 // gater refuses connections of strangers that were refused before. It is
 // libp2p's earliest moment at which the other side is authenticated.
 type gater struct {
-	now func() time.Time
+	now  func() time.Time
+	self peer.ID // whose calls to itself, through a relay, have said all once they are authenticated
 
 	mu      sync.Mutex // guards strikes
 	strikes map[peer.ID]strike
@@ -45,8 +46,8 @@ type strike struct {
 
 var _ connmgr.ConnectionGater = (*gater)(nil)
 
-func newGater(now func() time.Time) *gater {
-	return &gater{now: now, strikes: map[peer.ID]strike{}}
+func newGater(now func() time.Time, self peer.ID) *gater {
+	return &gater{now: now, self: self, strikes: map[peer.ID]strike{}}
 }
 
 // strike remembers a refusal.
@@ -96,7 +97,7 @@ func (g *gater) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 
 // InterceptSecured implements connmgr.ConnectionGater.
 func (g *gater) InterceptSecured(d network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
-	return d == network.DirOutbound || !g.out(p)
+	return d == network.DirOutbound || p != g.self && !g.out(p)
 }
 
 // InterceptUpgraded implements connmgr.ConnectionGater.

@@ -23,8 +23,8 @@ const dialTimeout = 10 * time.Second // for a dial and its handshake; machines t
 
 // newHost makes a libp2p host that speaks TCP and QUIC and nothing beyond
 // identify. It does not listen yet, it can only dial. It is not to be handed
-// out: streams belong behind the gate of a session.
-func newHost(key crypto.PrivKey, g *gater) (host.Host, error) {
+// out: streams belong behind the gate of a session. more are options beyond that.
+func newHost(key crypto.PrivKey, g *gater, more ...libp2p.Option) (host.Host, error) {
 	limits, err := resources()
 	if err != nil {
 		return nil, err
@@ -40,14 +40,15 @@ func newHost(key crypto.PrivKey, g *gater) (host.Host, error) {
 		// TLS before Noise and TCP before QUIC: 490 MB/s a stream against 390 and 145.
 		libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.Security(noise.ID, noise.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
-		// With SO_REUSEPORT two nodes of one user would silently share a port.
-		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()), libp2p.Transport(libp2pquic.NewTransport),
+		// TCP dials from the port listened on: only so can a router be got through. Two
+		// nodes of one user cannot share a port all the same, for QUIC is not shared.
+		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(libp2pquic.NewTransport),
 		libp2p.SwarmOpts(swarm.WithDialRanker(rankDials)), libp2p.WithDialTimeout(dialTimeout),
 		libp2p.ConnectionGater(g), libp2p.ConnectionManager(conns), libp2p.ResourceManager(limits),
 		libp2p.Ping(false), libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.UserAgent("p2prc"), libp2p.NoListenAddrs,
 	}
-	return libp2p.New(opts...)
+	return libp2p.New(append(opts, more...)...)
 }
 
 // resources bounds what strangers can tie up. libp2p's own defaults allow 8
@@ -74,13 +75,19 @@ func resources() (network.ResourceManager, error) {
 		}))
 }
 
+// relayDelay is the head start of direct addresses. Most of those of a node
+// behind a router are of its own network and lead nowhere from here.
+const relayDelay = 100 * time.Millisecond
+
 // rankDials tries TCP first: where both are direct it carries three times what
-// QUIC does. QUIC follows 200 ms later, what is neither after a second.
+// QUIC does. QUIC follows 200 ms later, a relay before that.
 func rankDials(addrs []multiaddr.Multiaddr) []network.AddrDelay {
 	out := make([]network.AddrDelay, 0, len(addrs))
 	for _, a := range addrs {
 		delay := time.Second
-		if _, err := a.ValueForProtocol(multiaddr.P_TCP); err == nil {
+		if relayed(a) {
+			delay = relayDelay
+		} else if _, err := a.ValueForProtocol(multiaddr.P_TCP); err == nil {
 			delay = 0
 		} else if _, err := a.ValueForProtocol(multiaddr.P_QUIC_V1); err == nil {
 			delay = 200 * time.Millisecond

@@ -3,6 +3,7 @@ package p2p
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -101,12 +102,19 @@ func (n *Net) Invite(ctx context.Context, req api.InviteRequest) (api.InviteToke
 	return api.InviteToken{Token: text, Invite: api.Invite{ID: id, Role: role, Uses: uses, Node: req.Node, Created: now.UTC(), Expires: t.Expires.UTC()}}, nil
 }
 
-// places is where a joiner may find members: this node and a few live ones.
+// maxPlaces is how many members a token names.
+const maxPlaces = 3
+
+// places is where a joiner may find members: this node and a few live ones. Those
+// with public addresses come first: a joiner tries them in this order, and cannot
+// be let in through a relay.
 func (n *Net) places(p *pool) []peer.AddrInfo {
 	var out []peer.AddrInfo
 	add := func(e entry) {
-		if info, err := addrInfo(e.rec); err == nil && len(info.Addrs) > 0 {
-			out = append(out, peer.AddrInfo{ID: info.ID, Addrs: forToken(info.Addrs)})
+		if info, err := addrInfo(e.rec); err == nil {
+			if addrs := forToken(info.Addrs); len(addrs) > 0 {
+				out = append(out, peer.AddrInfo{ID: info.ID, Addrs: addrs})
+			}
 		}
 	}
 	if e, ok := p.table.get(n.id); ok {
@@ -114,12 +122,22 @@ func (n *Net) places(p *pool) []peer.AddrInfo {
 	}
 	for _, state := range []api.PeerState{api.PeerAlive, api.PeerSuspect} {
 		for _, e := range p.table.list() {
-			if e.state == state && len(out) < 3 {
+			if e.state == state {
 				add(e)
 			}
 		}
 	}
-	return out
+	private := func(m peer.AddrInfo) int {
+		if slices.ContainsFunc(m.Addrs, manet.IsPublicAddr) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(out, func(a, b peer.AddrInfo) int { return private(a) - private(b) })
+	if self := slices.IndexFunc(out, func(m peer.AddrInfo) bool { return m.ID == n.pid }); self >= maxPlaces {
+		out[maxPlaces-1] = out[self] // for who joins on the same network
+	}
+	return out[:min(len(out), maxPlaces)]
 }
 
 // forToken picks addresses for a token: TCP before QUIC, public before private
@@ -133,8 +151,8 @@ func forToken(all []multiaddr.Multiaddr) []multiaddr.Multiaddr {
 			rank = 4
 		case manet.IsPublicAddr(a):
 			rank = 0
-		case manet.IsIP6LinkLocal(a):
-			continue // means nothing on another machine
+		case manet.IsIP6LinkLocal(a) || relayed(a):
+			continue // means nothing to a machine that is no member yet
 		}
 		if _, err := a.ValueForProtocol(multiaddr.P_TCP); err != nil {
 			rank++

@@ -91,8 +91,11 @@ func (s *session) settleAs(c network.Conn, p *proof, err error, joined bool) {
 		}
 		s.mu.Unlock()
 		close(p.done)
-		if first {
+		switch {
+		case first:
 			s.linked(pid)
+		case p.ok && counted:
+			s.emitPeer(api.PeerID(pid.String())) // its path may be another now
 		}
 	})
 }
@@ -105,17 +108,21 @@ func (s *session) linked(pid peer.ID) {
 	if s.pool.table.alive(id, s.n.cfg.now(), 0) {
 		s.emitPeer(id)
 	}
+	nudge(s.lookOut)
 }
 
 // closed forgets a connection. When it was a live member's last one, the member
 // is probed at once: that is how a killed node is found out.
 func (s *session) closed(c network.Conn) {
 	pid := c.RemotePeer()
+	s.reach.forget(c)
+	nudge(s.lookOut)
 	s.mu.Lock()
 	p := s.proofs[c]
 	lost := false
 	var l *link
 	if p != nil && p.ok {
+		p.ok = false // it may be heard of twice
 		if l = s.links[pid]; l != nil {
 			if l.conns--; l.conns == 0 {
 				delete(s.links, pid)
@@ -188,6 +195,7 @@ func (s *session) connectTo(ctx context.Context, pid peer.ID) error {
 	s.go_(func() { s.giveUpIfRefused(dial, pid, cancel) })
 	c, err := s.host.Network().DialPeer(dial, pid)
 	if err != nil {
+		s.noteFalse(pid, err)
 		if errors.Is(context.Cause(dial), errRefused) {
 			err = errRefused
 		}

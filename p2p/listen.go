@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
-	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -22,7 +24,7 @@ const portTries = 20
 // nodes that start together take the same one.
 func (n *Net) openHost(g *gater, port int) (host.Host, int, error) {
 	if len(n.cfg.Listen) > 0 {
-		h, err := hostAt(n.key, n.cfg.Listen, g)
+		h, err := n.hostAt(n.cfg.Listen, g)
 		return h, port, err
 	}
 	hosts := n.cfg.Hosts
@@ -31,7 +33,7 @@ func (n *Net) openHost(g *gater, port int) (host.Host, int, error) {
 	}
 	var last error
 	for range portTries {
-		h, err := hostAt(n.key, addrsAt(hosts, port), g)
+		h, err := n.hostAt(addrsAt(hosts, port), g)
 		if err == nil {
 			return h, port, nil
 		}
@@ -48,7 +50,7 @@ func (n *Net) openHost(g *gater, port int) (host.Host, int, error) {
 
 // hostAt is a host that listens on every one of the addresses: libp2p alone is
 // content with one of them. KindConflict where one is taken.
-func hostAt(key crypto.PrivKey, listen []string, g *gater) (host.Host, error) {
+func (n *Net) hostAt(listen []string, g *gater) (host.Host, error) {
 	addrs := make([]multiaddr.Multiaddr, len(listen))
 	for i, s := range listen {
 		var err error
@@ -56,7 +58,11 @@ func hostAt(key crypto.PrivKey, listen []string, g *gater) (host.Host, error) {
 			return nil, api.Errorf(api.KindInvalid, "%q is not a listen address: %w", s, err).WithHint("write it like /ip4/0.0.0.0/tcp/4001")
 		}
 	}
-	h, err := newHost(key, g)
+	var more []libp2p.Option
+	if n.cfg.MapPort && slices.ContainsFunc(addrs, func(a multiaddr.Multiaddr) bool { return !manet.IsIPLoopback(a) }) {
+		more = append(more, libp2p.NATPortMap())
+	}
+	h, err := newHost(n.key, g, more...)
 	if err != nil {
 		return nil, &api.Error{Op: "listen", Kind: api.KindInternal, Msg: "cannot start the host", Err: err}
 	}

@@ -42,7 +42,7 @@ func TestNodesThatStartTogetherShareNoPort(t *testing.T) {
 				return
 			}
 			n := &Net{cfg: Config{Hosts: []string{"127.0.0.1"}}, key: key}
-			h, got, err := n.openHost(newGater(nil), port)
+			h, got, err := n.openHost(newGater(nil, ""), port)
 			if err != nil {
 				t.Error(err)
 				return
@@ -65,13 +65,13 @@ func TestAFixedPortThatIsTakenIsAConflict(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := &Net{cfg: Config{Hosts: []string{"127.0.0.1"}}, key: key}
-	h, port, err := first.openHost(newGater(nil), 4001)
+	h, port, err := first.openHost(newGater(nil, ""), 4001)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeHost(t, h)
 	second := &Net{cfg: Config{Hosts: []string{"127.0.0.1"}, FixedPort: true}, key: key}
-	_, _, err = second.openHost(newGater(nil), port)
+	_, _, err = second.openHost(newGater(nil, ""), port)
 	if api.KindOf(err) != api.KindConflict || api.HintOf(err) == "" {
 		t.Errorf("%v (%s), want a conflict with a hint", err, api.KindOf(err))
 	}

@@ -122,10 +122,17 @@ func (m *memberConn) refuse(err error) {
 	}
 }
 
-// openMember opens the member protocol on exactly this connection, without
-// waiting for identify.
 func openMember(ctx context.Context, c network.Conn) (*memberConn, error) {
-	st, err := c.NewStream(network.WithAllowLimitedConn(ctx, "membership"))
+	st, err := openOn(ctx, c, memberProtocol)
+	if err != nil {
+		return nil, err
+	}
+	return newMemberConn(st), nil
+}
+
+// openOn opens a protocol on exactly this connection, without waiting for identify.
+func openOn(ctx context.Context, c network.Conn, name string) (network.Stream, error) {
+	st, err := c.NewStream(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -133,15 +140,15 @@ func openMember(ctx context.Context, c network.Conn) (*memberConn, error) {
 		err = st.SetDeadline(dl)
 	}
 	if err == nil {
-		err = st.SetProtocol(memberProtocol)
+		err = st.SetProtocol(protocolOf(name))
 	}
 	if err == nil {
-		err = msmux.SelectProtoOrFail(protocolOf(memberProtocol), st)
+		err = msmux.SelectProtoOrFail(protocolOf(name), st)
 	}
 	if err != nil {
 		return nil, errors.Join(err, st.Reset())
 	}
-	return newMemberConn(st), nil
+	return st, nil
 }
 
 // verify takes the other side's hello: it must be of this network and prove that

@@ -35,6 +35,8 @@ type Config struct {
 	Features  []string         // protocol ids and feature names
 	Store     Store            // required
 	MDNS      bool             // find members on the local network
+	Relay     RelayConfig      // what is relayed for members while this node is public
+	MapPort   bool             // ask the router to open the port
 	Log       *slog.Logger     // required
 	OnEvent   func(api.Event)  // may be nil; called without locks held, must not block for long
 	now       func() time.Time // for tests of clocks
@@ -235,7 +237,7 @@ func (n *Net) Addrs() []string {
 		return nil
 	}
 	var out []string
-	for _, a := range s.host.Addrs() {
+	for _, a := range s.addrs() {
 		out = append(out, a.String()+"/p2p/"+string(n.id))
 	}
 	return out

@@ -65,26 +65,12 @@ func (n *Net) view(p *pool, s *session, e entry) api.Peer {
 	case err != nil:
 		out.State = api.PeerRevoked
 	case s != nil:
-		out.Path, out.Addr = s.path(e.rec.ID)
+		out.Path, out.Via, out.Addr = s.path(e.rec.ID)
+		if pid, err := peer.Decode(string(e.rec.ID)); err == nil {
+			out.Traffic = s.trafficOf(pid).view()
+		}
 	}
 	return out
-}
-
-// path is how a member is connected, if it is.
-func (s *session) path(id api.PeerID) (api.PathKind, string) {
-	pid, err := peer.Decode(string(id))
-	if err != nil {
-		return api.PathNone, ""
-	}
-	kind, at := api.PathNone, ""
-	for _, c := range s.host.Network().ConnsToPeer(pid) {
-		a := c.RemoteMultiaddr()
-		if _, err := a.ValueForProtocol(multiaddr.P_TCP); err == nil {
-			return api.PathDirectTCP, a.String()
-		}
-		kind, at = api.PathDirectQUIC, a.String()
-	}
-	return kind, at
 }
 
 // Ping measures a round trip to a member, and marks it alive or dead by it.

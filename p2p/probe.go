@@ -83,6 +83,9 @@ func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, err
 	}
 	l.ping.mu.Lock()
 	defer l.ping.mu.Unlock()
+	if l.ping.st != nil && relayed(l.ping.st.Conn().RemoteMultiaddr()) && s.directConn(pid) != nil {
+		l.ping.drop()
+	}
 	fresh := l.ping.st == nil
 	for {
 		d, err := s.pingOnce(ctx, pid, &l.ping)
@@ -150,6 +153,7 @@ func (s *session) pingLoop() {
 		last = now
 		for _, pid := range s.pingRound() {
 			s.go_(func() {
+				s.straighten(pid)
 				ctx, cancel := context.WithTimeout(s.ctx, pingTime+s.patience())
 				defer cancel()
 				id := api.PeerID(pid.String())
@@ -308,7 +312,7 @@ func (s *session) probe(ctx context.Context, id api.PeerID) (time.Duration, erro
 		}
 	}
 	s.n.counters.probes.Add(1)
-	d, err := s.reach(ctx, id, pid)
+	d, err := s.answers(ctx, id, pid)
 	if s.ctx.Err() != nil {
 		return 0, api.Errorf(api.KindUnavailable, "the node is stopping")
 	}
@@ -330,7 +334,18 @@ func (s *session) probe(ctx context.Context, id api.PeerID) (time.Duration, erro
 	return 0, err
 }
 
-func (s *session) reach(ctx context.Context, id api.PeerID, pid peer.ID) (time.Duration, error) {
+func (s *session) answers(ctx context.Context, id api.PeerID, pid peer.ID) (time.Duration, error) {
+	s.leaveRelays(pid, false)
+	if s.relayedOnly(pid) {
+		// Its relay may be what does not answer: there is time for another one.
+		short, cancel := context.WithTimeout(ctx, pingTime+s.patience())
+		d, err := s.pingLink(short, pid)
+		cancel()
+		if err == nil {
+			return d, nil
+		}
+		s.leaveRelays(pid, true)
+	}
 	if _, err := s.connect(ctx, id); err != nil {
 		return 0, err
 	}

@@ -68,7 +68,8 @@ func (s *session) seal() error {
 		rec.Role = role
 	}
 	rec.Addrs = nil
-	for _, a := range s.host.Addrs() {
+	rec.Reach, rec.Relays = s.reachability(), s.relayer.serving()
+	for _, a := range s.addrs() {
 		if len(rec.Addrs) < maxAddrs {
 			rec.Addrs = append(rec.Addrs, a.String())
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 
@@ -29,13 +30,16 @@ func (s *session) giveUpIfRefused(ctx context.Context, pid peer.ID, cancel conte
 		return
 	}
 	refused := false
+	if slices.ContainsFunc(s.host.Peerstore().Addrs(pid), relayed) {
+		return // only a dial tells
+	}
 	for _, a := range s.host.Peerstore().Addrs(pid) {
 		if _, err := a.ValueForProtocol(multiaddr.P_TCP); err != nil {
 			continue
 		}
 		na, err := manet.ToNetAddr(a)
 		if err != nil {
-			return // relayed or named: only a dial tells
+			return // named: only a dial tells
 		}
 		var d net.Dialer
 		c, err := d.DialContext(ctx, "tcp", na.String())

@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -21,16 +22,24 @@ import (
 // session is one host's life in one network: from listening to closed. Join and
 // Leave end it and Run starts the next.
 type session struct {
-	n      *Net
-	pool   *pool
-	host   host.Host
-	gater  *gater
-	log    *slog.Logger
-	gossip *gossip
-	sealed chan struct{} // capacity 1: something of the own record changed
-	behind chan peer.ID  // capacity 1: compare with this neighbour
-	wake   chan struct{} // capacity 1: look after the overlay now
-	hellos chan struct{} // slots for hellos of strangers
+	n         *Net
+	pool      *pool
+	host      host.Host
+	gater     *gater
+	log       *slog.Logger
+	gossip    *gossip
+	sealed    chan struct{} // capacity 1: something of the own record changed
+	behind    chan peer.ID  // capacity 1: compare with this neighbour
+	wake      chan struct{} // capacity 1: look after the overlay now
+	hellos    chan struct{} // slots for hellos of strangers
+	lookOut   chan struct{} // capacity 1: look after how this node is reached now
+	placesDue chan struct{} // capacity 1: look after the places at relays
+
+	gated    circuitHost
+	circuits *client.Client
+	relayer  *relayer
+	dialBack *dialBack
+	reach    *reach
 
 	digest    atomic.Uint64 // see redigest
 	lag       atomic.Int64  // nanoseconds; see feelLag
@@ -48,6 +57,8 @@ type session struct {
 	probing  map[peer.ID]chan struct{}
 	handling map[peer.ID]map[*handled]struct{}
 	orphans  map[api.PeerID]orphan
+	traffic  map[peer.ID]*traffic
+	lies     map[peer.ID][]falseAddr
 	dialing  map[peer.ID]int // calls of connectTo; meanwhile proofs of closed connections stay
 	next     int             // whom to ping next
 }
@@ -64,6 +75,7 @@ type proof struct {
 type link struct {
 	conns int
 	ping  pinger
+	punch punch
 }
 
 // startSession listens and makes the session known, without running it yet.
@@ -71,15 +83,19 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	n.mu.Lock()
 	p, port := n.pool, n.port
 	n.mu.Unlock()
-	s := &session{n: n, pool: p, gater: newGater(n.cfg.now), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1), behind: make(chan peer.ID, 1),
-		hellos: make(chan struct{}, 16), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}}
+	s := &session{n: n, pool: p, gater: newGater(n.cfg.now, n.pid), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1), behind: make(chan peer.ID, 1),
+		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), placesDue: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}, traffic: map[peer.ID]*traffic{}, lies: map[peer.ID][]falseAddr{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	var err error
 	if s.host, port, err = n.openHost(s.gater, port); err != nil {
 		s.cancel()
 		return nil, err
 	}
-	if s.gossip, err = newGossip(s); err == nil {
+	s.relayer, s.dialBack = newRelayer(s), newDialBack(s)
+	if err = s.openCircuits(); err == nil {
+		s.gossip, err = newGossip(s)
+	}
+	if err == nil {
 		s.redigest()
 		err = s.seal() // the first hello already carries the record
 	}
@@ -89,6 +105,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	}
 	s.host.SetStreamHandler(memberProtocol, s.serveMember)
 	s.host.SetStreamHandler(pingProtocol, s.gate(s.servePing))
+	s.host.SetStreamHandler(reachProtocol, s.gate(s.dialBack.serve))
 	s.host.Network().Notify((*notifiee)(s))
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -111,6 +128,8 @@ func (s *session) run(ctx context.Context) error {
 	s.go_(s.watchAddrs)
 	s.go_(s.renewLoop)
 	s.go_(s.resyncLoop)
+	s.go_(s.reachLoop)
+	s.go_(s.placesLoop)
 	var lan mdns.Service
 	if s.n.cfg.MDNS {
 		lan = mdns.NewMdnsService(s.host, mdnsTag(s.pool.id), (*found)(s))
@@ -226,7 +245,7 @@ func (s *session) dialable(id api.PeerID) (peer.ID, error) {
 	if err != nil {
 		return "", err
 	}
-	s.host.Peerstore().SetAddrs(info.ID, info.Addrs, time.Hour)
+	s.host.Peerstore().SetAddrs(info.ID, s.truthful(info.ID, info.Addrs), time.Hour)
 	return info.ID, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	"github.com/multiformats/go-multiaddr"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -24,7 +25,7 @@ func bareHost(t *testing.T) host.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(key, newGater(time.Now))
+	h, err := newHost(key, newGater(time.Now, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ const leaseProtocol = "/p2prc/lease/1"
 // A stranger that speaks anything but the member protocol is cut off, and no
 // handler ever sees it.
 func TestStrangerSpeaksNothingElse(t *testing.T) {
-	for _, name := range append(pubsub.GossipSubDefaultProtocols, pingProtocol, leaseProtocol, "/ipfs/ping/1.0.0", "/ipfs/id/push/1.0.0") {
+	for _, name := range append(pubsub.GossipSubDefaultProtocols, pingProtocol, reachProtocol, proto.ProtoIDv2Hop, proto.ProtoIDv2Stop, leaseProtocol, "/ipfs/ping/1.0.0", "/ipfs/id/push/1.0.0") {
 		t.Run(string(name), func(t *testing.T) {
 			t.Parallel()
 			p := newNode(t, "p")

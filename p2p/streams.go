@@ -38,6 +38,14 @@ func (n *Net) Handle(protocol string, h func(ctx context.Context, from api.Calle
 	}
 }
 
+// serves tells whether a protocol has a handler; both ends of a stream have one
+// where both are of this version.
+func (n *Net) serves(protocol string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.handlers[protocol] != nil
+}
+
 // handleLocked puts a protocol on the host; Net.mu is held.
 func (s *session) handleLocked(name string) {
 	s.host.SetStreamHandler(protocolOf(name), func(st network.Stream) {
@@ -83,7 +91,7 @@ func (s *session) serve(st network.Stream, from peer.ID, caller api.Caller, h Ha
 		}
 		s.mu.Unlock()
 	}()
-	h(ctx, caller, st)
+	h(ctx, caller, s.count(st))
 	if err := st.Close(); err != nil {
 		s.log.Debug("close", "err", err)
 	}
@@ -135,7 +143,7 @@ func (s *session) open(ctx context.Context, id api.PeerID, name string) (network
 	}
 	st, err := s.host.NewStream(network.WithNoDial(ctx, "connected above"), pid, protocolOf(name))
 	if err == nil {
-		return st, nil
+		return s.count(st), nil
 	}
 	kind := api.KindUnavailable
 	var unsupported msmux.ErrNotSupported[protocol.ID]

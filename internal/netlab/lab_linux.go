@@ -17,20 +17,32 @@ import (
 type Lab struct {
 	t      testing.TB
 	prefix string
+	ports  []string // of switches
 }
 
 // New makes the named namespaces, each with its loopback up.
 func New(t testing.TB, names ...string) *Lab {
 	l := &Lab{t: t, prefix: fmt.Sprintf("p2prc-%d-", os.Getpid())}
 	for _, n := range names {
-		l.ip("netns", "add", l.prefix+n)
-		t.Cleanup(func() { l.ip("netns", "del", l.prefix+n) })
-		// Duplicate address detection would make the first seconds of IPv6 silent.
-		l.Set(n, "net/ipv6/conf/all/accept_dad", "0")
-		l.Set(n, "net/ipv6/conf/default/accept_dad", "0")
-		l.IP(n, "link set lo up")
+		l.Add(n)
 	}
 	return l
+}
+
+// Add makes another namespace.
+func (l *Lab) Add(name string) {
+	l.t.Helper()
+	l.ip("netns", "add", l.prefix+name)
+	l.t.Cleanup(func() { l.ip("netns", "del", l.prefix+name) })
+	// Duplicate address detection would make the first seconds of IPv6 silent.
+	l.Set(name, "net/ipv6/conf/all/accept_dad", "0")
+	l.Set(name, "net/ipv6/conf/default/accept_dad", "0")
+	l.IP(name, "link set lo up")
+}
+
+// Command is a program that will run in namespace ns.
+func (l *Lab) Command(ns string, args ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", l.prefix + ns}, args...)...)
 }
 
 // IP runs the ip command with space-separated words in namespace ns.

@@ -12,6 +12,10 @@ func (s *Services) status(ctx context.Context, _ *door.None) (api.Status, error)
 	return s.Node.Status(ctx)
 }
 
+func (s *Services) doctor(ctx context.Context, _ *door.None) (api.Diagnosis, error) {
+	return s.Node.Doctor(ctx)
+}
+
 func (s *Services) peerStatus(context.Context, *door.None) (api.PeerStatus, error) {
 	return s.Node.PeerStatus(), nil
 }

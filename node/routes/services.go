@@ -37,6 +37,7 @@ type Services struct {
 type Node interface {
 	Status(ctx context.Context) (api.Status, error)
 	PeerStatus() api.PeerStatus
+	Doctor(ctx context.Context) (api.Diagnosis, error)
 	Specs(ctx context.Context) (api.Specs, error)
 	SetLabels(ctx context.Context, labels map[string]string) error
 	SetMeta(ctx context.Context, text string) error

@@ -29,6 +29,7 @@ func Table(s *Services) []door.Row {
 	}
 	return []door.Row{
 		row("GET", "/v1/status", own, owner, 0, "node", "status", "the node at a glance", door.Get(s.status)),
+		row("GET", "/v1/doctor", own, owner, 0, "node", "doctor", "the node's place in the network, looked at now, with advice", door.Get(s.doctor)),
 		row("GET", "/v1/peer-status", member, peer, 0, "node", "peer-status", "the node at a glance, for its peers", door.Get(s.peerStatus)),
 		row("GET", "/v1/specs", member, both, 0, "node", "specs", "what the node's machine is", door.Get(s.specs)),
 		row("GET", "/v1/openapi.json", member, both, 0, "node", "openapi", "this document", door.Download("application/json", s.openapi)),

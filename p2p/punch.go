@@ -1,0 +1,206 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
+	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
+	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+const (
+	punchTime  = 4 * time.Second // for one attempt to get through
+	punchFirst = time.Second     // after a failed round; then three times as long each time
+	punchLast  = 10 * time.Minute
+	maxPunched = 8 // addresses of the other side that are tried
+)
+
+// punchHost is the host as hole punching gets it: only members are punched with,
+// once they are proved.
+type punchHost struct{ *gatedHost }
+
+var (
+	_ host.Host            = punchHost{}
+	_ holepunch.AddrFilter = (*session)(nil)
+)
+
+// NewStream implements host.Host.
+func (h punchHost) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (network.Stream, error) {
+	for _, c := range h.Network().ConnsToPeer(p) {
+		select {
+		case <-h.s.proofOf(c).done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return h.gatedHost.NewStream(ctx, p, ids...)
+}
+
+// Connect implements host.Host.
+func (h punchHost) Connect(ctx context.Context, to peer.AddrInfo) error {
+	if !h.s.isMember(to.ID) {
+		return errNotMember
+	}
+	forgetBackoff(h.Host, to.ID)
+	return h.Host.Connect(ctx, to)
+}
+
+// openPunching starts answering and making attempts to get from a relayed path
+// to a direct one. It is of use once it is known how others see this node.
+func (s *session) openPunching() (*holepunch.Service, error) {
+	withIDs, ok := s.host.(interface{ IDService() identify.IDService })
+	if !ok {
+		return nil, errors.New("this host does not identify")
+	}
+	return holepunch.NewService(punchHost{s.gated.gatedHost}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
+}
+
+// punchAddrs are where this node may be met by packets that cross on the way:
+// what routers show of the ports it listens on, as of now.
+func (s *session) punchAddrs() []multiaddr.Multiaddr {
+	s.lookThroughUDP()
+	var out []multiaddr.Multiaddr
+	add := func(a multiaddr.Multiaddr, err error) {
+		if err == nil && !multiaddr.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	s.reach.mu.Lock()
+	defer s.reach.mu.Unlock()
+	for _, seen := range []map[peer.ID]sighting{s.reach.seen, s.reach.seenUDP} {
+		for _, v := range seen {
+			if v.mapped && v.outside {
+				add(multiaddrOf(v.addr, v.udp))
+			}
+		}
+	}
+	for _, a := range s.host.Addrs() {
+		if manet.IsPublicAddr(a) {
+			add(a, nil)
+		}
+	}
+	return out
+}
+
+// lookThroughUDP asks members outside how the QUIC port is mapped, unless that is
+// known of a moment ago: a router forgets soon.
+func (s *session) lookThroughUDP() {
+	now := s.n.cfg.now()
+	var ask []peer.ID
+	s.reach.mu.Lock()
+	if now.Sub(s.reach.silent) < silentFor {
+		s.reach.mu.Unlock()
+		return
+	}
+	fresh := 0
+	for pid, v := range s.reach.seenUDP {
+		if now.Sub(v.at) > mappingLife {
+			delete(s.reach.seenUDP, pid)
+		} else {
+			fresh++
+		}
+	}
+	for pid, v := range s.reach.seen {
+		if _, have := s.reach.seenUDP[pid]; v.outside && !have && fresh+len(ask) < 2 {
+			ask = append(ask, pid)
+		}
+	}
+	s.reach.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, pid := range ask {
+		wg.Go(func() {
+			v, err := s.lookUDP(s.ctx, pid)
+			if err != nil {
+				s.log.Debug("look over QUIC", "peer", pid.String(), "err", err)
+				return
+			}
+			s.reach.mu.Lock()
+			defer s.reach.mu.Unlock()
+			s.reach.seenUDP[pid] = v
+			fresh++
+		})
+	}
+	wg.Wait()
+	s.reach.mu.Lock()
+	defer s.reach.mu.Unlock()
+	if fresh == 0 && len(ask) > 0 {
+		s.reach.silent = now
+	}
+}
+
+// FilterLocal implements holepunch.AddrFilter.
+func (s *session) FilterLocal(_ peer.ID, addrs []multiaddr.Multiaddr) []multiaddr.Multiaddr {
+	return addrs
+}
+
+// FilterRemote implements holepunch.AddrFilter: what a member says of where it
+// can be met is bounded, and never this machine or its own network.
+func (s *session) FilterRemote(_ peer.ID, addrs []multiaddr.Multiaddr) []multiaddr.Multiaddr {
+	var out []multiaddr.Multiaddr
+	for _, a := range addrs {
+		if at, _, err := addrPort(a); err == nil && s.outside(at.Addr()) && !at.Addr().IsUnspecified() && !at.Addr().IsMulticast() && len(out) < maxPunched {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// punch is one relayed link that this side tries to make direct: the one that was
+// called tries, since it is the one behind a router.
+type punch struct {
+	next  time.Time
+	pause time.Duration
+}
+
+// punchThrough tries the links that are relayed only: at once, and now and then
+// while it does not succeed.
+func (s *session) punchThrough(service *holepunch.Service) {
+	now := s.n.cfg.now()
+	s.mu.Lock()
+	var due []peer.ID
+	for pid, l := range s.links {
+		if now.After(l.punch.next) && s.relayedOnly(pid) {
+			l.punch.pause = max(punchFirst, min(3*l.punch.pause, punchLast))
+			l.punch.next = now.Add(l.punch.pause)
+			due = append(due, pid)
+		}
+	}
+	s.mu.Unlock()
+	for _, pid := range due {
+		s.go_(func() {
+			if !s.called(pid) {
+				s.lookThroughUDP() // the other side begins, and will ask for it
+				return
+			}
+			_, err := s.dialable(api.PeerID(pid.String()))
+			if err == nil {
+				err = service.DirectConnect(pid)
+			}
+			if err != nil {
+				s.log.Debug("not through yet", "peer", pid.String(), "err", err)
+			}
+		})
+	}
+}
+
+// relayedOnly tells whether a member is connected through relays alone.
+func (s *session) relayedOnly(pid peer.ID) bool {
+	conns := s.host.Network().ConnsToPeer(pid)
+	return len(conns) > 0 && !slices.ContainsFunc(conns, func(c network.Conn) bool { return !relayed(c.RemoteMultiaddr()) })
+}
+
+// called tells whether a connection to a member began there.
+func (s *session) called(pid peer.ID) bool {
+	return slices.ContainsFunc(s.host.Network().ConnsToPeer(pid), func(c network.Conn) bool { return c.Stat().Direction == network.DirInbound })
+}
