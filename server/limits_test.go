@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/server"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
@@ -165,6 +166,13 @@ func TestGuestNetworks(t *testing.T) {
 			t.Errorf("a container: %v", err)
 		}
 		r.Release("C1")
+		again, err := server.New(r.cfg) // this node's next process, which has not asked the engine yet
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Permitted(member(alice), api.GuestFiltered); err != nil {
+			t.Errorf("a container that was there before a restart: %v", err)
+		}
 		if err := r.SetPolicy(t.Context(), []api.Rule{run, container}); err != nil {
 			t.Fatal(err)
 		}

@@ -336,14 +336,16 @@ func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, on api.Guest
 }
 
 // netBarredLocked says why containers of who cannot be on a network here, or nil.
+// An engine that has not answered yet forbids nothing: what it gave goes on.
 func (s *Server) netBarredLocked(who api.Caller, on api.GuestNetwork) *api.Error {
+	info := s.infos[api.RuntimeDocker]
 	switch {
 	case on.None():
 		return nil
 	case !policy.Decide(s.rules, who, api.ActionNetwork, api.NetworkResource(on)).Allow:
 		return api.Errorf(api.KindDenied, "the owner's policy does not let your containers have network %s", on).
 			WithHint("its owner can: p2prc lend policy allow PEER network:%s", on)
-	case !slices.Contains(s.infos[api.RuntimeDocker].Networks, on):
+	case info.Available && !slices.Contains(info.Networks, on):
 		return api.Errorf(api.KindUnsupported, "containers on this node cannot have network %s", on).
 			WithHint("its owner sees why: p2prc lend status")
 	}
