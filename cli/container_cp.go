@@ -19,15 +19,17 @@ import (
 )
 
 func containerCpCmd(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "cp SOURCE DESTINATION",
+	user := ""
+	cmd := &cobra.Command{
+		Use:   "cp [flags] SOURCE DESTINATION",
 		Short: "Copy files and folders into a container, or out of it",
 		Long: `Copy a file or a folder: one of SOURCE and DESTINATION is NAME:PATH in a container.
 Where DESTINATION is a folder that is there, the copy is put into it; else it is
 made under that name. A path without / at its beginning is below the container's
 working folder.
 
-Files and folders are copied with their permission bits; links, devices and pipes
+It is done with the rights of the image's user, or of --user, who owns what is
+copied in. Files and folders are copied with their permission bits; links, devices and pipes
 are left out, and said.` + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc container cp scene.pov render:/scene/\n  p2prc container cp render:/scene/frames ./frames",
 		Args:    takes(2, 2, "a SOURCE and a DESTINATION"),
@@ -42,11 +44,13 @@ are left out, and said.` + exits(api.KindNotRunning, api.KindNotFound),
 				return err
 			}
 			if toIn {
-				return copyIn(cmd.Context(), client, a.abs(args[0]), to, toPath)
+				return copyIn(cmd.Context(), client, a.abs(args[0]), to, session.Request{Path: toPath, User: user})
 			}
-			return copyOut(cmd.Context(), a, client, from, fromPath, args[1])
+			return copyOut(cmd.Context(), a, client, from, session.Request{Path: fromPath, User: user}, args[1])
 		},
 	}
+	userVar(cmd.Flags(), &user)
+	return cmd
 }
 
 // inContainer reads NAME:PATH. A local path that holds a colon has a / before it.
@@ -58,7 +62,7 @@ func inContainer(s string) (name, p string, ok bool) {
 	return name, or(p, "."), true
 }
 
-func copyIn(ctx context.Context, client *api.Client, local, name, p string) error {
+func copyIn(ctx context.Context, client *api.Client, local, name string, to session.Request) error {
 	snap, err := jobfile.Walk(ctx, jobfile.LocalInput{Path: local})
 	if err != nil {
 		return err
@@ -75,7 +79,8 @@ func copyIn(ctx context.Context, client *api.Client, local, name, p string) erro
 		w.CloseWithError(err)
 		written <- err
 	}()
-	err = s.Put(ctx, session.Request{Path: p, Name: filepath.Base(local), Dir: snap.IsDir}, r)
+	to.Name, to.Dir = filepath.Base(local), snap.IsDir
+	err = s.Put(ctx, to, r)
 	r.CloseWithError(io.ErrClosedPipe) // so that the writer ends although nobody reads
 	if werr := <-written; werr != nil && !errors.Is(werr, io.ErrClosedPipe) {
 		return werr // what is wrong here explains the broken copy
@@ -104,8 +109,8 @@ func writeTar(ctx context.Context, snap *jobfile.Snapshot, w io.Writer) error {
 	return tw.Close()
 }
 
-// copyOut unpacks what is at p. The bytes are a stranger's.
-func copyOut(ctx context.Context, a *app, client *api.Client, name, p, dest string) error {
+// copyOut unpacks what from names. The bytes are a stranger's.
+func copyOut(ctx context.Context, a *app, client *api.Client, name string, from session.Request, dest string) error {
 	s, err := openSession(ctx, client, name)
 	if err != nil {
 		return err
@@ -114,11 +119,11 @@ func copyOut(ctx context.Context, a *app, client *api.Client, name, p, dest stri
 	r, w := io.Pipe()
 	got := make(chan error, 1)
 	go func() {
-		err := s.Get(ctx, p, w)
+		err := s.Get(ctx, from, w)
 		w.CloseWithError(err)
 		got <- err
 	}()
-	err = unpackTo(a, r, path.Base(path.Clean(p)), dest)
+	err = unpackTo(a, r, path.Base(path.Clean(from.Path)), dest)
 	r.CloseWithError(io.ErrClosedPipe) // so that the writer ends although nobody reads
 	if gerr := <-got; gerr != nil && !errors.Is(gerr, io.ErrClosedPipe) {
 		return gerr // what the container says explains the broken copy
@@ -162,7 +167,7 @@ func unpackTo(a *app, r io.Reader, base, dest string) error {
 		return api.Errorf(api.KindNotFound, "%w", err)
 	}
 	defer root.Close()
-	u, err := session.Unpack(root, tr, rename, nil)
+	u, err := session.Unpack(root, tr, rename)
 	if u.Left > 0 {
 		a.out.note("left out %s that are neither files nor folders or have unsafe names: %s", plural(int64(u.Left), "thing"), strings.Join(u.Skipped, ", "))
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
@@ -53,10 +54,14 @@ is killed. What is to live on belongs into the container's main command.` +
 	f.SetInterspersed(false)
 	f.BoolVarP(&o.interactive, "interactive", "i", false, "give the command our standard input")
 	f.BoolVarP(&o.tty, "tty", "t", false, "give the command a terminal")
-	f.StringVarP(&o.user, "user", "u", "", "run as this `USER[:GROUP]` of the container")
+	userVar(f, &o.user)
 	f.StringVarP(&o.cwd, "workdir", "w", "", "start in this `FOLDER` of the container")
 	f.StringArrayVarP(&o.env, "env", "e", nil, "`NAME=VALUE` for the command, may be given again")
 	return cmd
+}
+
+func userVar(f *pflag.FlagSet, user *string) {
+	f.StringVarP(user, "user", "u", "", "as this `USER[:GROUP]` of the container (default: the image's)")
 }
 
 // openSession opens a session; closing it ends everything it started.

@@ -13,6 +13,10 @@
 //	supervise  the parent of one session's command: adopts its orphans, and
 //	           kills all below itself when the command ends or the session does.
 //
+// The agent is root, with what a container has of root's rights. A command runs as
+// the image's user or as the one that the request names, and files are touched with
+// that user's rights by a thread that has them for the purpose.
+//
 // Nothing is left of a session when its stream ends. When the node is killed,
 // the engine closes the streams of its exec, and with them every session ends;
 // the next node execs again and finds the main command as it was.

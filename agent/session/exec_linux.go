@@ -3,8 +3,6 @@ package session
 import (
 	"errors"
 	"io"
-	"os"
-	"strings"
 	"sync"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -33,8 +31,8 @@ func (g *guest) exec(req session.Request) error {
 		return err
 	}
 	defer std.close()
-	sup, err := supervised(start{Args: req.Args, Env: environ(req, who), Dir: cwd, TTY: req.Term != "",
-		UID: uint32(who.uid), GID: uint32(who.gid), Groups: who.groups}, std)
+	sup, err := supervised(start{Args: req.Args, Env: g.environ(req, who), Dir: cwd, TTY: req.Term != "",
+		User: who.credential()}, std)
 	if err != nil {
 		return err
 	}
@@ -59,24 +57,13 @@ func (g *guest) exec(req session.Request) error {
 }
 
 // environ is the container's environment with what the request adds.
-func environ(req session.Request, who account) []string {
-	env := os.Environ()
-	set := func(kv string) {
-		k, _, _ := strings.Cut(kv, "=")
-		kept := env[:0:0]
-		for _, e := range env {
-			if !strings.HasPrefix(e, k+"=") {
-				kept = append(kept, e)
-			}
-		}
-		env = append(kept, kv)
-	}
-	set("HOME=" + who.home)
+func (g *guest) environ(req session.Request, who account) []string {
+	env := environ(g.cfg, who)
 	if req.Term != "" {
-		set("TERM=" + req.Term)
+		env = set(env, "TERM="+req.Term)
 	}
 	for _, kv := range req.Env {
-		set(kv)
+		env = set(env, kv)
 	}
 	return env
 }
@@ -126,10 +113,3 @@ type (
 	onlyWriter struct{ io.Writer }
 	onlyReader struct{ io.Reader }
 )
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}

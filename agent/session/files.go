@@ -12,27 +12,29 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
-// put unpacks the input.
-func (g *guest) put(req session.Request) error {
-	owner, err := lookUp(g.cfg.User)
+// files does what a request for files asks, as the user it is of.
+func (g *guest) files(req session.Request, do func(session.Request) error) error {
+	who, err := lookUp(or(req.User, g.cfg.User))
 	if err != nil {
 		return err
 	}
+	if err := who.act(func() error { return do(req) }); err != nil {
+		return err
+	}
+	return g.w.Send(session.KindExit, api.Exit{})
+}
+
+// put unpacks the input.
+func (g *guest) put(req session.Request) error {
 	dest, err := destination(req)
 	if err != nil {
 		return err
 	}
 	_, ev := untilEnd()
 	in := g.listen(ev)
-	own := func(root *os.Root, name string) error { return root.Lchown(name, owner.uid, owner.gid) }
 	dir, rename := dest, func(name string) string { return name }
 	if req.Dir {
-		if err := os.Mkdir(dest, 0o755); err == nil {
-			err = os.Lchown(dest, owner.uid, owner.gid)
-			if err != nil {
-				return why("own", dest, err)
-			}
-		} else if !errors.Is(err, fs.ErrExist) {
+		if err := os.Mkdir(dest, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return why("make", dest, err)
 		}
 	} else {
@@ -44,10 +46,8 @@ func (g *guest) put(req session.Request) error {
 		return why("open", dir, err)
 	}
 	defer root.Close()
-	if _, err := session.Unpack(root, in, rename, own); err != nil {
-		return err
-	}
-	return g.w.Send(session.KindExit, api.Exit{})
+	_, err = session.Unpack(root, in, rename)
+	return err
 }
 
 // destination is where what is put shall be, absolute.
@@ -127,10 +127,7 @@ func (g *guest) get(req session.Request) error {
 	default:
 		return api.Errorf(api.KindInvalid, "%s is neither a file nor a folder", session.Clean(src))
 	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	return g.w.Send(session.KindExit, api.Exit{})
+	return w.Close()
 }
 
 func sendEntry(w *tar.Writer, root *os.Root, name string) error {

@@ -89,7 +89,7 @@ func TestGet(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := open(t, m).Get(t.Context(), filepath.Join(dir, "d"), &b); err != nil {
+	if err := open(t, m).Get(t.Context(), session.Request{Path: filepath.Join(dir, "d")}, &b); err != nil {
 		t.Fatal(err)
 	}
 	out := t.TempDir()
@@ -98,7 +98,7 @@ func TestGet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	u, err := session.Unpack(root, &b, nil, nil)
+	u, err := session.Unpack(root, &b, nil)
 	if err != nil || u.Files != 1 || u.Left != 2 || !slices.Contains(u.Skipped, "link") {
 		t.Errorf("unpacked %+v, %v", u, err)
 	}
@@ -106,7 +106,7 @@ func TestGet(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	for path, kind := range map[string]api.Kind{filepath.Join(dir, "no"): api.KindNotFound, filepath.Join(dir, "d", "pipe"): api.KindInvalid} {
-		if err := open(t, m).Get(t.Context(), path, io.Discard); api.KindOf(err) != kind {
+		if err := open(t, m).Get(t.Context(), session.Request{Path: path}, io.Discard); api.KindOf(err) != kind {
 			t.Errorf("%s: %v, want %s", path, err, kind)
 		}
 	}

@@ -20,19 +20,17 @@ import (
 
 var note = filepath.Join(NoteDir, "main.json")
 
-// hold is the mode hold: it runs the main command and stays. It returns the exit
-// code: the main command's when it was told to end.
-func hold(args []string) int {
+// hold is the mode hold: it runs the main command as the image's user and stays.
+// It returns the exit code: the main command's when it was told to end.
+func hold(c Config, args []string) int {
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, unix.SIGTERM, unix.SIGINT)
 	code, ended := 0, make(chan int, 1)
 	m := session.Main{Args: args}
 	if len(args) > 0 {
-		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, os.Stdout, os.Stderr
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		write(m)
-		if err := cmd.Start(); err != nil {
+		cmd, err := begin(c, args)
+		if err != nil {
 			m.Ended, m.Exit = true, notStarted(args[0], err)
 			say("the main command cannot run: " + m.Exit.Msg)
 		} else {
@@ -53,6 +51,19 @@ func hold(args []string) int {
 	write(m)
 	<-told
 	return code
+}
+
+// begin starts the main command.
+func begin(c Config, args []string) (*exec.Cmd, error) {
+	who, err := lookUp(c.User)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = environ(c, who), nil, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: who.credential()}
+	who.give(os.Stdout, os.Stderr)
+	return cmd, cmd.Start()
 }
 
 // say puts a line into the container's log.

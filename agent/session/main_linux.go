@@ -12,19 +12,20 @@ import (
 // Main runs one of this package's modes, with what follows it on the command
 // line, and returns the exit code.
 func Main(mode string, args []string) (int, error) {
+	if mode == ModeSupervise {
+		return 0, supervise()
+	}
+	if len(args) == 0 {
+		return 0, errors.New("mode " + mode + " takes its configuration")
+	}
+	var c Config
+	if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
+		return 0, err
+	}
 	switch mode {
 	case ModeHold:
-		return hold(args), nil
-	case ModeSupervise:
-		return 0, supervise()
+		return hold(c, args[1:]), nil
 	case ModeSession:
-		if len(args) != 1 {
-			return 0, errors.New("mode session takes its configuration")
-		}
-		var c Config
-		if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
-			return 0, err
-		}
 		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 			return 0, err
 		}

@@ -22,4 +22,7 @@ func (g *guest) exec(session.Request) error {
 	return api.Errorf(api.KindUnsupported, "sessions run on Linux")
 }
 
+// act needs nobody else's rights here: nothing calls it.
+func (a account) act(fn func() error) error { return fn() }
+
 func readMain() (session.Main, error) { return session.Main{}, nil }

@@ -16,11 +16,6 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
-// Config is the argument of mode session.
-type Config struct {
-	User string `json:"user,omitempty"` // the container's own: name or number, also user:group
-}
-
 // Serve serves sessions on conn until it ends, and returns when nothing of them is left.
 func Serve(conn net.Conn, c Config) error {
 	s, err := yamux.Server(conn, muxConfig(maxSessions), nil)
@@ -91,9 +86,9 @@ func (g *guest) request() error {
 	case session.KindExec:
 		return g.exec(req)
 	case session.KindPut:
-		return g.put(req)
+		return g.files(req, g.put)
 	case session.KindGet:
-		return g.get(req)
+		return g.files(req, g.get)
 	case session.KindDial:
 		return g.dial(req)
 	case session.KindInfo:

@@ -41,6 +41,7 @@ func openStdio(req session.Request, who account) (*stdio, error) {
 		s.close()
 		return nil, err
 	}
+	who.give(s.child[:]...)
 	return s, nil
 }
 
@@ -65,8 +66,7 @@ func openTerminal(size session.Size, who account) (*stdio, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("no terminal can be made: %w", err), master.Close())
 	}
-	// A program that opens its terminal anew needs the right to; one that does not, does not.
-	_ = slave.Chown(who.uid, -1)
+	who.give(slave)
 	s := &stdio{in: master, out: master, child: [3]*os.File{slave, slave, slave}}
 	s.resize(size)
 	return s, nil

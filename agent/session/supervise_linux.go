@@ -30,13 +30,11 @@ const (
 )
 
 type start struct {
-	Args   []string `json:"args"`
-	Env    []string `json:"env"`
-	Dir    string   `json:"dir"`
-	TTY    bool     `json:"tty,omitempty"`
-	UID    uint32   `json:"uid"`
-	GID    uint32   `json:"gid"`
-	Groups []uint32 `json:"groups,omitempty"`
+	Args []string            `json:"args"`
+	Env  []string            `json:"env"`
+	Dir  string              `json:"dir"`
+	TTY  bool                `json:"tty,omitempty"`
+	User *syscall.Credential `json:"user"`
 }
 
 const killWithin = 5 * time.Second
@@ -141,7 +139,7 @@ func supervise() error {
 	}()
 	end, err := process.Supervise(process.Program{
 		Args: what.Args, Env: what.Env, Dir: what.Dir, Files: []uintptr{0, 1, 2}, TTY: what.TTY,
-		User: &syscall.Credential{Uid: what.UID, Gid: what.GID, Groups: what.Groups},
+		User: what.User,
 	}, dead, func(pgid int) {
 		group <- pgid
 		letGo()

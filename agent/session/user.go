@@ -1,7 +1,9 @@
 package session
 
 import (
+	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +19,8 @@ type account struct {
 }
 
 // lookUp finds a user as an engine writes it: "", name or number, with a group
-// after a colon. Numbers need no entry in the container's files.
+// after a colon, which then is the only one. Numbers need no entry in the
+// container's files.
 func lookUp(spec string) (account, error) {
 	if spec == "" {
 		spec = "0"
@@ -33,13 +36,11 @@ func lookUp(spec string) (account, error) {
 	}
 	if err == nil {
 		a.uid, a.gid, a.home = number(u.Uid), number(u.Gid), u.HomeDir
-		if ids, err := u.GroupIds(); err == nil {
-			for _, id := range ids {
-				a.groups = append(a.groups, uint32(number(id)))
-			}
-		}
 	}
 	if group == "" {
+		if err == nil {
+			a.groups = groupsOf(u)
+		}
 		return a, nil
 	}
 	if n, err := strconv.ParseUint(group, 10, 31); err == nil {
@@ -52,7 +53,44 @@ func lookUp(spec string) (account, error) {
 	return a, nil
 }
 
+func groupsOf(u *user.User) (groups []uint32) {
+	ids, _ := u.GroupIds() // a container without a file of groups has none
+	for _, id := range ids {
+		groups = append(groups, uint32(number(id)))
+	}
+	return groups
+}
+
 func number(s string) int {
 	n, _ := strconv.Atoi(s) // the system's own files
 	return n
+}
+
+// give makes who the owner of streams, so that a program can open /dev/stdout
+// anew. One that has no other use for them does not mind where it fails.
+func (a account) give(files ...*os.File) {
+	for _, f := range files {
+		if f != nil {
+			_ = f.Chown(a.uid, -1)
+		}
+	}
+}
+
+// environ is the container's environment for who.
+func environ(c Config, who account) []string {
+	return set(os.Environ(), "HOME="+or(c.Home, who.home))
+}
+
+// set puts NAME=VALUE into an environment.
+func set(env []string, kv string) []string {
+	name, _, _ := strings.Cut(kv, "=")
+	env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+	return append(env, kv)
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }

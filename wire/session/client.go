@@ -61,11 +61,12 @@ func (c *Client) Put(ctx context.Context, req Request, tar io.Reader) error {
 	return err
 }
 
-// Get writes a tar stream of what is at path in the container to tar: a folder's
-// content, or one file, as the tar's only entry with the file's name. The bytes
-// are a stranger's; [Unpack] reads them safely.
-func (c *Client) Get(ctx context.Context, path string, tar io.Writer) error {
-	_, err := c.run(ctx, Request{Kind: KindGet, Path: path}, Streams{Stdout: tar})
+// Get writes a tar stream of what is at req's Path in the container to tar: a
+// folder's content, or one file, as the tar's only entry with the file's name.
+// The bytes are a stranger's; [Unpack] reads them safely.
+func (c *Client) Get(ctx context.Context, req Request, tar io.Writer) error {
+	req.Kind = KindGet
+	_, err := c.run(ctx, req, Streams{Stdout: tar})
 	return err
 }
 

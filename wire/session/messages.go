@@ -47,12 +47,15 @@ const (
 type Request struct {
 	Kind string `json:"kind"`
 
-	// Of exec. Env is added to the container's own; Cwd and User are the
-	// container's own where they are empty.
+	// User does what is asked, with a user's rights and no others: a name or a
+	// number, also user:group. Empty: the image's.
+	User string `json:"user,omitempty"`
+
+	// Of exec. Env is added to the container's own; Cwd is the container's own
+	// where it is empty.
 	Args  []string `json:"args,omitempty"`
 	Env   []string `json:"env,omitempty"`
 	Cwd   string   `json:"cwd,omitempty"`
-	User  string   `json:"user,omitempty"` // name or number, also user:group
 	Stdin bool     `json:"stdin,omitempty"`
 	Term  string   `json:"term,omitempty"` // not empty: a terminal of this type
 	Size  Size     `json:"size,omitzero"`

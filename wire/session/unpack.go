@@ -31,15 +31,12 @@ type Unpacked struct {
 	Left    int
 }
 
-// Owner, where it is not nil, is called for each file and folder made.
-type Owner func(root *os.Root, name string) error
-
 // Unpack makes the regular files and folders of a tar stream below root. The
 // stream is a stranger's: names that are absolute or hold "..", links and
 // devices are left out, and nothing is ever made outside of root, whatever links
 // stand in it. A file replaces what has its name; a folder that is there stays.
 // rename, where it is not nil, gives the name below root for an entry's.
-func Unpack(root *os.Root, r io.Reader, rename func(string) string, own Owner) (u Unpacked, err error) {
+func Unpack(root *os.Root, r io.Reader, rename func(string) string) (u Unpacked, err error) {
 	tr := tar.NewReader(r)
 	for range maxEntries {
 		h, err := tr.Next()
@@ -58,7 +55,7 @@ func Unpack(root *os.Root, r io.Reader, rename func(string) string, own Owner) (
 		if rename != nil {
 			name = rename(name)
 		}
-		if err := u.entry(root, name, h, tr, own); err != nil {
+		if err := u.entry(root, name, h, tr); err != nil {
 			return u, err
 		}
 	}
@@ -79,7 +76,7 @@ func (u *Unpacked) skip(name string) {
 	}
 }
 
-func (u *Unpacked) entry(root *os.Root, name string, h *tar.Header, r io.Reader, own Owner) error {
+func (u *Unpacked) entry(root *os.Root, name string, h *tar.Header, r io.Reader) error {
 	local := filepath.FromSlash(name)
 	mode := fs.FileMode(h.Mode) & 0o777
 	if h.Typeflag == tar.TypeDir {
@@ -90,7 +87,7 @@ func (u *Unpacked) entry(root *os.Root, name string, h *tar.Header, r io.Reader,
 			return cannot("make the folder", name, err)
 		}
 		u.Dirs++
-		return owned(root, local, own)
+		return nil
 	}
 	if dir := filepath.Dir(local); dir != "." {
 		if err := root.MkdirAll(dir, 0o755); err != nil {
@@ -103,7 +100,7 @@ func (u *Unpacked) entry(root *os.Root, name string, h *tar.Header, r io.Reader,
 		return cannot("write", name, err)
 	}
 	u.Files++
-	return owned(root, local, own)
+	return nil
 }
 
 // writeFile writes beside name and renames, so that a file is the old one or
@@ -126,13 +123,6 @@ func writeFile(root *os.Root, name string, mode fs.FileMode, r io.Reader) (n int
 		err = errors.Join(err, root.Remove(part))
 	}
 	return n, err
-}
-
-func owned(root *os.Root, name string, own Owner) error {
-	if own == nil {
-		return nil
-	}
-	return own(root, name)
 }
 
 func cannot(what, name string, err error) error {

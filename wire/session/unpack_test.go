@@ -55,7 +55,7 @@ func TestUnpackStaysInside(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	u, err := Unpack(root, bytes.NewReader(hostile(t, outside)), nil, nil)
+	u, err := Unpack(root, bytes.NewReader(hostile(t, outside)), nil)
 	if err != nil || u.Files != 3 || u.Left != 9 || len(u.Skipped) != 5 {
 		t.Errorf("%+v, %v", u, err)
 	}
@@ -67,7 +67,7 @@ func TestUnpackStaysInside(t *testing.T) {
 	}
 	os.Symlink(outside, filepath.Join(dir, "out"))
 	through := archive(t, tar.Header{Name: "out/x", Typeflag: tar.TypeReg, Mode: 0o644})
-	if _, err := Unpack(root, bytes.NewReader(through), nil, nil); err == nil {
+	if _, err := Unpack(root, bytes.NewReader(through), nil); err == nil {
 		t.Error("a link that leaves the folder was written through")
 	}
 	if left, _ := os.ReadDir(outside); len(left) != 1 {
@@ -83,7 +83,7 @@ func TestUnpackDamaged(t *testing.T) {
 	}
 	defer root.Close()
 	for _, b := range [][]byte{good[:513], good[:100], []byte(strings.Repeat("x", 1024))} {
-		if _, err := Unpack(root, bytes.NewReader(b), nil, nil); api.KindOf(err) != api.KindCorrupt {
+		if _, err := Unpack(root, bytes.NewReader(b), nil); api.KindOf(err) != api.KindCorrupt {
 			t.Errorf("%d bytes: %v", len(b), err)
 		}
 	}
@@ -106,7 +106,7 @@ func FuzzUnpack(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer root.Close()
-		_, _ = Unpack(root, bytes.NewReader(b), nil, nil)
+		_, _ = Unpack(root, bytes.NewReader(b), nil)
 		if all, _ := os.ReadDir(top); len(all) != 1 {
 			t.Fatalf("made outside: %v", all)
 		}

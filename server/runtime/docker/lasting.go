@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -49,7 +50,7 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	if err != nil {
 		return err
 	}
-	argv, err := l.mainCommand(ctx, img, p.Command)
+	argv, err := l.holdCommand(ctx, img, p)
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 		Runtime: l.cfg.Class, Init: &initial, CapDrop: []string{"ALL"}, CapAdd: capabilities,
 		SecurityOpt: []string{"no-new-privileges"}, IpcMode: "private", OomScoreAdj: tasksOOM,
 		LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": logSize, "max-file": logFiles}},
-		Tmpfs:     map[string]string{session.NoteDir: "size=64k,mode=1777"},
+		Tmpfs:     map[string]string{session.NoteDir: "size=64k,mode=755"},
 	}
 	h.Mounts = append(h.Mounts, agent)
 	h.PidsLimit = &pids
@@ -71,8 +72,7 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	h.MemorySwap = h.Memory // together: no swap
 	h.NanoCPUs = int64(p.Cap.CPU * 1e9)
 	c := &container.Config{
-		Image: img.ID, Entrypoint: append([]string{AgentPath, "agent", session.ModeHold}, argv...), Cmd: []string{},
-		User: img.User, Env: p.Env, Hostname: p.Hostname, Labels: l.labels(owner),
+		Image: img.ID, Entrypoint: argv, Cmd: []string{}, User: agentUser, Env: p.Env, Hostname: p.Hostname, Labels: l.labels(owner),
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}
 	net.apply(c, h)
@@ -94,20 +94,40 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	return nil
 }
 
-// mainCommand is what the container runs: what was asked for after the image's
-// entrypoint, else the image's own command.
-func (l Lasting) mainCommand(ctx context.Context, img Image, asked []string) ([]string, error) {
+// agentUser is root in the container: only root becomes the image's user for a
+// main command and another one for a session. It has [capabilities] and no more,
+// of which the kernel takes every one when a program starts as somebody else.
+const agentUser = "0:0"
+
+// holdConfig is the place of the agent's configuration in what holdCommand says.
+const holdConfig = 3
+
+// holdCommand is the agent with the main command: what was asked for after the
+// image's entrypoint, else the image's own command.
+func (l Lasting) holdCommand(ctx context.Context, img Image, p lasting.Plan) ([]string, error) {
 	got, err := l.api.ImageInspect(ctx, img.ID)
 	if err != nil {
 		return nil, l.explain(err)
 	}
-	if got.Config == nil {
-		return asked, nil
+	cfg := session.Config{User: img.User}
+	for _, kv := range append(img.Env[:len(img.Env):len(img.Env)], p.Env...) {
+		if home, ok := strings.CutPrefix(kv, "HOME="); ok {
+			cfg.Home = home
+		}
 	}
-	if len(asked) == 0 {
-		asked = got.Config.Cmd
+	arg, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, err
 	}
-	return append(append([]string(nil), got.Config.Entrypoint...), asked...), nil
+	argv := []string{AgentPath, "agent", session.ModeHold, string(arg)}
+	asked := p.Command
+	if c := got.Config; c != nil {
+		argv = append(argv, c.Entrypoint...)
+		if len(asked) == 0 {
+			asked = c.Cmd
+		}
+	}
+	return append(argv, asked...), nil
 }
 
 // Start starts a stopped container.
@@ -243,16 +263,12 @@ func (l Lasting) Sessions(ctx context.Context, id api.ContainerID) (*session.Mux
 	if err != nil {
 		return nil, l.explain(err)
 	}
-	cfg := session.Config{}
-	if got.Container.Config != nil {
-		cfg.User = got.Container.Config.User
+	if got.Container.Config == nil || len(got.Container.Config.Entrypoint) <= holdConfig {
+		return nil, api.Errorf(api.KindInternal, "container %s was not made by this program", id)
 	}
-	arg, err := json.Marshal(cfg)
-	if err != nil {
-		return nil, err
-	}
-	made, err := l.api.ExecCreate(ctx, l.on(id), client.ExecCreateOptions{User: "0:0", AttachStdin: true, AttachStdout: true, AttachStderr: true,
-		Cmd: []string{AgentPath, "agent", session.ModeSession, string(arg)}})
+	arg := got.Container.Config.Entrypoint[holdConfig]
+	made, err := l.api.ExecCreate(ctx, l.on(id), client.ExecCreateOptions{User: agentUser, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		Cmd: []string{AgentPath, "agent", session.ModeSession, arg}})
 	if err != nil {
 		return nil, l.explain(err)
 	}
