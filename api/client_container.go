@@ -19,7 +19,7 @@ func (c *Client) PeersWhere(ctx context.Context, expr string) ([]Peer, error) {
 
 // CreateContainer has a peer make a container; fn, which may be nil, gets what is
 // said meanwhile.
-func (c *Client) CreateContainer(ctx context.Context, peer string, spec ContainerSpec, fn func(text string)) (Container, error) {
+func (c *Client) CreateContainer(ctx context.Context, peer string, spec ContainerSpec, fn func(ContainerEvent)) (Container, error) {
 	b, err := json.Marshal(spec)
 	if err != nil {
 		return Container{}, &Error{Kind: KindInvalid, Msg: "request cannot be written as JSON", Err: err}
@@ -38,7 +38,7 @@ func (c *Client) CreateContainer(ctx context.Context, peer string, spec Containe
 		if e.Container != nil {
 			made = e.Container
 		} else if fn != nil {
-			fn(e.Text)
+			fn(e)
 		}
 		return nil
 	})

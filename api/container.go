@@ -5,7 +5,8 @@ import "time"
 // ContainerSpec is a long-lived container as its borrower asks for it.
 type ContainerSpec struct {
 	Name     string            `json:"name" maxLength:"63" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"one of the borrower's own; how commands call it"`
-	Image    string            `json:"image,omitempty" maxLength:"300" doc:"an image the lender has"`
+	Image    string            `json:"image,omitempty" maxLength:"300" doc:"an image that this node or the lender has"`
+	ImageID  ImageID           `json:"image_id,omitempty" maxLength:"71" doc:"the very image, which a lender that lacks it is given; that of Image on this node, if it is empty"`
 	Template string            `json:"template,omitempty" maxLength:"63" doc:"a template of the lender's, instead of image"`
 	Build    BlobID            `json:"build,omitempty" doc:"a folder with a Dockerfile, uploaded by POST /v1/trees, instead of image"`
 	Base     string            `json:"base,omitempty" maxLength:"300" doc:"what stands for {{.}} in the Dockerfile of a template or a build"`
@@ -82,8 +83,10 @@ type ContainerUse struct {
 
 // ContainerEvent is one line while a container is made; the last one has it.
 type ContainerEvent struct {
-	Text      string     `json:"text,omitempty"`
-	Container *Container `json:"container,omitempty"`
+	Text      string         `json:"text,omitempty" doc:"what is done now"`
+	Build     string         `json:"build,omitempty" doc:"a line that a build printed"`
+	Image     *ImageProgress `json:"image,omitempty" doc:"how far the lender is with the image that it is given"`
+	Container *Container     `json:"container,omitempty"`
 }
 
 // ContainerLog is a piece of what a container's main command printed.

@@ -23,7 +23,8 @@ type createOptions struct {
 	cpus          float64
 	memory, disk  size.Bytes
 	ttl           time.Duration
-	ttlSet, quiet bool
+	ttlSet        bool
+	quiet, detail bool
 	asJSON        bool
 	spec          api.ContainerSpec
 }
@@ -34,8 +35,9 @@ func containerCreateCmd(a *app) *cobra.Command {
 		Use:   "create [PEER] [flags] [-- COMMAND [ARGUMENT...]]",
 		Short: "Make a container on another machine",
 		Long: `Make a container on PEER, or with --where on the peer with the most free memory
-for which EXPR is true. It is made from an image that the peer has, from one of its
-templates (p2prc template ls PEER), or from a local folder with a Dockerfile.
+for which EXPR is true. It is made from an image, from one of the peer's templates
+(p2prc template ls PEER), or from a local folder with a Dockerfile. An image that
+this node has and the peer lacks is brought there, if the peer's owner allows that.
 
 COMMAND, else the image's own, is the container's main command: what it prints is
 kept for p2prc container logs. The container stays when it ends, and lives without
@@ -85,7 +87,7 @@ processor and time are the lender's to bound; more than it lends is refused.` +
 	f := cmd.Flags()
 	f.StringVar(&o.spec.Name, "name", "", "the container's name, one of your own (default: one that is free)")
 	f.StringVar(&o.where, "where", "", "on a peer where this `EXPR` (CEL over the peer's record) is true")
-	f.StringVar(&o.spec.Image, "image", "", "make it from an `IMAGE` that the lender has")
+	f.StringVar(&o.spec.Image, "image", "", "make it from an `IMAGE` that this node or the lender has")
 	f.StringVar(&o.spec.Template, "template", "", "make it from a `TEMPLATE` of the lender's")
 	f.StringVar(&o.build, "build", "", "make it from a local `FOLDER` with a Dockerfile")
 	f.StringVar(&o.spec.Base, "base", "", "the `IMAGE` that stands for {{.}} in a template's Dockerfile")
@@ -97,7 +99,8 @@ processor and time are the lender's to bound; more than it lends is refused.` +
 	sizeVar(f, &o.disk, "disk", "disk it may write")
 	f.IntVar(&o.spec.Needs.GPU, "gpus", 0, "whole GPUs it gets")
 	f.DurationVar(&o.ttl, "ttl", api.DefaultTTL, "how long it may live")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not print what a build says")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not show how it goes")
+	f.BoolVarP(&o.detail, "verbose", "v", false, "print all that a build prints")
 	f.BoolVar(&o.asJSON, "json", false, "print the container as JSON")
 	must(cmd.RegisterFlagCompletionFunc("network", guestNetworks))
 	must(cmd.RegisterFlagCompletionFunc("build", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -201,11 +204,7 @@ func runCreate(ctx context.Context, a *app, client *api.Client, peer string, o c
 		}
 		o.spec.Name = freeName(all)
 	}
-	made, err := client.CreateContainer(ctx, peer, o.spec, func(text string) {
-		if !o.quiet {
-			a.out.note("%s", text)
-		}
-	})
+	made, err := watchCreate(ctx, a, client, peer, o)
 	if err != nil {
 		return err
 	}

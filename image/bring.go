@@ -11,12 +11,14 @@ import (
 
 // Bring has an image on this node's engine until release is called: it is taken
 // from the member that needs it, if it is not there and the owner's policy allows.
+// tell hears how it goes, one call at a time.
 //
 // KindDenied: the policy does not; KindQuota: no room; KindUnsupported: it is for
 // another platform; KindInvalid, KindCorrupt: it is no image, or not that one.
-func (k *Keeper) Bring(ctx context.Context, id api.ImageID, from api.Caller) (release func(), err error) {
+func (k *Keeper) Bring(ctx context.Context, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (release func(), err error) {
 	release = k.hold(id)
-	if _, err := k.take(ctx, from, source{Image: id}, func(stateMsg) {}); err != nil {
+	state := func(m stateMsg) { tell(api.ImageProgress{Image: id, State: m.State, Have: m.Have, Bytes: m.Bytes}) }
+	if _, err := k.take(ctx, from, source{Image: id}, state); err != nil {
 		release()
 		return nil, err
 	}

@@ -81,8 +81,8 @@ func (k *Keeper) whole(ctx context.Context, tree api.BlobID) bool {
 	return true
 }
 
-// offer lets members ask for an image until it is taken back.
-func (k *Keeper) offer(id api.ImageID) (back func()) {
+// Offer lets members ask for an image until it is taken back.
+func (k *Keeper) Offer(id api.ImageID) (back func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.offers[id]++
@@ -115,7 +115,7 @@ func (k *Keeper) Send(ctx context.Context, req api.SendImage, tell func(api.Imag
 	if err != nil {
 		return err
 	}
-	defer k.offer(id)()
+	defer k.Offer(id)()
 	if err := tell(api.ImageProgress{Image: id, State: api.ImagePacking}); err != nil {
 		return err
 	}

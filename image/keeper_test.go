@@ -190,13 +190,13 @@ func TestBring(t *testing.T) {
 	pic := newPicture("amd64", layer(1, 100_000))
 	b.engine.add(pic, "tool:1")
 	from := api.Caller{Peer: "borrower", Role: api.RoleMember}
-	if _, err := l.Bring(t.Context(), pic.id, from); api.KindOf(err) != api.KindNotFound {
+	if _, err := l.Bring(t.Context(), pic.id, from, func(api.ImageProgress) {}); api.KindOf(err) != api.KindNotFound {
 		t.Errorf("an image that nothing needs was given: %v", err)
 	}
 	b.needed[pic.id] = true
 	l.engine.add(newPicture("amd64", layer(7, 10)), "tool:1") // the owner's
 	for range 2 {
-		release, err := l.Bring(t.Context(), pic.id, from)
+		release, err := l.Bring(t.Context(), pic.id, from, func(api.ImageProgress) {})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,7 +37,7 @@ type Fetch interface {
 // Images brings borrowers' images to this machine's container engine.
 type Images interface {
 	// Bring has an image there until release is called.
-	Bring(ctx context.Context, id api.ImageID, from api.Caller) (release func(), err error)
+	Bring(ctx context.Context, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (release func(), err error)
 }
 
 // Store keeps the lender's journal and ledger. Its methods are safe for

@@ -114,7 +114,7 @@ func (c common) letGo() {
 func (s *Server) stageCommon(ctx context.Context, l *loan, who api.Caller, o lease.Open) (common, error) {
 	c := common{done: true}
 	if o.ImageID != "" && s.cfg.Images != nil {
-		release, err := s.cfg.Images.Bring(ctx, o.ImageID, who)
+		release, err := s.cfg.Images.Bring(ctx, o.ImageID, who, func(api.ImageProgress) {})
 		if err != nil {
 			return c, err
 		}

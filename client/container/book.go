@@ -39,6 +39,14 @@ type Dialer interface {
 	OpenStream(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
 }
 
+// Images is those of this node's container engine.
+type Images interface {
+	// Find looks one up by its name; KindNotFound, KindUnavailable: it is not here.
+	Find(ctx context.Context, name string) (api.Image, error)
+	// Offer lets members ask for it until it is taken back.
+	Offer(id api.ImageID) (back func())
+}
+
 // Config is what a Book is made of; all of it is required.
 type Config struct {
 	Store Store
@@ -46,6 +54,8 @@ type Config struct {
 	Names func(api.PeerID) string
 	// Host is where a lender's published ports are reached from here; empty: not known.
 	Host func(api.PeerID) string
+	// Images finds images on this node's container engine, and lets lenders ask for them.
+	Images Images
 	// Lent keeps a folder so that its lender can fetch it, and gives it free.
 	Lent func(ctx context.Context, tree api.BlobID) (free func(), err error)
 	Log  *slog.Logger
@@ -107,8 +117,15 @@ func (b *Book) find(name string) (entry, error) {
 	return entry{}, api.Errorf(api.KindNotFound, "there is no container %.80q", name).WithHint("p2prc container ls lists them")
 }
 
-// Create has peer make a container; each gets what is said meanwhile.
-func (b *Book) Create(ctx context.Context, peer api.PeerID, spec api.ContainerSpec, each func(text string) error) (api.Container, error) {
+// Create has peer make a container; each gets what is said meanwhile. A lender
+// that lacks the image is given the one that this node has by that name.
+func (b *Book) Create(ctx context.Context, peer api.PeerID, spec api.ContainerSpec, each func(api.ContainerEvent) error) (api.Container, error) {
+	if err := b.findImage(ctx, &spec); err != nil {
+		return api.Container{}, err
+	}
+	if spec.ImageID != "" {
+		defer b.cfg.Images.Offer(spec.ImageID)()
+	}
 	e, err := b.write(ctx, peer, spec)
 	if err != nil {
 		return api.Container{}, err
@@ -126,7 +143,7 @@ func (b *Book) Create(ctx context.Context, peer api.PeerID, spec api.ContainerSp
 			made = r.Container
 			return nil
 		}
-		return each(r.Text)
+		return each(r.ContainerEvent)
 	})
 	switch {
 	case err == nil && made == nil:
@@ -137,6 +154,23 @@ func (b *Book) Create(ctx context.Context, peer api.PeerID, spec api.ContainerSp
 		return api.Container{}, err // it may be there: the book keeps it until it is removed
 	}
 	return api.Container{}, b.strike(ctx, e, err)
+}
+
+// findImage makes sure that the lender runs the image that this node has by that
+// name. Without one here it runs its own.
+func (b *Book) findImage(ctx context.Context, spec *api.ContainerSpec) error {
+	if spec.Image == "" || spec.ImageID != "" {
+		return nil
+	}
+	img, err := b.cfg.Images.Find(ctx, spec.Image)
+	switch api.KindOf(err) {
+	case api.KindInvalid, api.KindCanceled:
+		return err
+	}
+	if err == nil {
+		spec.ImageID = img.ID
+	}
+	return nil
 }
 
 func (b *Book) write(ctx context.Context, peer api.PeerID, spec api.ContainerSpec) (entry, error) {

@@ -18,8 +18,8 @@ func (s *Services) createContainer(ctx context.Context, in *createContainerIn, o
 	if err != nil {
 		return err
 	}
-	made, err := s.Containers.Create(ctx, peer, in.Body, func(text string) error {
-		if err := out.Send(api.ContainerEvent{Text: text}); err != nil {
+	made, err := s.Containers.Create(ctx, peer, in.Body, func(e api.ContainerEvent) error {
+		if err := out.Send(e); err != nil {
 			return err
 		}
 		return out.Flush()

@@ -107,7 +107,7 @@ type Jobs interface {
 
 // Containers is what this node has at its lenders. Names are of containers.
 type Containers interface {
-	Create(ctx context.Context, peer api.PeerID, spec api.ContainerSpec, each func(text string) error) (api.Container, error)
+	Create(ctx context.Context, peer api.PeerID, spec api.ContainerSpec, each func(api.ContainerEvent) error) (api.Container, error)
 	List(ctx context.Context) []api.Container
 	Start(ctx context.Context, name string) (api.Container, error)
 	Stop(ctx context.Context, name string) (api.Container, error)

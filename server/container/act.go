@@ -59,6 +59,7 @@ func (k *Keeper) stop(ctx context.Context, b *box) error {
 
 // remove takes a container away; of one that is gone, the record.
 func (k *Keeper) remove(ctx context.Context, b *box) error {
+	b.abort(api.Errorf(api.KindCanceled, "removed while it was made"))
 	b.op.Lock()
 	defer b.op.Unlock()
 	if err := k.cfg.Engine.Remove(ctx, b.rec.ID); err != nil {
@@ -71,6 +72,7 @@ func (k *Keeper) remove(ctx context.Context, b *box) error {
 
 // withdraw takes a container away from its borrower, who can read the reason.
 func (k *Keeper) withdraw(ctx context.Context, b *box, reason string) error {
+	b.abort(api.Errorf(api.KindWithdrawn, "%s", reason))
 	b.op.Lock()
 	defer b.op.Unlock()
 	if k.stateOf(b) == api.ContainerGone {

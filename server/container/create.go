@@ -10,8 +10,11 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
+// teller is told what is done while a container is made.
+type teller func(api.ContainerEvent)
+
 // create makes a container. It is idempotent by id.
-func (k *Keeper) create(ctx context.Context, who api.Caller, id api.ContainerID, spec api.ContainerSpec, say func(string)) (*box, error) {
+func (k *Keeper) create(ctx context.Context, who api.Caller, id api.ContainerID, spec api.ContainerSpec, say teller) (*box, error) {
 	if err := check(id, spec); err != nil {
 		return nil, err
 	}
@@ -21,13 +24,18 @@ func (k *Keeper) create(ctx context.Context, who api.Caller, id api.ContainerID,
 	if most := k.cfg.Room.Limits().MaxWall; spec.TTL > most {
 		return nil, api.Errorf(api.KindQuota, "%s is longer than this node lends a container, which is %s", time.Duration(spec.TTL), time.Duration(most)).WithHint("ask for a shorter --ttl")
 	}
-	b, old, err := k.reserve(who, id, spec)
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	b, old, err := k.reserve(who, id, spec, abort)
 	if err != nil || old {
 		return b, err
 	}
 	b.op.Lock()
 	defer b.op.Unlock()
-	if err := k.make(ctx, b, say); err != nil {
+	if err := k.make(ctx, who, b, say); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), engineWait)
 		defer cancel()
 		if rerr := k.cfg.Engine.Remove(clean, id); rerr != nil {
@@ -58,6 +66,8 @@ func check(id api.ContainerID, s api.ContainerSpec) error {
 		return invalid("a container is made of an image, a template or a build, one of them")
 	case !s.Network.Valid():
 		return invalid("there is no network %.40q for containers", s.Network)
+	case s.ImageID != "" && (s.Image == "" || !s.ImageID.Valid()):
+		return invalid("%.80q is no id of the image", s.ImageID)
 	case s.TTL < 0:
 		return invalid("a container cannot live for %s", time.Duration(s.TTL))
 	case len(s.Publish) > maxPorts:
@@ -86,7 +96,7 @@ func goodName(s string) bool {
 }
 
 // reserve makes room and a record; old: there was one already.
-func (k *Keeper) reserve(who api.Caller, id api.ContainerID, spec api.ContainerSpec) (b *box, old bool, err error) {
+func (k *Keeper) reserve(who api.Caller, id api.ContainerID, spec api.ContainerSpec, abort context.CancelCauseFunc) (b *box, old bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if b := k.boxes[id]; b != nil {
@@ -113,13 +123,13 @@ func (k *Keeper) reserve(who api.Caller, id api.ContainerID, spec api.ContainerS
 		return nil, false, err
 	}
 	now := time.Now().UTC()
-	b = &box{rec: Record{ID: id, Borrower: who.Peer, Spec: spec, Cap: cap, Created: now, Expires: now.Add(time.Duration(spec.TTL)), State: api.ContainerCreating}}
+	b = &box{abort: abort, rec: Record{ID: id, Borrower: who.Peer, Spec: spec, Cap: cap, Created: now, Expires: now.Add(time.Duration(spec.TTL)), State: api.ContainerCreating}}
 	k.boxes[id] = b
 	return b, false, nil
 }
 
 // make does the work, once there is a record of it.
-func (k *Keeper) make(ctx context.Context, b *box, say func(string)) error {
+func (k *Keeper) make(ctx context.Context, who api.Caller, b *box, say teller) error {
 	if err := k.save(ctx, b); err != nil {
 		return err
 	}
@@ -127,6 +137,13 @@ func (k *Keeper) make(ctx context.Context, b *box, say func(string)) error {
 	image, ports, err := k.source(ctx, b, say)
 	if err != nil {
 		return err
+	}
+	if spec.ImageID != "" {
+		release, err := k.cfg.Images.Bring(ctx, spec.ImageID, who, fetched(spec.Image, say))
+		if err != nil {
+			return err
+		}
+		defer release() // from when it is made on, the container holds it
 	}
 	plan := Plan{ID: b.rec.ID, Borrower: b.rec.Borrower, Image: image, Hostname: hostname(spec.Name), Network: spec.Network, Command: spec.Command, Cap: b.rec.Cap, MaxProcs: k.cfg.Room.Limits().MaxProcs}
 	for _, key := range slices.Sorted(maps.Keys(spec.Env)) {
@@ -148,12 +165,14 @@ func (k *Keeper) make(ctx context.Context, b *box, say func(string)) error {
 func hostname(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
 // source finds or builds the image, and the ports to publish.
-func (k *Keeper) source(ctx context.Context, b *box, say func(string)) (image string, ports []api.Port, err error) {
+func (k *Keeper) source(ctx context.Context, b *box, say teller) (image string, ports []api.Port, err error) {
 	spec := b.rec.Spec
 	for _, p := range spec.Publish {
 		ports = append(ports, api.Port{Inside: p.Inside, Outside: p.Outside})
 	}
 	switch {
+	case spec.ImageID != "":
+		return string(spec.ImageID), ports, nil
 	case spec.Image != "":
 		return spec.Image, ports, nil
 	case spec.Template != "":
@@ -171,6 +190,18 @@ func (k *Keeper) source(ctx context.Context, b *box, say func(string)) (image st
 	}
 	image, err = k.buildTree(ctx, b, say)
 	return image, ports, err
+}
+
+// fetched says how far an image is, not more often than people can read.
+func fetched(name string, say teller) func(api.ImageProgress) {
+	var last api.ImageProgress
+	var said time.Time
+	return func(p api.ImageProgress) {
+		if p.State != last.State || time.Since(said) >= tickEvery {
+			last, said = p, time.Now()
+			say(api.ContainerEvent{Text: "bringing image " + name, Image: &p})
+		}
+	}
 }
 
 // forget drops a container that never was, and hands err on.

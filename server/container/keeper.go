@@ -51,6 +51,7 @@ type Config struct {
 	Store     Store
 	Blobs     Blobs
 	Fetch     Fetch
+	Images    Images
 	Templates string // the folder of the owner's templates
 	Names     func(api.PeerID) string
 	Roles     func() map[api.PeerID]api.Role
@@ -73,8 +74,10 @@ type Keeper struct {
 
 // box is one container.
 type box struct {
-	op  sync.Mutex // held while the engine is asked to change it; taken before Keeper.mu
-	rec Record     // guarded by Keeper.mu, as all below
+	op sync.Mutex // held while the engine is asked to change it; taken before Keeper.mu
+	// abort ends its making; harmless afterwards.
+	abort context.CancelCauseFunc
+	rec   Record // guarded by Keeper.mu, as all below
 
 	frozen  bool
 	mux     *session.Mux
@@ -136,7 +139,7 @@ func (k *Keeper) adopt(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	for _, r := range records {
-		k.boxes[r.ID] = &box{rec: r}
+		k.boxes[r.ID] = &box{rec: r, abort: func(error) {}}
 		if r.State == api.ContainerRunning {
 			k.cfg.Room.Adopt(r.Borrower, api.SandboxID(r.ID), r.Cap)
 		}

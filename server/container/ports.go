@@ -82,6 +82,12 @@ type Blobs interface {
 	Path(id api.BlobID) (string, error)
 }
 
+// Images brings borrowers' images to the engine.
+type Images interface {
+	// Bring has an image there until release is called; tell hears how it goes.
+	Bring(ctx context.Context, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (release func(), err error)
+}
+
 // Fetch brings a folder from its borrower.
 type Fetch interface {
 	FetchTree(ctx context.Context, id api.BlobID, sources ...api.PeerID) (api.Tree, error)

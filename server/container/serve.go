@@ -119,7 +119,7 @@ func (k *Keeper) answer(ctx context.Context, from api.Caller, req wcontainer.Req
 	if err != nil {
 		return err
 	}
-	return a.row(wcontainer.Row{Container: k.view(ctx, b)})
+	return a.row(wcontainer.Row{ContainerEvent: api.ContainerEvent{Container: k.view(ctx, b)}})
 }
 
 // serveCreate makes a container although its borrower may go meanwhile.
@@ -129,13 +129,14 @@ func (k *Keeper) serveCreate(from api.Caller, req wcontainer.Request, a *answer)
 	k.mu.Unlock()
 	k.work.Add(1)
 	defer k.work.Done()
-	b, err := k.create(ctx, from, req.ID, *req.Spec, func(text string) {
-		_ = a.row(wcontainer.Row{Text: session.Clean(text)}) // nobody may be there to read it
+	b, err := k.create(ctx, from, req.ID, *req.Spec, func(e api.ContainerEvent) {
+		e.Text, e.Build = session.Clean(e.Text), session.Clean(e.Build)
+		_ = a.row(wcontainer.Row{ContainerEvent: e}) // nobody may be there to read it
 	})
 	if err != nil {
 		return err
 	}
-	return a.row(wcontainer.Row{Container: k.view(ctx, b)})
+	return a.row(wcontainer.Row{ContainerEvent: api.ContainerEvent{Container: k.view(ctx, b)}})
 }
 
 func (k *Keeper) list(ctx context.Context, from api.Caller, a *answer) error {
@@ -146,7 +147,7 @@ func (k *Keeper) list(ctx context.Context, from api.Caller, a *answer) error {
 		if b.rec.Borrower != from.Peer {
 			continue
 		}
-		if err := a.row(wcontainer.Row{Container: k.view(ctx, b)}); err != nil {
+		if err := a.row(wcontainer.Row{ContainerEvent: api.ContainerEvent{Container: k.view(ctx, b)}}); err != nil {
 			return err
 		}
 	}
@@ -157,7 +158,7 @@ func (k *Keeper) stats(ctx context.Context, b *box, follow bool, a *answer) erro
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
 	for {
-		if err := a.row(wcontainer.Row{Container: k.view(ctx, b)}); err != nil || !follow {
+		if err := a.row(wcontainer.Row{ContainerEvent: api.ContainerEvent{Container: k.view(ctx, b)}}); err != nil || !follow {
 			return err
 		}
 		select {

@@ -144,12 +144,12 @@ func fill(text, base string) (string, error) {
 }
 
 // buildTemplate builds the template's image.
-func (k *Keeper) buildTemplate(ctx context.Context, b *box, t template, say func(string)) (string, error) {
+func (k *Keeper) buildTemplate(ctx context.Context, b *box, t template, say teller) (string, error) {
 	text, err := fill(t.dockerfile, b.rec.Spec.Base)
 	if err != nil {
 		return "", err
 	}
-	say("building template " + t.Name)
+	say(api.ContainerEvent{Text: "building template " + t.Name})
 	return k.build(ctx, b, say, func(w *tar.Writer) error {
 		if err := add(w, dockerfile, 0o644, int64(len(text)), strings.NewReader(text)); err != nil {
 			return err
@@ -182,9 +182,9 @@ func (k *Keeper) buildTemplate(ctx context.Context, b *box, t template, say func
 }
 
 // buildTree builds an image of a folder that its borrower sent.
-func (k *Keeper) buildTree(ctx context.Context, b *box, say func(string)) (string, error) {
+func (k *Keeper) buildTree(ctx context.Context, b *box, say teller) (string, error) {
 	spec := b.rec.Spec
-	say("fetching the folder")
+	say(api.ContainerEvent{Text: "fetching the folder"})
 	tree, err := k.cfg.Fetch.FetchTree(ctx, spec.Build, b.rec.Borrower)
 	if err != nil {
 		return "", err
@@ -196,7 +196,7 @@ func (k *Keeper) buildTree(ctx context.Context, b *box, say func(string)) (strin
 	if tree.Files[i].Size > maxFile {
 		return "", api.Errorf(api.KindTooLarge, "the Dockerfile is larger than %d bytes", maxFile)
 	}
-	say("building")
+	say(api.ContainerEvent{Text: "building"})
 	return k.build(ctx, b, say, func(w *tar.Writer) error {
 		for _, f := range tree.Files {
 			if err := k.addBlob(w, f, spec.Base); err != nil {
@@ -240,7 +240,7 @@ func add(w *tar.Writer, name string, mode, size int64, r io.Reader) error {
 }
 
 // build streams a folder to the engine's builder.
-func (k *Keeper) build(ctx context.Context, b *box, say func(string), folder func(*tar.Writer) error) (string, error) {
+func (k *Keeper) build(ctx context.Context, b *box, say teller, folder func(*tar.Writer) error) (string, error) {
 	r, w := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
@@ -252,7 +252,7 @@ func (k *Keeper) build(ctx context.Context, b *box, say func(string), folder fun
 		w.CloseWithError(err)
 		packed <- err
 	}()
-	image, err := k.cfg.Engine.Build(ctx, r, b.rec.Cap, say)
+	image, err := k.cfg.Engine.Build(ctx, r, b.rec.Cap, func(line string) { say(api.ContainerEvent{Build: line}) })
 	_ = r.Close() // so that the writer ends although nobody reads
 	if perr := <-packed; perr != nil && !errors.Is(perr, io.ErrClosedPipe) {
 		return "", perr // what is wrong with the folder explains the broken build

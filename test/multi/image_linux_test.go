@@ -81,6 +81,42 @@ func TestImageGetsToLendersByItself(t *testing.T) {
 			t.Errorf("the lender's engine has a name %s that we did not give", name)
 		}
 	}
+	containerBringsImage(t, borrower, nodes[1], engines)
+}
+
+// containerBringsImage: a lender without the image of a container is given it, as
+// long as its owner allows that, and the borrower sees how it goes.
+func containerBringsImage(t *testing.T, borrower, lender *node, engines []*loneEngine) {
+	engines[0].make("team/box:1", 3<<20)
+	create := func(args ...string) (errs string, code int) {
+		_, errs, code = borrower.cmd(append([]string{"container", "create", lender.name, "--cpus", "0.2", "--name", "box"}, args...)...)
+		return errs, code
+	}
+	lender.ok("lend", "policy", "deny", borrower.name, "image")
+	if errs, code := create("--image", "team/box:1"); code == 0 || !strings.Contains(errs, "policy does not let you bring any") {
+		t.Errorf("denied: exit %d, %q", code, errs)
+	}
+	lender.ok("lend", "policy", "rm", "1")
+	var seen []api.ImageProgress
+	made, err := borrower.api.CreateContainer(context.Background(), lender.name, api.ContainerSpec{Name: "box", Image: "team/box:1", Needs: api.Resources{CPU: 0.2}},
+		func(e api.ContainerEvent) {
+			if e.Image != nil {
+				seen = append(seen, *e.Image)
+			}
+		})
+	if err != nil || made.Source != "team/box:1" {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	if n := len(seen); n < 2 || seen[0].State != api.ImageFetching || seen[n-1].State != api.ImageLoading || seen[n-1].Bytes < 3<<20 {
+		t.Errorf("it went %+v", seen)
+	}
+	if out := borrower.ok("container", "exec", "box", "ls", "/noise"); out != "/noise\n" {
+		t.Errorf("in the container: %q", out)
+	}
+	borrower.ok("container", "rm", "box")
+	if errs, code := create("--image", "team/none:1"); code == 0 || !strings.Contains(errs, "not on this machine") {
+		t.Errorf("an image that nobody has: exit %d, %q", code, errs)
+	}
 }
 
 // A lender that is killed while its engine takes an image has nothing half: the

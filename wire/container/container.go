@@ -45,7 +45,7 @@ const (
 
 // The requests.
 const (
-	OpCreate    = "create"    // rows: Text, at last Container
+	OpCreate    = "create"    // rows: Text, Build, Image, at last Container
 	OpList      = "list"      // a row for each container of the caller's
 	OpStart     = "start"     // a row: Container
 	OpStop      = "stop"      // a row: Container
@@ -67,8 +67,7 @@ type Request struct {
 
 // Row is one of a request's answers.
 type Row struct {
-	Text      string            `json:"text,omitempty"`
-	Container *api.Container    `json:"container,omitempty"`
+	api.ContainerEvent
 	Log       *api.ContainerLog `json:"log,omitempty"`
 	Template  *api.Template     `json:"template,omitempty"`
 }

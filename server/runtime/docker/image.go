@@ -43,7 +43,7 @@ func (e *Engine) Image(ctx context.Context, name string) (Image, error) {
 	}
 	got, err := e.api.ImageInspect(ctx, name)
 	if cerrdefs.IsNotFound(err) {
-		return Image{}, api.Errorf(api.KindUnsupported, "image %s is not on this machine", name).WithHint("its owner can load it there (docker pull, docker load); p2prc pulls nothing by itself")
+		return Image{}, api.Errorf(api.KindUnsupported, "image %s is not on this machine", name).WithHint("load it into your own engine, which gives it to lenders that lack it, or have its owner load it there (docker pull, docker load); p2prc pulls nothing by itself")
 	}
 	if err != nil {
 		return Image{}, e.explain(err)
