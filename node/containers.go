@@ -189,5 +189,5 @@ func (l lender) rechecked(ctx context.Context, err error) error {
 	if l.n.keeper == nil {
 		return nil
 	}
-	return l.n.keeper.Recheck(ctx)
+	return l.n.keeper.Enforce(ctx)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -19,6 +20,9 @@ type fakeRuntime struct {
 	name      api.RuntimeName
 	isolation string
 	networks  []api.GuestNetwork
+	gone      atomic.Bool // what Probe says now
+	told      atomic.Bool // what it last said
+	probes    atomic.Int32
 
 	mu      sync.Mutex
 	opened  int
@@ -49,8 +53,12 @@ func newFake() *fakeRuntime {
 func (r *fakeRuntime) Name() api.RuntimeName { return r.name }
 
 func (r *fakeRuntime) Probe(context.Context) (api.RuntimeInfo, error) {
-	return api.RuntimeInfo{Name: r.name, Available: true, Isolation: r.isolation, Networks: r.networks}, nil
+	r.probes.Add(1)
+	r.told.Store(r.gone.Load())
+	return api.RuntimeInfo{Name: r.name, Available: !r.gone.Load(), Isolation: r.isolation, Networks: r.networks}, nil
 }
+
+func (r *fakeRuntime) Changed(context.Context) bool { return r.gone.Load() != r.told.Load() }
 
 func (r *fakeRuntime) Recover(context.Context) ([]runtime.Sandbox, error) { return r.left, nil }
 

@@ -102,6 +102,38 @@ func (s *Server) Release(id api.SandboxID) {
 	s.dirty = true
 }
 
+// Over names those of the containers that are too much for what the owner lends,
+// when the first of them go first. What a full disk takes from the limits counts
+// for nothing here.
+func (s *Server) Over(order []api.SandboxID) (over []api.SandboxID) {
+	settings, _ := s.cfg.Settings.Load()
+	s.mu.Lock()
+	defer s.unlock()
+	limits, u := policy.Effective(settings, s.machine), s.useLocked()
+	for _, sl := range s.slots {
+		if sl.state == slotClosing {
+			u = u.without(sl)
+		}
+	}
+	for _, id := range order {
+		g := s.guests[id]
+		if g == nil || u.total.Fits(limits.Total) && u.peers[g.peer].Fits(limits.PerPeer) && g.needs.Fits(limits.PerGuest) {
+			continue
+		}
+		over = append(over, id)
+		u.total = u.total.Sub(g.needs)
+		u.peers[g.peer] = u.peers[g.peer].Sub(g.needs)
+	}
+	return over
+}
+
+// Paused tells whether the owner has everything stand still.
+func (s *Server) Paused() bool {
+	s.mu.Lock()
+	defer s.unlock()
+	return s.state == api.LendPaused
+}
+
 // Permitted says why who may not have containers on that network here, or nil.
 func (s *Server) Permitted(who api.Caller, on api.GuestNetwork) error {
 	s.mu.Lock()
@@ -130,6 +162,6 @@ func (s *Server) permittedLocked(who api.Caller, on api.GuestNetwork) *api.Error
 }
 
 // Charge writes what a container cost into the ledger, its id standing for a job's.
-func (s *Server) Charge(who api.PeerID, id api.SandboxID, cpu time.Duration, memorySeconds float64, in, out int64) {
-	s.journal.charge(who, api.JobID(id), time.Now(), api.UsageRow{CPUSeconds: cpu.Seconds(), MemorySeconds: memorySeconds, BytesIn: in, BytesOut: out})
+func (s *Server) Charge(who api.PeerID, id api.SandboxID, used api.UsageRow) {
+	s.journal.charge(who, api.JobID(id), time.Now(), used)
 }

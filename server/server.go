@@ -171,7 +171,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.up, s.dirty = true, true
 	s.unlock()
 	close(s.ready)
+	var probes sync.WaitGroup
+	probes.Go(func() { s.probeUntil(ctx) })
 	s.tickUntil(ctx)
+	probes.Wait()
 	s.shutDown()
 	close(stopJournal)
 	<-journalDone
@@ -195,17 +198,9 @@ func (s *Server) recover(ctx context.Context) error {
 				s.log.Error("a sandbox of an earlier process cannot be closed", "sandbox", sb.ID(), "err", err)
 			}
 		}
-		info, err := r.Probe(ctx)
-		if ctx.Err() != nil { // asked to stop; that says nothing about the runtime
-			return ctx.Err()
+		if err := s.probe(ctx, r); err != nil {
+			return err
 		}
-		if err != nil {
-			s.log.Error("a runtime cannot be probed", "runtime", name, "err", err)
-			info = api.RuntimeInfo{Name: name, Missing: []string{err.Error()}}
-		}
-		s.mu.Lock()
-		s.infos[name] = info
-		s.unlock()
 	}
 	saved, err := s.cfg.Store.LoadLending(ctx)
 	if err != nil {

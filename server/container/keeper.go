@@ -80,6 +80,7 @@ type box struct {
 	rec   Record // guarded by Keeper.mu, as all below
 
 	frozen  bool
+	away    bool // the engine did not answer since it was last looked at, and may have stopped it
 	mux     *session.Mux
 	ports   []*port
 	cpu     float64
@@ -183,33 +184,54 @@ func (k *Keeper) adopt(ctx context.Context) error {
 		case !ok:
 			k.end(ctx, b, "it was removed while the node was down")
 		case b.rec.State == api.ContainerRunning:
-			if err := k.resume(ctx, b, f); err != nil {
-				k.log.Error("a container cannot be started again", "container", id, "err", err)
-				k.stopped(ctx, b, "it could not be started again: "+err.Error())
-			}
+			k.resumeOrStop(ctx, b, f)
 		}
 	}
 	close(k.ready)
 	return nil
 }
 
-// resume makes a container that was running run again.
+// resume makes a container that was running what it was: running, and frozen
+// where its owner has it so.
 func (k *Keeper) resume(ctx context.Context, b *box, f Found) error {
-	switch {
-	case f.Paused:
-		if err := k.cfg.Engine.Thaw(ctx, f.ID); err != nil {
-			return err
-		}
-	case !f.Running:
+	k.mu.Lock()
+	frozen := b.frozen || k.cfg.Room.Paused()
+	k.mu.Unlock()
+	if !f.Running {
 		if err := k.cfg.Engine.Start(ctx, f.ID); err != nil {
 			return err
 		}
 		k.mu.Lock()
-		b.rec.Past, b.rec.Run = b.rec.used(), Usage{}
+		b.rec.Past, b.rec.Run, b.changed, b.sampled = b.rec.used(), Usage{}, time.Now(), time.Time{}
 		k.mu.Unlock()
 	}
+	act := func(context.Context, api.ContainerID) error { return nil }
+	switch {
+	case frozen && !f.Paused:
+		act = k.cfg.Engine.Freeze
+	case !frozen && f.Paused:
+		act = k.cfg.Engine.Thaw
+	}
+	if err := act(ctx, f.ID); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	b.frozen = frozen
+	listens := b.ports != nil
+	k.mu.Unlock()
 	k.sample(ctx, b, time.Now()) // what it used while nobody looked
+	if listens {
+		return nil
+	}
 	return k.listen(b)
+}
+
+// resumeOrStop notes that b is stopped where it cannot be resumed.
+func (k *Keeper) resumeOrStop(ctx context.Context, b *box, f Found) {
+	if err := k.resume(ctx, b, f); err != nil {
+		k.log.Error("a container cannot be started again", "container", f.ID, "err", err)
+		k.stopped(ctx, b, "it could not be started again: "+err.Error())
+	}
 }
 
 // sortedLocked is the containers, oldest first.

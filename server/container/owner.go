@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -145,6 +146,26 @@ func (k *Keeper) thaw(ctx context.Context, b *box) error {
 	defer k.mu.Unlock()
 	b.frozen = false
 	return nil
+}
+
+// Enforce takes away what is not allowed any more, and the newest containers of
+// whoever has more than the owner lends now.
+func (k *Keeper) Enforce(ctx context.Context) error {
+	err := k.Recheck(ctx)
+	k.mu.Lock()
+	all := k.sortedLocked()
+	k.mu.Unlock()
+	var order []api.SandboxID
+	for _, b := range slices.Backward(all) {
+		order = append(order, api.SandboxID(b.rec.ID))
+	}
+	over := k.cfg.Room.Over(order)
+	return errors.Join(err, k.each(ctx, func(ctx context.Context, b *box) error {
+		if !slices.Contains(over, api.SandboxID(b.rec.ID)) {
+			return nil
+		}
+		return k.withdraw(ctx, b, "withdrawn by the owner: the limits were lowered")
+	}))
 }
 
 // Recheck takes away what its borrower may not have any more.

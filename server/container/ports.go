@@ -59,14 +59,19 @@ type Room interface {
 	// who have it on that network, and answers with the caps that hold: KindDenied,
 	// KindUnsupported, KindQuota.
 	Reserve(who api.Caller, id api.SandboxID, needs api.Resources, on api.GuestNetwork) (api.Resources, error)
+	// Over names those of the containers that are too much for what the owner lends,
+	// when the first of them go first.
+	Over(order []api.SandboxID) []api.SandboxID
+	// Paused tells whether the owner has everything stand still.
+	Paused() bool
 	// Permitted tells why who may not have containers on that network here any
 	// more, or nil.
 	Permitted(who api.Caller, on api.GuestNetwork) error
 	// Adopt takes it back for a container of an earlier process, whatever the rules say now.
 	Adopt(who api.PeerID, id api.SandboxID, cap api.Resources)
 	Release(id api.SandboxID)
-	// Charge writes into the ledger.
-	Charge(who api.PeerID, id api.SandboxID, cpu time.Duration, memorySeconds float64, in, out int64)
+	// Charge writes what was used into the ledger.
+	Charge(who api.PeerID, id api.SandboxID, used api.UsageRow)
 	Limits() api.Limits
 }
 

@@ -22,6 +22,11 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 	asked := time.Now()
 	found, err := k.cfg.Engine.List(ask)
 	if err != nil {
+		k.mu.Lock()
+		for _, b := range all {
+			b.away = true
+		}
+		k.mu.Unlock()
 		if ctx.Err() == nil {
 			k.log.Debug("the engine does not list containers", "err", err)
 		}
@@ -59,7 +64,8 @@ func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, asked, n
 		return // somebody changes it; the next tick looks again
 	}
 	k.mu.Lock()
-	r, frozen, disked, stale := b.rec, b.frozen, b.disked, b.changed.After(asked)
+	r, frozen, disked, stale, away := b.rec, b.frozen, b.disked, b.changed.After(asked), b.away
+	b.away = away && stale
 	k.mu.Unlock()
 	if stale { // the list is of before it was started or stopped
 		b.op.Unlock()
@@ -76,6 +82,9 @@ func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, asked, n
 		reason = "it was removed behind the node's back" // and what it leaves goes too
 	case now.After(r.Expires):
 		reason = "its time was up"
+	case r.State == api.ContainerRunning && away && (!f.Running || f.Paused != frozen):
+		k.charge(b, now)
+		k.resumeOrStop(ctx, b, f)
 	case r.State == api.ContainerRunning && !f.Running:
 		k.charge(b, now)
 		if err := k.cfg.Engine.Stop(ctx, r.ID); err != nil { // what holds its network runs on else
@@ -115,7 +124,10 @@ func (k *Keeper) sample(ctx context.Context, b *box, now time.Time) {
 	due := now.Sub(b.saved) >= saveEvery
 	k.mu.Unlock()
 	if used > 0 || spent > 0 {
-		k.cfg.Room.Charge(b.rec.Borrower, api.SandboxID(b.rec.ID), used, float64(u.Memory)*spent.Seconds(), max(0, u.In-was.In), max(0, u.Out-was.Out))
+		k.cfg.Room.Charge(b.rec.Borrower, api.SandboxID(b.rec.ID), api.UsageRow{
+			CPUSeconds: used.Seconds(), MemorySeconds: float64(u.Memory) * spent.Seconds(), GPUSeconds: float64(b.rec.Cap.GPU) * spent.Seconds(),
+			BytesIn: max(0, u.In-was.In), BytesOut: max(0, u.Out-was.Out),
+		})
 	}
 	if due {
 		if err := k.save(ctx, b); err != nil {
@@ -131,7 +143,8 @@ func (k *Keeper) charge(b *box, now time.Time) {
 	b.sampled = time.Time{}
 	k.mu.Unlock()
 	if running && !at.IsZero() {
-		k.cfg.Room.Charge(b.rec.Borrower, api.SandboxID(b.rec.ID), 0, float64(memory)*now.Sub(at).Seconds(), 0, 0)
+		spent := now.Sub(at).Seconds()
+		k.cfg.Room.Charge(b.rec.Borrower, api.SandboxID(b.rec.ID), api.UsageRow{MemorySeconds: float64(memory) * spent, GPUSeconds: float64(b.rec.Cap.GPU) * spent})
 	}
 }
 

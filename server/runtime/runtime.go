@@ -45,6 +45,12 @@ type Imager interface {
 	HasImage(ctx context.Context, image string) error
 }
 
+// Mortal is a Runtime of which a part lives elsewhere, and comes and goes.
+type Mortal interface {
+	// Changed tells, cheaply, whether Probe would answer otherwise than it last did.
+	Changed(ctx context.Context) bool
+}
+
 // Spec says what a sandbox is opened for.
 type Spec struct {
 	ID       api.SandboxID

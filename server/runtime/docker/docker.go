@@ -16,7 +16,8 @@ import (
 type Runtime struct {
 	*Engine
 
-	left atomic.Bool // something could not be removed, or looked for, when it should have been
+	there atomic.Bool // the engine answered the last Probe
+	left  atomic.Bool // something could not be removed, or looked for, when it should have been
 
 	mu   sync.Mutex // guards live
 	live map[api.SandboxID]bool
@@ -25,6 +26,7 @@ type Runtime struct {
 var (
 	_ runtime.Runtime = (*Runtime)(nil)
 	_ runtime.Imager  = (*Runtime)(nil)
+	_ runtime.Mortal  = (*Runtime)(nil)
 )
 
 // NewRuntime makes the runtime of e.

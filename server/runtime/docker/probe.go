@@ -25,6 +25,7 @@ func (r *Runtime) Probe(ctx context.Context) (api.RuntimeInfo, error) {
 	ask, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
 	got, err := r.api.Info(ask, client.InfoOptions{})
+	r.there.Store(err == nil)
 	if err == nil {
 		_, err = r.findProgram(ask)
 	}
@@ -46,6 +47,20 @@ func (r *Runtime) Probe(ctx context.Context) (api.RuntimeInfo, error) {
 		info.Available = false
 	}
 	return info, nil
+}
+
+// pingWithin bounds how long an engine that lives may take to say so.
+const pingWithin = 2 * time.Second
+
+// Changed implements runtime.Mortal.
+func (r *Runtime) Changed(ctx context.Context) bool {
+	ask, cancel := context.WithTimeout(ctx, pingWithin)
+	defer cancel()
+	_, err := r.api.Ping(ask, client.PingOptions{})
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) { // asked to stop, or it is only slow
+		return false
+	}
+	return r.there.Load() != (err == nil)
 }
 
 // said is an error with its hint, for who cannot be given both.

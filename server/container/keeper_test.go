@@ -1,0 +1,311 @@
+package container_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	wcontainer "github.com/Akilan1999/p2p-rendering-computation/wire/container"
+)
+
+const (
+	one api.ContainerID = "01ARZ3NDEKTSV4RRFFQ69G5FA1"
+	two api.ContainerID = "01ARZ3NDEKTSV4RRFFQ69G5FA2"
+)
+
+// both are a container as its borrower and as the engine have it.
+func (r *rig) both(id api.ContainerID) string {
+	return string(r.seen(id).State) + " " + r.engine.state(id)
+}
+
+func (r *rig) want(id api.ContainerID, want string) {
+	r.t.Helper()
+	if got := r.both(id); got != want {
+		r.t.Errorf("container %s is %s, want %s: %s", id[len(id)-1:], got, want, r.seen(id).Reason)
+	}
+}
+
+// world runs a test in a time of its own.
+func world(t *testing.T, fn func(*testing.T, *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		fn(t, r)
+		r.end(false)
+	})
+}
+
+// A node that is killed finds its containers running, with what they have used;
+// one that ended as told starts again those that ran.
+func TestAdoption(t *testing.T) {
+	for _, kill := range []bool{true, false} {
+		world(t, func(t *testing.T, r *rig) {
+			for id, name := range map[api.ContainerID]string{one: "one", two: "two"} {
+				if err := r.create(id, name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStop, ID: two}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Second)
+			before := r.seen(one).Use.CPUTime
+			r.end(kill)
+			if got := r.engine.state(one); got != map[bool]string{true: "running", false: "stopped"}[kill] {
+				t.Errorf("kill %v: the node's end left the container %s", kill, got)
+			}
+			r.live()
+			time.Sleep(2 * time.Second)
+			r.want(one, "running running")
+			r.want(two, "stopped stopped")
+			if after := r.seen(one).Use.CPUTime; before < api.Duration(9*time.Second) || after < before {
+				t.Errorf("kill %v: it used %v before and %v after", kill, before, after)
+			}
+			if len(r.room.held) != 1 {
+				t.Errorf("room is held for %v", r.room.held)
+			}
+		})
+	}
+}
+
+// Whichever of the two lists a crash left a container on alone, it has an owner
+// or is gone afterwards.
+func TestCrashWindows(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		reached := make(chan struct{})
+		cut := make(chan struct{})
+		r.engine.on = func(op string) {
+			if op == "make" {
+				close(reached)
+				<-cut // the node dies while the engine makes it
+			}
+		}
+		asked := make(chan error, 1)
+		go func() { asked <- r.create(one, "one") }()
+		<-reached
+		r.engine.on = nil
+		docs := r.store.docs // as the disk has them now
+		saved := map[string][]byte{}
+		for key, doc := range docs {
+			saved[key] = doc
+		}
+		r.engine.set(func() { r.engine.down = true })
+		close(cut)
+		<-asked
+		r.end(true)
+		r.store.docs = saved
+		r.engine.set(func() { r.engine.down, r.engine.boxes[one] = false, &fakeBox{running: true} })
+		r.engine.set(func() { r.engine.boxes[two] = &fakeBox{running: true} }) // of a record that was lost
+		r.live()
+		time.Sleep(time.Second)
+		r.want(one, "gone none")
+		r.want(two, "none none")
+		if len(r.room.held) != 0 {
+			t.Errorf("room is held for %v", r.room.held)
+		}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpRemove, ID: one}); err != nil {
+			t.Error(err)
+		}
+		r.want(one, "none none")
+	})
+}
+
+// The same create said twice, also at once, makes one container.
+func TestCreateTwice(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		made := 0
+		r.engine.on = func(op string) {
+			if op == "make" {
+				made++
+				time.Sleep(time.Second)
+			}
+		}
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				if err := r.create(one, "one"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if err := r.create(two, "one"); api.KindOf(err) != api.KindConflict {
+			t.Errorf("a second one of that name: %v", err)
+		}
+		if made != 1 {
+			t.Errorf("%d were made", made)
+		}
+		if _, err := r.ask("bob", wcontainer.Request{Op: wcontainer.OpRemove, ID: one}); api.KindOf(err) != api.KindNotFound {
+			t.Errorf("another borrower reaches it: %v", err)
+		}
+	})
+}
+
+// An engine that restarts while the node runs stops what it had: that runs again,
+// and stands still again where the owner has it so.
+func TestEngineRestarts(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := errors.Join(r.create(one, "one"), r.create(two, "two"), r.Freeze(t.Context(), api.SandboxID(two))); err != nil {
+			t.Fatal(err)
+		}
+		r.engine.set(func() {
+			r.engine.down = true
+			for _, b := range r.engine.boxes {
+				b.running, b.paused = false, false
+			}
+		})
+		time.Sleep(5 * time.Second)
+		r.engine.set(func() { r.engine.down = false })
+		time.Sleep(2 * time.Second)
+		r.want(one, "running running")
+		r.want(two, "paused paused")
+		r.engine.set(func() { r.engine.boxes[one].running = false }) // the engine was there: it ended by itself
+		time.Sleep(2 * time.Second)
+		r.want(one, "stopped stopped")
+	})
+}
+
+// What the owner paused stays so when the node starts anew.
+func TestPausedNodeAdopts(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := errors.Join(r.create(one, "one"), r.FreezeAll(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		r.end(true)
+		r.room.paused = true
+		r.start()
+		time.Sleep(time.Second)
+		r.want(one, "paused paused")
+		if err := r.ThawAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.want(one, "running running")
+	})
+}
+
+// A container's time, and somebody who removes it behind the node's back, end it.
+func TestEnds(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := errors.Join(r.create(one, "one"), r.create(two, "two")); err != nil {
+			t.Fatal(err)
+		}
+		r.engine.set(func() { delete(r.engine.boxes, two) })
+		time.Sleep(2 * time.Second)
+		r.want(two, "gone none")
+		r.engine.set(func() { r.engine.fail["remove"] = errors.New("busy") })
+		time.Sleep(api.DefaultTTL)
+		r.want(one, "running running")
+		r.engine.set(func() { delete(r.engine.fail, "remove") })
+		time.Sleep(2 * time.Second)
+		r.want(one, "gone none")
+		if why := r.seen(one).Reason; why != "its time was up" {
+			t.Errorf("it ended because %s", why)
+		}
+		time.Sleep(25 * time.Hour)
+		r.want(one, "none none")
+		if got := r.room.cpu["alice"]; got < 2*time.Hour || got > 3*time.Hour {
+			t.Errorf("alice was charged %v of the 2.4 h that a tenth of a core is in a day", got)
+		}
+	})
+}
+
+// The owner's limits, when they are lowered, take the newest away first.
+func TestLimitsLowered(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := r.create(one, "one"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if err := r.create(two, "two"); err != nil {
+			t.Fatal(err)
+		}
+		r.room.most = 1
+		if err := r.Enforce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.want(one, "running running")
+		r.want(two, "gone none")
+		if why := r.seen(two).Reason; why != "withdrawn by the owner: the limits were lowered" {
+			t.Errorf("its borrower reads %q", why)
+		}
+		r.room.barred = errors.New("not you")
+		if err := r.Enforce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.want(one, "gone none")
+	})
+}
+
+// A container that is still being made can be taken away as any other: the making
+// ends, and nothing is left.
+func TestKillWhileItIsMade(t *testing.T) {
+	for what, take := range map[string]func(*rig) error{
+		"killed by the owner: enough": func(r *rig) error { return r.Kill(r.t.Context(), api.SandboxID(one), "enough") },
+		"removed while it was made": func(r *rig) error {
+			_, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpRemove, ID: one})
+			return err
+		},
+	} {
+		world(t, func(t *testing.T, r *rig) {
+			bringing := make(chan struct{})
+			r.images.bring = func(ctx context.Context) error {
+				close(bringing)
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			made := make(chan error, 1)
+			go func() {
+				_, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpCreate, ID: one, Spec: &api.ContainerSpec{
+					Name: "one", Image: "busybox", ImageID: api.ImageID("sha256:" + strings.Repeat("a", 64))}})
+				made <- err
+			}()
+			<-bringing
+			if got := r.Sandboxes(); len(got) != 1 || got[0].State != "starting" {
+				t.Errorf("its owner sees %+v", got)
+			}
+			if err := take(r); err != nil {
+				t.Error(err)
+			}
+			if err := <-made; err == nil || !strings.Contains(err.Error(), what) {
+				t.Errorf("its borrower is told %v, want %s", err, what)
+			}
+			r.want(one, "none none")
+			if len(r.room.held) != 0 || r.images.holds != 0 {
+				t.Errorf("held: room %v, images %d", r.room.held, r.images.holds)
+			}
+		})
+	}
+}
+
+// What cannot be made leaves nothing.
+func TestMakeFails(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		r.engine.fail["make"] = api.Errorf(api.KindUnsupported, "no such image")
+		if err := r.create(one, "one"); api.KindOf(err) != api.KindUnsupported {
+			t.Error(err)
+		}
+		r.want(one, "none none")
+		if len(r.room.held) != 0 || len(r.store.docs) != 0 {
+			t.Errorf("held: room %v, store %v", r.room.held, r.store.docs)
+		}
+	})
+}
+
+// A container that cannot be paused is taken away: the owner was promised the
+// machine.
+func TestCannotBePaused(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := r.create(one, "one"); err != nil {
+			t.Fatal(err)
+		}
+		r.engine.set(func() { r.engine.fail["freeze"] = errors.New("busy") })
+		if err := r.FreezeAll(t.Context()); err != nil {
+			t.Error(err)
+		}
+		r.want(one, "gone none")
+	})
+}

@@ -1,0 +1,112 @@
+package server_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// dockerRig lends containers beside tasks.
+func dockerRig(t *testing.T, slots int) *rig {
+	r := newRig(t, slots, func(r *rig) {
+		r.rt.name = api.RuntimeDocker
+		r.set.limits.Runtimes = []api.RuntimeName{api.RuntimeDocker}
+	})
+	synctest.Wait()
+	return r
+}
+
+// Which containers are over lowered limits, the newest first; what tasks use is
+// in the sum, and a disk that is full takes nothing from anybody.
+func TestContainersOverTheLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := dockerRig(t, 6)
+		defer r.stop()
+		var order []api.SandboxID
+		for _, c := range []struct {
+			id  api.SandboxID
+			of  string
+			cpu float64
+		}{{"big", alice, 2}, {"small", alice, 1}, {"other", bob, 1}} {
+			if _, err := r.Reserve(member(c.of), c.id, api.Resources{CPU: c.cpu, Memory: 1 << 30}, api.GuestNone); err != nil {
+				t.Fatal(err)
+			}
+			order = append([]api.SandboxID{c.id}, order...)
+		}
+		if _, err := r.Reserve(member(alice), "too much", api.Resources{CPU: 3}, api.GuestNone); api.KindOf(err) != api.KindQuota {
+			t.Errorf("more than there is: %v", err)
+		}
+		for _, c := range []struct {
+			what   string
+			lower  func(*api.Limits)
+			expect []api.SandboxID
+		}{
+			{"nothing", func(*api.Limits) {}, nil},
+			{"all together", func(l *api.Limits) { l.Total.CPU = 2.5 }, []api.SandboxID{"other", "small"}},
+			{"all together by much", func(l *api.Limits) { l.Total.CPU = 1 }, []api.SandboxID{"other", "small", "big"}},
+			{"one peer", func(l *api.Limits) { l.PerPeer.CPU = 2 }, []api.SandboxID{"small"}},
+			{"one guest", func(l *api.Limits) { l.PerGuest.CPU = 1 }, []api.SandboxID{"big"}},
+			{"memory", func(l *api.Limits) { l.PerPeer.Memory = 1 << 30 }, []api.SandboxID{"small"}},
+		} {
+			l, _ := r.set.Load()
+			was := l
+			c.lower(&l)
+			if err := r.SetLimits(t.Context(), l); err != nil {
+				t.Fatalf("%s: %v", c.what, err)
+			}
+			if got := r.Over(order); !slices.Equal(got, c.expect) {
+				t.Errorf("%s: over are %v, want %v", c.what, got, c.expect)
+			}
+			if err := r.SetLimits(t.Context(), was); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, id := range order {
+			r.Release(id)
+		}
+	})
+}
+
+// A container's use stands in the ledger as a task's does.
+func TestContainersInTheLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := dockerRig(t, 2)
+		defer r.stop()
+		r.Charge(alice, "01BOX", api.UsageRow{CPUSeconds: 90, MemorySeconds: 5e9, GPUSeconds: 3, BytesIn: 7, BytesOut: 8})
+		r.Charge(alice, "01BOX", api.UsageRow{CPUSeconds: 10, MemorySeconds: 5e9, GPUSeconds: 3})
+		rows, err := r.Usage(t.Context(), []string{"peer", "job"}, time.Time{})
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%+v, %v", rows, err)
+		}
+		if got := rows[0]; got.Peer != alice || got.Job != "01BOX" || got.CPUSeconds != 100 || got.MemorySeconds != 1e10 || got.GPUSeconds != 6 || got.BytesIn != 7 || got.BytesOut != 8 || got.Tasks != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// A runtime of which a part comes and goes is noticed in seconds, and told.
+func TestRuntimeComesAndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := dockerRig(t, 2)
+		defer r.stop()
+		works := func() bool { return r.Runtimes()[0].Available }
+		told := r.seen(api.EventLend)
+		for i, there := range []bool{false, true} {
+			r.rt.gone.Store(!there)
+			time.Sleep(6 * time.Second)
+			if works() != there || r.seen(api.EventLend) != told+1+i {
+				t.Errorf("the engine is there: %v; the runtime works: %v; told %d times", there, works(), r.seen(api.EventLend)-told)
+			}
+			state := r.Status().State
+			if want := map[bool]api.LendState{true: api.LendOpen, false: api.LendOff}[there]; state != want {
+				t.Errorf("lending is %s, want %s", state, want)
+			}
+		}
+		if n := r.rt.probes.Load(); n != 3 {
+			t.Errorf("it was probed %d times, want at the start and at each change", n)
+		}
+	})
+}
