@@ -15,10 +15,13 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/proctree"
 )
 
-// How often a task is looked at. Most end before the first look.
+// How often a task is looked at. Most end before the first look; one that has
+// lived for a while is looked at less often, for a look costs a millisecond.
 const (
-	lookEvery = 20 * time.Millisecond
-	diskEvery = 100 * time.Millisecond
+	lookEvery  = 20 * time.Millisecond
+	young      = 2 * time.Second
+	laterEvery = 100 * time.Millisecond
+	diskEvery  = 100 * time.Millisecond
 )
 
 // guard holds one task to its limits from inside.
@@ -32,6 +35,7 @@ type guard struct {
 
 	mu       sync.Mutex // guards the rest; held while the task is killed, so that no later one is
 	pid      int
+	begun    time.Time
 	timer    *time.Timer
 	nextDisk time.Time
 	ended    bool
@@ -74,7 +78,7 @@ func (g *guard) start(pid int) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.pid, g.timer = pid, time.AfterFunc(lookEvery, g.look)
+	g.pid, g.begun, g.timer = pid, time.Now(), time.AfterFunc(lookEvery, g.look)
 }
 
 func (g *guard) look() {
@@ -87,7 +91,11 @@ func (g *guard) look() {
 		g.e.family.kill(g.pid)
 		return
 	}
-	g.timer.Reset(lookEvery)
+	if time.Since(g.begun) < young {
+		g.timer.Reset(lookEvery)
+	} else {
+		g.timer.Reset(laterEvery)
+	}
 }
 
 func (g *guard) judge() api.Limit {

@@ -124,7 +124,7 @@ func (g *guest) listen(ev events) io.Reader {
 		}
 		ev.ended()
 	}()
-	return creditor{near, g}
+	return &creditor{End: near, g: g}
 }
 
 func (g *guest) frames(in *bufpipe.End, ev events) error {
@@ -160,17 +160,20 @@ func (g *guest) frames(in *bufpipe.End, ev events) error {
 	}
 }
 
-// creditor gives credit for the input that is read.
+// creditor gives credit for the input that is read, not for every piece of it: the
+// client may send on as long as three quarters of its window are free.
 type creditor struct {
 	*bufpipe.End
-	g *guest
+	g    *guest
+	owed int
 }
 
-func (c creditor) Read(p []byte) (int, error) {
+func (c *creditor) Read(p []byte) (int, error) {
 	n, err := c.End.Read(p)
-	if n > 0 {
+	if c.owed += n; c.owed >= session.Window/4 {
 		// A failed write shows in the reads that follow.
-		_ = c.g.w.Send(session.KindCredit, session.Credit{N: n})
+		_ = c.g.w.Send(session.KindCredit, session.Credit{N: c.owed})
+		c.owed = 0
 	}
 	return n, err
 }

@@ -327,3 +327,42 @@ func TestMainCommand(t *testing.T) {
 		t.Errorf("a hostile note: %+v, %v", got, err)
 	}
 }
+
+// Input of any size goes through the window; credit for it comes in few frames.
+func TestCreditIsGivenInPieces(t *testing.T) {
+	m := agent(t, Config{})
+	st, err := m.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := &countedCredit{Conn: st}
+	c := session.NewClient(counted)
+	defer c.Close()
+	const size = 8 << 20
+	var out bytes.Buffer
+	if _, err := c.Exec(t.Context(), session.Request{Args: []string{"wc", "-c"}}, session.Streams{Stdin: io.LimitReader(zeros{}, size), Stdout: &out}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.TrimSpace(out.String()) != strconv.Itoa(size) {
+		t.Errorf("%q of %d bytes came", out.String(), size)
+	}
+	if most := int64(size/(session.Window/4)*40 + 1000); counted.n > most {
+		t.Errorf("%d bytes of answers, want at most %d", counted.n, most)
+	}
+}
+
+// countedCredit counts what the guest says.
+type countedCredit struct {
+	net.Conn
+	n int64
+}
+
+func (c *countedCredit) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }

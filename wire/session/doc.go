@@ -25,9 +25,9 @@
 //	10 main     to client  [Main]
 //
 // Input has a window of [Window] bytes: the client sends no more than that ahead
-// of credit, so that resize and signal are always read. Output needs none: the
-// client reads no faster than it can write, the stream fills, and the command
-// blocks in its write.
+// of credit, so that resize and signal are always read; the guest may keep less
+// than a quarter of it back. Output needs none: the client reads no faster than it
+// can write, the stream fills, and the command blocks in its write.
 //
 // # Requests
 //
