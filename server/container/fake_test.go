@@ -21,11 +21,12 @@ import (
 
 // fakeEngine has containers that do nothing but use a tenth of a core.
 type fakeEngine struct {
-	mu    sync.Mutex
-	boxes map[api.ContainerID]*fakeBox
-	down  bool
-	fail  map[string]error // of an operation, by its name
-	on    func(op string)  // called, without the lock, before each one
+	mu     sync.Mutex
+	boxes  map[api.ContainerID]*fakeBox
+	down   bool
+	tidied int
+	fail   map[string]error // of an operation, by its name
+	on     func(op string)  // called, without the lock, before each one
 }
 
 type fakeBox struct {
@@ -118,6 +119,13 @@ func (e *fakeEngine) Logs(context.Context, api.ContainerID, bool, int, io.Writer
 
 func (e *fakeEngine) Sessions(context.Context, api.ContainerID) (*session.Mux, error) {
 	return nil, errors.New("no agent lives here")
+}
+
+func (e *fakeEngine) Tidy(context.Context, time.Time) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tidied++
+	return nil
 }
 
 func (e *fakeEngine) Build(context.Context, io.Reader, api.Resources, func(string)) (string, error) {

@@ -20,6 +20,7 @@ const (
 	tickEvery      = time.Second
 	saveEvery      = 10 * time.Second
 	diskEvery      = time.Minute
+	tidyEvery      = time.Hour
 	engineWait     = 30 * time.Second // for one request to the engine, builds left out
 )
 
@@ -69,6 +70,7 @@ type Keeper struct {
 	mu        sync.Mutex // guards the rest, and what of box says so
 	boxes     map[api.ContainerID]*box
 	rechecked time.Time
+	tidied    time.Time       // of Run alone
 	ctx       context.Context // of Run; nil before
 }
 

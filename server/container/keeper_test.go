@@ -207,6 +207,9 @@ func TestEnds(t *testing.T) {
 		}
 		time.Sleep(25 * time.Hour)
 		r.want(one, "none none")
+		if n := r.engine.tidied; n < 48 || n > 51 {
+			t.Errorf("the engine was tidied %d times in 49 hours", n)
+		}
 		if got := r.room.cpu["alice"]; got < 2*time.Hour || got > 3*time.Hour {
 			t.Errorf("alice was charged %v of the 2.4 h that a tenth of a core is in a day", got)
 		}

@@ -50,6 +50,8 @@ type Engine interface {
 	Disk(ctx context.Context, id api.ContainerID) (int64, error)
 	Logs(ctx context.Context, id api.ContainerID, follow bool, tail int, stdout, stderr io.Writer) error
 	Sessions(ctx context.Context, id api.ContainerID) (*session.Mux, error)
+	// Tidy removes what containers needed and none does any more.
+	Tidy(ctx context.Context, now time.Time) error
 	Build(ctx context.Context, folder io.Reader, cap api.Resources, progress func(string)) (image string, err error)
 }
 

@@ -11,6 +11,7 @@ const recheckEvery = time.Minute
 
 // tick does what time alone brings about.
 func (k *Keeper) tick(ctx context.Context, now time.Time) {
+	k.tidy(ctx, now)
 	k.mu.Lock()
 	all := k.sortedLocked()
 	k.mu.Unlock()
@@ -56,6 +57,20 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 			k.log.Error("a container cannot be withdrawn", "err", err)
 		}
 	}
+}
+
+// tidy has the engine remove, at the start and then now and again, what no
+// container needs any more. Nobody waits for it: what fails is tried again.
+func (k *Keeper) tidy(ctx context.Context, now time.Time) {
+	if now.Sub(k.tidied) < tidyEvery {
+		return
+	}
+	k.tidied = now
+	k.work.Go(func() {
+		if err := k.cfg.Engine.Tidy(ctx, now); err != nil && ctx.Err() == nil {
+			k.log.Warn("what containers left on the engine cannot be removed yet", "err", err)
+		}
+	})
 }
 
 // look holds one container to its bounds and to what the engine says of it.

@@ -40,7 +40,7 @@ func (l Lasting) Build(ctx context.Context, folder io.Reader, cap api.Resources,
 		case errors.Is(err, io.EOF) && id == "":
 			return "", api.Errorf(api.KindInvalid, "the build made no image")
 		case errors.Is(err, io.EOF):
-			return id, nil
+			return id, l.nameBuilt(ctx, id)
 		case err != nil:
 			return "", l.explain(err)
 		case line.Error != "":

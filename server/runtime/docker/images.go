@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -28,7 +29,7 @@ func (e *Engine) Find(ctx context.Context, name string) (api.Image, error) {
 	return api.Image{ID: api.ImageID(got.ID), Tags: notNil(got.RepoTags), Size: got.Size, OS: got.Os, Arch: got.Architecture}, nil
 }
 
-// List is every image that has a name.
+// List is every image that has a name of its own, and not only that of a build.
 func (e *Engine) List(ctx context.Context) ([]api.Image, error) {
 	got, err := e.api.ImageList(ctx, client.ImageListOptions{})
 	if err != nil {
@@ -36,7 +37,7 @@ func (e *Engine) List(ctx context.Context) ([]api.Image, error) {
 	}
 	out := []api.Image{}
 	for _, i := range got.Items {
-		tags := slices.DeleteFunc(notNil(i.RepoTags), func(t string) bool { return t == "<none>:<none>" })
+		tags := slices.DeleteFunc(notNil(i.RepoTags), func(t string) bool { return t == "<none>:<none>" || strings.HasPrefix(t, e.built()+":") })
 		if len(tags) > 0 {
 			out = append(out, api.Image{ID: api.ImageID(i.ID), Tags: tags, Size: i.Size})
 		}

@@ -4,7 +4,11 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"slices"
 	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/session"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -171,4 +175,65 @@ func (w *watched) Write(p []byte) (int, error) {
 		close(w.seen)
 	}
 	return n, err
+}
+
+// What was built for containers, and what older programs left, goes when nobody
+// needs it any more; what is other nodes' stays.
+func TestTidy(t *testing.T) {
+	ring.Need(t, "docker", ring.Docker())
+	r := newRuntime(t, runtimetest.BuildAgent(t), t.TempDir())
+	makeImage(t, r.Engine, testImage, nil)
+	l := Lasting{r.Engine}
+	var folder bytes.Buffer
+	w := tar.NewWriter(&folder)
+	text := []byte("FROM " + testImage + "\nENV BUILT=" + string(r.cfg.Node) + "\n")
+	if err := w.WriteHeader(&tar.Header{Name: "Dockerfile", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(text))}); err != nil {
+		t.Fatal(err)
+	}
+	w.Write(text)
+	w.Close()
+	var said []string
+	id, err := l.Build(t.Context(), &folder, api.Resources{CPU: 1, Memory: 64 << 20}, func(line string) { said = append(said, line) })
+	if err != nil || len(said) == 0 {
+		t.Fatal(err, said)
+	}
+	for node, name := range map[api.PeerID]string{r.cfg.Node: "p2prc-test-old", "another": "p2prc-test-other"} {
+		if _, err := r.api.VolumeCreate(t.Context(), client.VolumeCreateOptions{Name: name, Labels: map[string]string{labelAgent: "old", LabelNode: string(node)}}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.removeVolume(context.Background(), name) }) //nolint:errcheck // it may be gone
+	}
+	has := func(image, old, other bool) {
+		t.Helper()
+		_, err := r.api.ImageInspect(t.Context(), id)
+		_, oldErr := r.api.VolumeInspect(t.Context(), "p2prc-test-old", client.VolumeInspectOptions{})
+		_, otherErr := r.api.VolumeInspect(t.Context(), "p2prc-test-other", client.VolumeInspectOptions{})
+		if (err == nil) != image || (oldErr == nil) != old || (otherErr == nil) != other {
+			t.Errorf("image: %v, old volume: %v, another node's: %v", err, oldErr, otherErr)
+		}
+	}
+	in := made(t, l, lasting.Plan{ID: "01TIDY", Image: id, Command: []string{"busybox", "sleep", "1000"}})
+	tidy := func(later time.Duration) {
+		t.Helper()
+		if err := l.Tidy(t.Context(), time.Now().Add(later)); err != nil {
+			t.Error(err)
+		}
+	}
+	has(true, true, true)
+	tidy(2 * builtKept)
+	has(true, false, true) // a container uses the image
+	if out := in.sh("", "echo $BUILT"); out != string(r.cfg.Node)+"\n" {
+		t.Errorf("in the container: %q", out)
+	}
+	all, err := r.List(t.Context())
+	if err != nil || slices.ContainsFunc(all, func(i api.Image) bool { return string(i.ID) == id }) {
+		t.Errorf("a built image stands among those of the owner: %v", err)
+	}
+	if err := l.Remove(t.Context(), "01TIDY"); err != nil {
+		t.Fatal(err)
+	}
+	tidy(builtKept / 2)
+	has(true, false, true)
+	tidy(2 * builtKept)
+	has(false, false, true)
 }
