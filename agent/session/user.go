@@ -20,12 +20,12 @@ type account struct {
 
 // lookUp finds a user as an engine writes it: "", name or number, with a group
 // after a colon, which then is the only one. Numbers need no entry in the
-// container's files.
+// container's files, nor does root.
 func lookUp(spec string) (account, error) {
-	if spec == "" {
-		spec = "0"
-	}
 	name, group, _ := strings.Cut(spec, ":")
+	if name == "" || name == "root" { // also where the container has no file of users
+		name = "0"
+	}
 	a := account{home: "/"}
 	u, err := user.Lookup(name)
 	if n, nerr := strconv.ParseUint(name, 10, 31); nerr == nil {

@@ -29,9 +29,12 @@ func TestMain(m *testing.M) {
 // patience is how long a story waits for what happens elsewhere.
 const patience = 30 * time.Second
 
-func TestStories(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+func TestStories(t *testing.T) { testscript.Run(t, stories(t, "testdata")) }
+
+// stories are those of a folder.
+func stories(t *testing.T, dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("P2PRC_MDNS", "off")        // other pools of this network are none of our business
@@ -56,7 +59,7 @@ func TestStories(t *testing.T) {
 
 			"revoke-invites": revokeInvites,
 		},
-	})
+	}
 }
 
 // stopAll stops every node that a story left running.
