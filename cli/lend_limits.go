@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,15 +16,16 @@ func lendLimitsCmd(a *app) *cobra.Command {
 	var memory, peerMemory, guestMemory, disk, maxOutput, images size.Bytes
 	var gpus, procs int
 	var wall time.Duration
-	var runtimes []string
+	var runtimes, hours []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "limits",
 		Short: "Show or set what is lent at most",
 		Long: `Show what this machine lends at most: to all guests together, to one peer, to
 one sandbox. Flags change it, at once and for good; 0 goes back to the default.
-What the owner did not set is marked as default; no more disk is lent than is free.` + exits(api.KindNotRunning),
-		Example: "  p2prc lend limits\n  p2prc lend limits --cpus 4 --memory 8GiB --peer-cpus 2\n  p2prc lend limits --runtimes wasm,process",
+What the owner did not set is marked as default; no more disk is lent than is free.
+Outside of --hours the node is as if it were paused.` + exits(api.KindNotRunning),
+		Example: "  p2prc lend limits\n  p2prc lend limits --cpus 4 --memory 8GiB --peer-cpus 2\n  p2prc lend limits --runtimes wasm,process\n  p2prc lend limits --hours 22:00-07:00 --hours 'sat,sun 00:00-24:00'",
 		Args:    takes(0, 0, ""),
 	}
 	f := cmd.Flags()
@@ -40,6 +42,7 @@ What the owner did not set is marked as default; no more disk is lent than is fr
 	f.IntVar(&procs, "max-processes", 0, "most processes in a sandbox")
 	sizeVar(f, &images, "images", "bytes of images kept for borrowers")
 	f.StringSliceVar(&runtimes, "runtimes", nil, "the runtimes that are lent")
+	f.StringArrayVar(&hours, "hours", nil, "lend only in this `SPAN` of the week, local time, like 22:00-07:00 or 'sat,sun 00:00-24:00'; may be given again; '' is always")
 	f.BoolVar(&asJSON, "json", false, "print the limits as JSON")
 	must(cmd.RegisterFlagCompletionFunc("runtimes", fixed("wasm", "process", "docker")))
 	set := map[string]func(*api.Limits){
@@ -49,7 +52,10 @@ What the owner did not set is marked as default; no more disk is lent than is fr
 		"guest-cpus": func(l *api.Limits) { l.PerGuest.CPU = guestCPUs }, "guest-memory": func(l *api.Limits) { l.PerGuest.Memory = int64(guestMemory) },
 		"max-wall": func(l *api.Limits) { l.MaxWall = api.Duration(wall) }, "max-output": func(l *api.Limits) { l.MaxOut = int64(maxOutput) },
 		"max-processes": func(l *api.Limits) { l.MaxProcs = procs },
-		"images":        func(l *api.Limits) { l.Images = int64(images) },
+		"hours": func(l *api.Limits) {
+			l.Hours = slices.DeleteFunc(hours, func(s string) bool { return s == "" })
+		},
+		"images": func(l *api.Limits) { l.Images = int64(images) },
 		"runtimes": func(l *api.Limits) {
 			l.Runtimes = []api.RuntimeName{}
 			for _, r := range runtimes {

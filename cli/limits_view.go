@@ -22,6 +22,7 @@ func (v limitsView) facts() [][2]string {
 		{"most output", bytesOf(v.MaxOut) + unset(v.Set.MaxOut == 0)},
 		{"most processes", strconv.Itoa(v.MaxProcs) + unset(v.Set.MaxProcs == 0)},
 		{"images kept", bytesOf(v.Images) + unset(v.Set.Images == 0)},
+		{"hours", or(strings.Join(v.Hours, "; "), "always") + unset(len(v.Set.Hours) == 0)},
 		{"runtimes", or(names(v.Runtimes), "none") + unset(v.Set.Runtimes == nil)},
 	}
 }

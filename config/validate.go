@@ -187,6 +187,9 @@ func ValidateLimits(l api.Limits) error {
 	if l.MaxWall < 0 || l.MaxOut < 0 || l.MaxProcs < 0 || l.Images < 0 {
 		return bad("lend.limits", "no limit may be negative").WithHint("0 stands for the default")
 	}
+	if _, err := api.ParseHours(l.Hours); err != nil {
+		return err
+	}
 	for _, r := range l.Runtimes {
 		if !slices.Contains(runtimes, r) {
 			return bad("lend.limits.runtimes", "there is no runtime %q", r).WithHint("%s", hintFor(string(r), runtimes))

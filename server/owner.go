@@ -58,13 +58,14 @@ func (s *Server) set(ctx context.Context, change func(*api.Limits, *[]api.Rule),
 		return err
 	}
 	s.mu.Lock()
-	defer s.unlock()
 	s.adopt(limits, rules)
 	s.enforceLocked()
 	s.dispatchLocked()
 	s.reshareLocked()
 	s.dirty = true
 	s.emitLocked(api.Event{Type: api.EventLend, Msg: what + " changed"})
+	s.unlock()
+	s.settleState()
 	return nil
 }
 
@@ -132,8 +133,31 @@ func (s *Server) setState(ctx context.Context, to api.LendState, reason string) 
 		return err
 	}
 	s.mu.Lock()
-	from := s.state
-	s.state, s.reason = to, clip(reason)
+	s.said = lease.Lending{State: to, Reason: clip(reason)}
+	s.unlock()
+	s.settleState()
+	return nil
+}
+
+// dueLocked is whether this node lends now: what the owner said last, within his hours.
+func (s *Server) dueLocked(now time.Time) lease.Lending {
+	if s.said.State == api.LendOpen && !s.hours.Open(now.Local()) {
+		return lease.Lending{State: api.LendPaused, Reason: "outside of the hours in which this node lends"}
+	}
+	return s.said
+}
+
+// settleState makes what is due the state that lending is in, and has guests stand
+// still or go on. The caller holds commit.
+func (s *Server) settleState() {
+	s.mu.Lock()
+	from, due := s.state, s.dueLocked(time.Now())
+	if due == (lease.Lending{State: from, Reason: s.reason}) {
+		s.unlock()
+		return
+	}
+	to := due.State
+	s.state, s.reason = to, due.Reason
 	if to != api.LendOpen {
 		why := ending{api.CauseWithdrawn, s.stateReasonLocked()}
 		for _, l := range s.loans {
@@ -156,7 +180,6 @@ func (s *Server) setState(ctx context.Context, to api.LendState, reason string) 
 	s.mu.Lock()
 	s.dispatchLocked()
 	s.unlock()
-	return nil
 }
 
 // stateReasonLocked is the lending state in words for borrowers.

@@ -378,3 +378,57 @@ func TestSettingsThatMakeNoSenseAreRefusedAtTheStart(t *testing.T) {
 		}
 	}
 }
+
+// Outside of the owner's hours lending is paused by itself; what he says himself
+// counts for more.
+func TestHours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2000, 1, 2, 6, 59, 55, 0, time.Local)))
+		r := newRig(t, 2)
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		b.assign(task(0, "wait", "gate"))
+		b.next(lease.KindStarted)
+		l := r.Limits()
+		l.Hours = []string{"22:00-07:00"}
+		if err := r.SetLimits(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		is := func(want api.LendState, reason string) {
+			t.Helper()
+			if st := r.Status(); st.State != want || !strings.Contains(st.Reason, reason) || r.Paused() != (want == api.LendPaused) {
+				t.Errorf("at %s lending is %s, %q", time.Now().Format("15:04"), st.State, st.Reason)
+			}
+		}
+		is(api.LendOpen, "")
+		time.Sleep(7 * time.Second)
+		is(api.LendPaused, "outside of the hours")
+		if sb := r.Sandboxes(t.Context()); len(sb) != 1 || sb[0].State != "paused" {
+			t.Errorf("what ran: %+v", sb)
+		}
+		if _, err := r.Reserve(member(bob), "box", api.Resources{CPU: 1}); err == nil {
+			t.Error("a container was let in")
+		}
+		time.Sleep(15 * time.Hour)
+		is(api.LendOpen, "")
+		if err := r.Drain(t.Context(), "moving house"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Hour)
+		is(api.LendDraining, "moving house")
+		if err := r.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		is(api.LendPaused, "outside of the hours")
+		l.Hours = nil
+		if err := r.SetLimits(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		is(api.LendOpen, "")
+		l.Hours = []string{"after dark"}
+		if err := r.SetLimits(t.Context(), l); api.KindOf(err) != api.KindInvalid {
+			t.Errorf("nonsense was taken: %v", err)
+		}
+	})
+}

@@ -42,7 +42,9 @@ type Server struct {
 	mu      sync.Mutex
 	rules   []api.Rule // effective
 	infos   map[api.RuntimeName]api.RuntimeInfo
-	state   api.LendState // open, paused or draining
+	said    lease.Lending // by the owner, last
+	hours   api.Hours     // in which he lends
+	state   api.LendState // open, paused or draining: what comes of both
 	reason  string
 	down    bool // Run is stopping
 	up      bool // Run serves
@@ -69,7 +71,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, log: cfg.Log, machine: measured(cfg.Machine),
 		runtimes: map[api.RuntimeName]runtime.Runtime{},
 		ready:    make(chan struct{}), untidy: make(chan struct{}, 1),
-		infos: map[api.RuntimeName]api.RuntimeInfo{}, state: api.LendOpen,
+		infos: map[api.RuntimeName]api.RuntimeInfo{}, state: api.LendOpen, said: lease.Lending{State: api.LendOpen},
 		loans: map[api.LeaseID]*loan{}, peers: map[api.PeerID]*peer{}, slots: map[api.SandboxID]*slot{}, guests: map[api.SandboxID]*guest{},
 	}
 	for _, r := range cfg.Runtimes {
@@ -123,6 +125,7 @@ func (s *Server) adopt(l api.Limits, rules []api.Rule) {
 func (s *Server) adoptLimits(l api.Limits) {
 	eff := policy.OnDisk(policy.Effective(l, s.machine), s.lendable.Load())
 	s.limits.Store(&eff)
+	s.hours, _ = api.ParseHours(eff.Hours) // checked when they were set
 }
 
 // unlock releases mu and then tells whoever listens what happened.
@@ -249,8 +252,10 @@ func (s *Server) restore(ctx context.Context, saved lease.Journal) error {
 	}
 	s.mu.Lock()
 	if st := saved.Lending; st.State == api.LendPaused || st.State == api.LendDraining {
-		s.state, s.reason = st.State, st.Reason
+		s.said = st
 	}
+	now := s.dueLocked(time.Now())
+	s.state, s.reason = now.State, now.Reason
 	s.unlock()
 	if len(over) == 0 {
 		return nil

@@ -35,6 +35,10 @@ func (s *Server) tickUntil(ctx context.Context) {
 				looked = now
 				s.watchDisk()
 			}
+			if s.commit.TryLock() { // else the owner changes something; the next tick looks again
+				s.settleState()
+				s.commit.Unlock()
+			}
 			s.tick(now)
 		case <-ctx.Done():
 			return

@@ -190,7 +190,11 @@ func (r *fakeRoom) Over(order []api.SandboxID) []api.SandboxID {
 	return order[:max(0, len(order)-r.most)]
 }
 
-func (r *fakeRoom) Paused() bool { return r.paused }
+func (r *fakeRoom) Paused() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.paused
+}
 
 func (r *fakeRoom) Permitted(api.Caller, api.GuestNetwork) error { return r.barred }
 

@@ -71,6 +71,7 @@ type Keeper struct {
 	boxes     map[api.ContainerID]*box
 	rechecked time.Time
 	tidied    time.Time       // of Run alone
+	still     bool            // of Run alone: everything was last told to stand still
 	ctx       context.Context // of Run; nil before
 }
 
@@ -148,6 +149,7 @@ func (k *Keeper) adopt(ctx context.Context) error {
 		}
 	}
 	k.mu.Unlock()
+	k.still = k.cfg.Room.Paused()
 	var found []Found
 	for said := false; ; {
 		if found, err = k.cfg.Engine.List(ctx); err == nil {

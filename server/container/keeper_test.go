@@ -312,3 +312,19 @@ func TestCannotBePaused(t *testing.T) {
 		r.want(one, "gone none")
 	})
 }
+
+// When the owner's hours end and begin, containers stand still and go on.
+func TestFollowsTheHours(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := r.create(one, "one"); err != nil {
+			t.Fatal(err)
+		}
+		for _, paused := range []bool{true, false} {
+			r.room.mu.Lock()
+			r.room.paused = paused
+			r.room.mu.Unlock()
+			time.Sleep(2 * time.Second)
+			r.want(one, map[bool]string{true: "paused paused", false: "running running"}[paused])
+		}
+	})
+}

@@ -12,6 +12,7 @@ const recheckEvery = time.Minute
 // tick does what time alone brings about.
 func (k *Keeper) tick(ctx context.Context, now time.Time) {
 	k.tidy(ctx, now)
+	k.followOwner(ctx)
 	k.mu.Lock()
 	all := k.sortedLocked()
 	k.mu.Unlock()
@@ -71,6 +72,23 @@ func (k *Keeper) tidy(ctx context.Context, now time.Time) {
 			k.log.Warn("what containers left on the engine cannot be removed yet", "err", err)
 		}
 	})
+}
+
+// followOwner freezes or thaws everything when lending as a whole was paused or
+// resumed without a word from the owner: his hours ended or began.
+func (k *Keeper) followOwner(ctx context.Context) {
+	paused := k.cfg.Room.Paused()
+	if paused == k.still {
+		return
+	}
+	k.still = paused
+	act := k.ThawAll
+	if paused {
+		act = k.FreezeAll
+	}
+	if err := act(ctx); err != nil {
+		k.log.Error("not every container follows the owner's hours", "err", err)
+	}
 }
 
 // look holds one container to its bounds and to what the engine says of it.

@@ -130,6 +130,9 @@ func CheckLimits(l api.Limits, machine api.Resources) error {
 			return err
 		}
 	}
+	if _, err := api.ParseHours(l.Hours); err != nil {
+		return err
+	}
 	if machine.CPU > 0 && l.Total.CPU > overbook*machine.CPU {
 		return api.Errorf(api.KindInvalid, "total: %g cores, and this machine has %g", l.Total.CPU, machine.CPU).
 			WithHint("at most %g", overbook*machine.CPU)
