@@ -407,7 +407,7 @@ func TestHours(t *testing.T) {
 		if sb := r.Sandboxes(t.Context()); len(sb) != 1 || sb[0].State != "paused" {
 			t.Errorf("what ran: %+v", sb)
 		}
-		if _, err := r.Reserve(member(bob), "box", api.Resources{CPU: 1}); err == nil {
+		if _, err := r.Reserve(member(bob), "box", api.Resources{CPU: 1}, api.GuestNone); err == nil {
 			t.Error("a container was let in")
 		}
 		time.Sleep(15 * time.Hour)
