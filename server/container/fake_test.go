@@ -196,7 +196,18 @@ func (r *fakeRoom) Paused() bool {
 	return r.paused
 }
 
-func (r *fakeRoom) Permitted(api.Caller, api.GuestNetwork) error { return r.barred }
+func (r *fakeRoom) Permitted(api.Caller, api.GuestNetwork) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.barred
+}
+
+// set is the owner, who changes his mind.
+func (r *fakeRoom) set(fn func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fn()
+}
 
 func (r *fakeRoom) Charge(who api.PeerID, _ api.SandboxID, used api.UsageRow) {
 	r.mu.Lock()

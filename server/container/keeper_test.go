@@ -226,7 +226,7 @@ func TestLimitsLowered(t *testing.T) {
 		if err := r.create(two, "two"); err != nil {
 			t.Fatal(err)
 		}
-		r.room.most = 1
+		r.room.set(func() { r.room.most = 1 })
 		if err := r.Enforce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func TestLimitsLowered(t *testing.T) {
 		if why := r.seen(two).Reason; why != "withdrawn by the owner: the limits were lowered" {
 			t.Errorf("its borrower reads %q", why)
 		}
-		r.room.barred = errors.New("not you")
+		r.room.set(func() { r.room.barred = errors.New("not you") })
 		if err := r.Enforce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -320,9 +320,7 @@ func TestFollowsTheHours(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, paused := range []bool{true, false} {
-			r.room.mu.Lock()
-			r.room.paused = paused
-			r.room.mu.Unlock()
+			r.room.set(func() { r.room.paused = paused })
 			time.Sleep(2 * time.Second)
 			r.want(one, map[bool]string{true: "paused paused", false: "running running"}[paused])
 		}
