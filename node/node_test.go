@@ -34,7 +34,7 @@ func options(t *testing.T, name string) Options {
 		t.Fatal(err)
 	}
 	err = f.Update(func(c *config.Config) error {
-		c.Name, c.MDNS = name, false
+		c.Name, c.MDNS, c.PortMapping = name, false, false
 		c.Lend.Limits.Total = api.Resources{CPU: 4, Memory: 1 << 30}
 		return nil
 	})

@@ -24,8 +24,8 @@ const (
 
 // dialBack is the answering side of reachProtocol: a member learns how it is
 // seen, and whether it can be dialed. Nobody can be made a scanner by it: the
-// only address ever dialed is the one the asker itself speaks from, at four ports
-// at most, for the asker's own key, and not often.
+// only address ever dialed is the one the asker itself speaks from, at four ports of
+// a kind at most, for the asker's own key, and not often.
 type dialBack struct {
 	s     *session
 	slots chan struct{}

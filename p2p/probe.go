@@ -109,9 +109,10 @@ func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Du
 		}
 		p.st = st
 	}
-	dl, ok := ctx.Deadline()
-	if !ok {
-		dl = time.Now().Add(pingTime)
+	// Others wait for this one: it must not take as long as its caller would.
+	dl := time.Now().Add(probeTime + s.patience())
+	if least, ok := ctx.Deadline(); ok && least.Before(dl) {
+		dl = least
 	}
 	if err := p.st.SetDeadline(dl); err != nil {
 		return 0, err
@@ -321,6 +322,9 @@ func (s *session) probe(ctx context.Context, id api.PeerID) (time.Duration, erro
 			s.emitPeer(id)
 		}
 		return d, nil
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return 0, err // who asked gave up, which says nothing of the member
 	}
 	if s.pool.table.bury(id, s.n.cfg.now()) {
 		s.n.counters.deaths.Add(1)
