@@ -50,7 +50,7 @@ func TestImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	makeImage(t, r.Engine, plain, nil)
-	makeImage(t, r.Engine, user, []string{"USER 1234", "ENV COLOUR=blue", "WORKDIR /srv", `ENTRYPOINT ["/bin/true"]`, `CMD ["x"]`, "HEALTHCHECK CMD touch /tmp/checked", "VOLUME /data"})
+	makeImage(t, r.Engine, user, []string{"USER 1234", "ENV COLOUR=blue", "WORKDIR /bin", `ENTRYPOINT ["/bin/true"]`, `CMD ["x"]`, "HEALTHCHECK CMD touch /tmp/checked", "VOLUME /data"})
 	if out, exit := run(t, r, scratch, "/prog", "echo", "from scratch"); out != "from scratch\n" || !exit.OK() {
 		t.Errorf("scratch: %q %+v", out, exit)
 	}
@@ -61,8 +61,11 @@ func TestImages(t *testing.T) {
 	if out, _ := run(t, r, plain, "sh", "-c", "id -u; id -g; touch /x 2>/dev/null || echo closed; touch /tmp/x x && echo open"); out != "65534\n65534\nclosed\nopen\n" {
 		t.Errorf("an image that names no user: %q", out)
 	}
-	if out, _ := run(t, r, user, "sh", "-c", `id -u; echo $COLOUR $P2PRC_WORKDIR; touch $P2PRC_WORKDIR/x 2>/dev/null || echo closed`); out != "1234\nblue /srv\nclosed\n" {
+	if out, _ := run(t, r, user, "sh", "-c", `id -u; echo $COLOUR $P2PRC_WORKDIR; touch $P2PRC_WORKDIR/x 2>/dev/null || echo closed`); out != "1234\nblue /bin\nclosed\n" {
 		t.Errorf("an image with user, environment and working directory: %q", out)
+	}
+	if out, _ := run(t, r, user, "sh", "-c", `cd "$P2PRC_WORKDIR" && exec sh -c 'pwd; cd "$OLDPWD" && touch out && pwd'`); out != "/bin\n/.p2prc/work/tasks/task\n" {
+		t.Errorf("from the task's directory to the image's and back: %q", out)
 	}
 	for name, want := range map[string]api.Kind{"p2prc-test/none-such": api.KindUnsupported, "$(x)": api.KindInvalid} {
 		if _, err := r.Open(t.Context(), runtime.Spec{ID: "01RUN", Image: name}); api.KindOf(err) != want {
