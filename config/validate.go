@@ -32,7 +32,6 @@ const (
 var (
 	nameRE  = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
 	labelRE = regexp.MustCompile(`^[a-z]([a-z0-9_.-]*[a-z0-9])?$`)
-	peerRE  = regexp.MustCompile(`^[1-9A-HJ-NP-Za-km-z]{20,100}$`)
 )
 
 func bad(key, format string, args ...any) *api.Error {

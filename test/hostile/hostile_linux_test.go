@@ -19,14 +19,6 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
 )
 
-// box is a place where a lender lets a stranger's code run.
-type box struct {
-	name   string
-	rights string   // a mask of capabilities: all that there may be
-	not    []string // attacks that are none here
-	run    func(args ...string) string
-}
-
 // What root keeps in a long-lived container, as docs/containers.md lists it:
 // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE.
 const lastingRights = "4fb"

@@ -68,8 +68,8 @@ type Request struct {
 // Row is one of a request's answers.
 type Row struct {
 	api.ContainerEvent
-	Log       *api.ContainerLog `json:"log,omitempty"`
-	Template  *api.Template     `json:"template,omitempty"`
+	Log      *api.ContainerLog `json:"log,omitempty"`
+	Template *api.Template     `json:"template,omitempty"`
 }
 
 // Ask sends a request on a fresh stream and calls row for each answer, until the
