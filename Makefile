@@ -4,6 +4,8 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 MODULE  := demo/module/render.wasm
+# The longest first: the others fill the time in which it waits.
+TESTED  := ./test/multi ./...
 
 build: $(MODULE) ## build ./p2prc, one static binary
 	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o p2prc ./cmd/p2prc
@@ -22,13 +24,13 @@ install: build ## build, and print the two lines that put p2prc on your PATH
 	@echo 'export PATH=$(CURDIR):$${PATH}'
 
 test: $(MODULE) ## run every test this machine can run, small sizes
-	$(GO) run ./test/rings ./...
+	$(GO) run ./test/rings $(TESTED)
 
 test-all: $(MODULE) ## the same with the full sizes
-	$(GO) run ./test/rings -full -timeout 60m ./...
+	$(GO) run ./test/rings -full -timeout 60m $(TESTED)
 
 race: $(MODULE) ## tests with the race detector, failing where it cannot run
-	P2PRC_REQUIRE=race $(GO) run ./test/rings ./...
+	P2PRC_REQUIRE=race $(GO) run ./test/rings $(TESTED)
 
 lint: ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "error: run gofmt -w on these"; exit 1; }

@@ -44,9 +44,9 @@ func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
 	if se := l.out.Load(); se != nil {
 		se.started(at.task.Key)
 	}
-	cmd, in, bytesIn, err := s.command(ctx, l, at.task)
+	cmd, in, bytesIn, err := s.command(ctx, sl, at.task)
 	if f := (fault{}); errors.As(err, &f) {
-		return s.taskFault(at, 125, f.msg)
+		return s.taskFault(sl, at, 125, f.msg)
 	}
 	if err != nil {
 		return outcome{err: err}
@@ -81,11 +81,11 @@ func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
 	r := lease.Result{Key: at.task.Key, Exit: exit, Usage: res.Usage, Stdout: out, Stderr: errs, Files: outs.files}
 	r.Usage.BytesIn = bytesIn + int64(in)
 	r.Usage.BytesOut = out.Size + errs.Size + outs.bytes
-	return s.result(l, r)
+	return s.result(sl, r)
 }
 
 // result is the outcome of an attempt whose end is known.
-func (s *Server) result(l *loan, r lease.Result) outcome {
+func (s *Server) result(sl *slot, r lease.Result) outcome {
 	body, err := json.Marshal(r)
 	if err == nil && len(body) > maxResult {
 		r.Files, r.Exit = nil, api.Exit{Code: 125, Msg: fmt.Sprintf("the names of its %d output files are too long for a result", len(r.Files))}
@@ -99,7 +99,7 @@ func (s *Server) result(l *loan, r lease.Result) outcome {
 	wall := time.Duration(r.Usage.Wall).Seconds()
 	o.usage = api.UsageRow{
 		Tasks: 1, CPUSeconds: time.Duration(r.Usage.CPU).Seconds(), MemorySeconds: float64(r.Usage.MaxMemory) * wall,
-		GPUSeconds: float64(l.needs.GPU) * wall, BytesIn: r.Usage.BytesIn, BytesOut: r.Usage.BytesOut,
+		GPUSeconds: float64(sl.needs.GPU) * wall, BytesIn: r.Usage.BytesIn, BytesOut: r.Usage.BytesOut,
 	}
 	return o
 }
@@ -118,13 +118,14 @@ func blobsOf(r *lease.Result) (ids []api.BlobID, bytes int64) {
 }
 
 // taskFault is the outcome of a task that cannot be executed as it is written.
-func (s *Server) taskFault(at *attempt, code int, msg string) outcome {
-	return s.result(at.loan, lease.Result{Key: at.task.Key, Exit: api.Exit{Code: code, Msg: clip(msg)}})
+func (s *Server) taskFault(sl *slot, at *attempt, code int, msg string) outcome {
+	return s.result(sl, lease.Result{Key: at.task.Key, Exit: api.Exit{Code: code, Msg: clip(msg)}})
 }
 
 // command is what the sandbox is to execute. A fault is the task's own, any
 // other error the machine's.
-func (s *Server) command(ctx context.Context, l *loan, t lease.Task) (cmd runtime.Command, stdin int, bytes int64, err error) {
+func (s *Server) command(ctx context.Context, sl *slot, t lease.Task) (cmd runtime.Command, stdin int, bytes int64, err error) {
+	l := sl.loan
 	c, shared := &l.common, &l.open.Common
 	if c.fault != "" {
 		return cmd, 0, 0, fault{c.fault}
@@ -135,7 +136,7 @@ func (s *Server) command(ctx context.Context, l *loan, t lease.Task) (cmd runtim
 	if l.open.Runtime == api.RuntimeProcess && len(t.Args) == 0 {
 		return cmd, 0, 0, fault{"no command was given"}
 	}
-	cmd = runtime.Command{Args: t.Args, Cwd: shared.Cwd, Env: c.env, Files: c.files, Outputs: shared.Outputs, Limits: limitsOf(l)}
+	cmd = runtime.Command{Args: t.Args, Cwd: shared.Cwd, Env: c.env, Files: c.files, Outputs: shared.Outputs, Limits: limitsOf(sl)}
 	if cmd.Cwd != "" && cmd.Cwd != "." && !local(cmd.Cwd) {
 		return cmd, 0, 0, fault{fmt.Sprintf("working directory %q leaves the task's directory", cmd.Cwd)}
 	}
@@ -168,10 +169,11 @@ func (s *Server) command(ctx context.Context, l *loan, t lease.Task) (cmd runtim
 	return cmd, len(t.Stdin), bytes, nil
 }
 
-// limitsOf is what the borrower asked a task of l to be held to.
-func limitsOf(l *loan) runtime.Limits {
-	t := l.open.Common.Limits
-	return runtime.Limits{Wall: time.Duration(t.Wall), CPU: time.Duration(t.CPU), Output: t.Output, Disk: l.needs.Disk}
+// limitsOf is what the borrower asked a task in sl to be held to. The disk is the
+// slot's own, whatever its loan would be given now.
+func limitsOf(sl *slot) runtime.Limits {
+	t := sl.loan.open.Common.Limits
+	return runtime.Limits{Wall: time.Duration(t.Wall), CPU: time.Duration(t.CPU), Output: t.Output, Disk: sl.needs.Disk}
 }
 
 // stdin opens what the task reads.

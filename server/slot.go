@@ -132,7 +132,7 @@ func (s *Server) openFailed(sl *slot, err error) {
 		s.mu.Lock()
 		sl.state = slotClosing // it takes no other task
 		s.unlock()
-		s.taskEnded(sl, at, s.taskFault(at, 126, err.Error()))
+		s.taskEnded(sl, at, s.taskFault(sl, at, 126, err.Error()))
 	default:
 		s.log.Warn("a sandbox cannot be opened", "lease", sl.loan.id, "runtime", sl.loan.open.Runtime, "err", err)
 		s.mu.Lock()
