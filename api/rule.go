@@ -34,7 +34,7 @@ func RuntimeResource(name RuntimeName) string { return "runtime:" + string(name)
 // NetworkResource is a network as a rule's resource names it.
 func NetworkResource(name GuestNetwork) string { return "network:" + string(name) }
 
-var peerID = regexp.MustCompile(`^[1-9A-HJ-NP-Za-km-z]{8,100}$`)
+var peerID = regexp.MustCompile(`^[1-9A-HJ-NP-Za-km-z]{20,100}$`)
 
 // Check refuses, as KindInvalid, a row that says nothing that can be understood,
 // or that can never decide.

@@ -77,7 +77,7 @@ func runForward(ctx context.Context, a *app, args []string, o forwarded) error {
 	if spec.Container != "" && api.KindOf(err) == api.KindNotFound {
 		return api.Errorf(api.KindNotFound, "no peer and no container of yours is called %q", args[0]).WithHint("p2prc peers and p2prc container ls list them")
 	}
-	if api.KindOf(err) == api.KindConflict && anyLocal && spec.Local != 0 {
+	if k := api.KindOf(err); anyLocal && (k == api.KindConflict || k == api.KindDenied) { // taken, or the administrator's
 		spec.Local = 0
 		err = client.Forward(ctx, spec, o.tell(a, args[0], spec))
 	}

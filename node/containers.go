@@ -155,7 +155,6 @@ func (l lender) ResumeSandbox(ctx context.Context, id api.SandboxID) error {
 // Pause freezes everything and takes no more.
 func (l lender) Pause(ctx context.Context, reason string) error {
 	err := l.Server.Pause(ctx, reason)
-	l.n.recheckTunnels()
 	if l.n.keeper != nil {
 		err = errors.Join(err, l.n.keeper.FreezeAll(ctx))
 	}

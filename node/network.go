@@ -177,5 +177,8 @@ func (n *Node) announceLending() {
 	n.net.Announce(func(r *api.Record) {
 		r.Lending, r.Total, r.Free, r.Runtimes = s.State, s.Total, s.Free, lent
 	})
-	n.jobs.PeersChanged() // this node is one of the lenders it may use
+	n.jobs.PeersChanged()          // this node is one of the lenders it may use
+	if s.State == api.LendPaused { // by its owner, or by the hours he set
+		n.recheckTunnels()
+	}
 }

@@ -6,13 +6,15 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/client/forward"
 	"github.com/Akilan1999/p2p-rendering-computation/server/tunnel"
+	wtunnel "github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
 // openTunnels makes both sides of forwarded ports.
 func (n *Node) openTunnels(dial *dialer) {
 	n.tunnels = tunnel.New(tunnel.Config{
 		Rules: n.server.Policy, Lends: n.connectsNot, Names: n.nameOf, Log: n.log.With("part", "tunnel"),
-		Own: func(_ string, port int) bool { return port == n.net.Port() },
+		Own:     func(port int) bool { return port == n.net.Port() },
+		Refused: func(from api.Caller, why error) { n.refused(from.String(), wtunnel.Protocol, why.Error()) },
 	})
 	n.forwards = forward.New(forward.Config{Dial: dial, Containers: n.book, Resolve: n.net.Resolve, Log: n.log.With("part", "forward")})
 }

@@ -95,7 +95,7 @@ func (r *run) flow(ctx context.Context, conn *net.UDPConn, from netip.AddrPort, 
 		delete(all.by, from)
 		all.mu.Unlock()
 	}()
-	far, err := r.connect(ctx)
+	far, err := r.connect(ctx, r.fail)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.fail(err)

@@ -26,6 +26,8 @@ const (
 	tellEvery = time.Second
 )
 
+var noAnswer = api.Errorf(api.KindTimeout, "the peer does not answer")
+
 // Dialer opens streams to members. KindUnavailable when one cannot be reached.
 type Dialer interface {
 	OpenStream(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
@@ -51,8 +53,9 @@ type Forwarder struct{ cfg Config }
 // New makes a forwarder.
 func New(cfg Config) *Forwarder { return &Forwarder{cfg} }
 
-// target connects to what a forward leads to.
-type target func(ctx context.Context) (splice.Stream, error)
+// target connects to what a forward leads to. late hears why, when that fails only
+// after the stream was handed out.
+type target func(ctx context.Context, late func(error)) (splice.Stream, error)
 
 // Run listens until ctx is done or tell fails, and returns when every connection
 // is gone. tell is called by one goroutine at a time, first with where it listens.
@@ -109,12 +112,14 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 		if err := f.cfg.Containers.Known(spec.Container); err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context) (splice.Stream, error) {
+		return func(ctx context.Context, late func(error)) (splice.Stream, error) {
+			ctx, cancel := context.WithTimeoutCause(ctx, openWait, noAnswer)
+			defer cancel()
 			st, err := f.cfg.Containers.Session(ctx, spec.Container)
 			if err != nil {
 				return nil, err
 			}
-			return dialInside(st, spec.Port), nil
+			return dialInside(st, spec.Port, late), nil
 		}, nil
 	}
 	if len(spec.Peers) == 0 {
@@ -128,7 +133,7 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 		}
 		peers = append(peers, id)
 	}
-	return func(ctx context.Context) (splice.Stream, error) {
+	return func(ctx context.Context, _ func(error)) (splice.Stream, error) {
 		var failed []error
 		for _, peer := range peers {
 			st, err := f.open(ctx, peer, to)
@@ -146,7 +151,7 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 
 // open asks one peer.
 func (f *Forwarder) open(ctx context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, openWait, api.Errorf(api.KindTimeout, "the peer does not answer"))
+	ctx, cancel := context.WithTimeoutCause(ctx, openWait, noAnswer)
 	defer cancel()
 	st, err := f.cfg.Dial.OpenStream(ctx, peer, tunnel.Protocol)
 	if err != nil {
@@ -269,7 +274,7 @@ func (r *run) accept(ctx context.Context, ln net.Listener) {
 }
 
 func (r *run) carry(ctx context.Context, near splice.TCP) {
-	far, err := r.connect(ctx)
+	far, err := r.connect(ctx, r.fail)
 	if err != nil {
 		_ = near.Reset() // who connected sees that it was refused
 		if ctx.Err() == nil {
@@ -279,17 +284,5 @@ func (r *run) carry(ctx context.Context, near splice.TCP) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = near.Reset(); _ = far.Reset() }) // a copy may wait in either
 	defer stop()
-	splice.Both(counted{near, &r.in}, counted{far, &r.out})
-}
-
-// counted counts what is read from a stream.
-type counted struct {
-	splice.Stream
-	n *atomic.Int64
-}
-
-func (c counted) Read(p []byte) (int, error) {
-	n, err := c.Stream.Read(p)
-	c.n.Add(int64(n))
-	return n, err
+	splice.Both(splice.Counted{Stream: near, N: &r.in}, splice.Counted{Stream: far, N: &r.out})
 }

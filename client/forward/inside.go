@@ -22,8 +22,9 @@ type inside struct {
 
 var _ splice.Stream = (*inside)(nil)
 
-// dialInside begins one; that nothing listens there shows in its first read.
-func dialInside(st wire.Stream, port int) *inside {
+// dialInside begins one; that nothing listens there shows in its first read, and
+// late is told.
+func dialInside(st wire.Stream, port int, late func(error)) *inside {
 	ctx, cancel := context.WithCancel(context.Background())
 	stdin, in := io.Pipe()
 	out, stdout := io.Pipe()
@@ -31,6 +32,9 @@ func dialInside(st wire.Stream, port int) *inside {
 	go func() {
 		defer close(c.done)
 		err := c.session.Dial(ctx, net.JoinHostPort("localhost", strconv.Itoa(port)), stdin, stdout)
+		if err != nil && ctx.Err() == nil {
+			late(err)
+		}
 		_ = stdout.CloseWithError(err) // nil: EOF
 		_ = stdin.CloseWithError(io.ErrClosedPipe)
 		_ = c.session.Close()
@@ -46,9 +50,9 @@ func (c *inside) CloseWrite() error { return c.in.Close() }
 
 // Reset ends the session.
 func (c *inside) Reset() error {
-	_ = c.out.CloseWithError(io.ErrClosedPipe)
-	_ = c.in.CloseWithError(io.ErrClosedPipe)
 	c.cancel()
+	_ = c.out.CloseWithError(io.ErrClosedPipe) // cannot fail
+	_ = c.in.CloseWithError(io.ErrClosedPipe)
 	return c.session.Close()
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	anna = api.PeerID("12D3KooWAnna")
-	bert = api.PeerID("12D3KooWBert")
+	anna = api.PeerID("12D3KooWAnnaAnnaAnnaAnna")
+	bert = api.PeerID("12D3KooWBertBertBertBert")
 )
 
 func TestDecide(t *testing.T) {

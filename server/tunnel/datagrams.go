@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
@@ -31,7 +30,6 @@ func carryDatagrams(ctx context.Context, st wire.Stream, w *wire.Writer, target 
 				return
 			}
 			c.out.Add(int64(n))
-			c.active.Store(time.Now().UnixNano())
 			if w.Write(tunnel.KindDatagram, buf[:n]) != nil {
 				return
 			}
@@ -43,7 +41,6 @@ func carryDatagrams(ctx context.Context, st wire.Stream, w *wire.Writer, target 
 			break
 		}
 		c.in.Add(int64(len(payload)))
-		c.active.Store(time.Now().UnixNano())
 		_, _ = target.Write(payload) // a datagram may be lost
 	}
 	_ = target.Close()

@@ -41,9 +41,11 @@ type Config struct {
 	// Lends tells why nothing is lent to a member now; empty if it may ask.
 	Lends func(from api.Caller) string
 	// Own tells whether a port is one at which this node itself listens.
-	Own   func(network string, port int) bool
+	Own   func(port int) bool
 	Names func(api.PeerID) string
-	Log   *slog.Logger
+	// Refused notes who was turned away, and why.
+	Refused func(from api.Caller, why error)
+	Log     *slog.Logger
 }
 
 // Server is safe for concurrent use.
@@ -62,8 +64,10 @@ type connection struct {
 	to       tunnel.Open
 	since    time.Time
 	in, out  atomic.Int64 // bytes to and from the target
-	active   atomic.Int64 // unix nanoseconds of the last byte
 	withdraw context.CancelCauseFunc
+
+	seen  int64     // bytes both ways when Run last saw them change; Run's alone
+	quiet time.Time // since when they did not; Run's alone
 }
 
 // New makes a server.
@@ -85,7 +89,10 @@ func (s *Server) Run(ctx context.Context) error {
 				if c.to.Network == "udp" {
 					limit = idleUDP
 				}
-				if now.Sub(time.Unix(0, c.active.Load())) > limit {
+				if n := c.in.Load() + c.out.Load(); n != c.seen {
+					c.seen, c.quiet = n, now
+				}
+				if now.Sub(c.quiet) > limit {
 					return api.Errorf(api.KindTimeout, "nothing was said for %s", limit)
 				}
 				return nil
@@ -114,12 +121,12 @@ func (s *Server) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		return
 	}
 	_ = st.SetReadDeadline(time.Time{})
-	c := &connection{id: api.TunnelID(ulid.Make().String()), from: from, to: to, since: time.Now(), withdraw: cancel}
-	c.active.Store(c.since.UnixNano())
+	now := time.Now()
+	c := &connection{id: api.TunnelID(ulid.Make().String()), from: from, to: to, since: now, quiet: now, withdraw: cancel}
 	w := wire.NewWriter(st, tunnel.MaxDatagram)
 	target, err := s.connect(ctx, c)
 	if err != nil {
-		s.cfg.Log.Warn("refused a connection", "caller", from, "network", to.Network, "to", to.Address(), "err", err)
+		s.cfg.Refused(from, err)
 		_ = st.SetWriteDeadline(time.Now().Add(openWait))
 		_ = w.Send(tunnel.KindFail, api.ProblemOf(err, false)) // it may have gone
 		_ = st.Close()
@@ -138,33 +145,35 @@ func (s *Server) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 	}
 	end := context.AfterFunc(ctx, func() { _ = target.Close() }) // a copy may wait in it
 	defer end()
-	splice.Both(&counted{st, &c.in, &c.active}, &counted{splice.TCP{TCPConn: target.(*net.TCPConn)}, &c.out, &c.active})
+	splice.Both(splice.Counted{Stream: st, N: &c.in}, splice.Counted{Stream: splice.TCP{TCPConn: target.(*net.TCPConn)}, N: &c.out})
 }
 
-// connect asks the policy, takes a place and dials. Who gets a target calls leave.
-func (s *Server) connect(ctx context.Context, c *connection) (net.Conn, error) {
+// connect takes a place, asks the policy and dials. Who gets a target calls leave.
+func (s *Server) connect(ctx context.Context, c *connection) (_ net.Conn, err error) {
 	if err := c.to.Check(); err != nil {
-		return nil, err
-	}
-	if why := s.cfg.Lends(c.from); why != "" {
-		return nil, api.Errorf(api.KindDenied, "%s", why)
-	}
-	if err := s.allowed(c.from, c.to); err != nil {
 		return nil, err
 	}
 	if err := s.enter(c); err != nil {
 		return nil, err
 	}
-	target, err := s.dial(ctx, c.to)
-	if err != nil {
-		s.leave(c)
+	defer func() {
+		if err != nil {
+			s.leave(c)
+		}
+	}()
+	// Only now: what is taken back from here on finds the connection in its place.
+	if err := s.allowed(c.from, c.to); err != nil {
+		return nil, err
 	}
-	return target, err
+	return s.dial(ctx, c.to)
 }
 
-// allowed asks the owner's policy. This node's own ports are nobody's target:
+// allowed asks whether anything is lent, and the owner's policy. This node's own ports are nobody's target:
 // behind them a member would be taken for somebody on this machine.
 func (s *Server) allowed(from api.Caller, to tunnel.Open) error {
+	if why := s.cfg.Lends(from); why != "" {
+		return api.Errorf(api.KindDenied, "%s", why)
+	}
 	resource, what := api.PortResource(to.Port), "port "+to.Address()[1:]
 	if to.Host != "" {
 		resource, what = api.HostResource(to.Host, to.Port), to.Address()
@@ -173,7 +182,7 @@ func (s *Server) allowed(from api.Caller, to tunnel.Open) error {
 		return api.Errorf(api.KindDenied, "the owner's policy does not let you reach %s", what).
 			WithHint("its owner can: p2prc lend policy allow YOU %s", resource)
 	}
-	if to.Host == "" && s.cfg.Own(to.Network, to.Port) {
+	if to.Host == "" && s.cfg.Own(to.Port) {
 		return api.Errorf(api.KindDenied, "port %d is p2prc's own", to.Port)
 	}
 	return nil
@@ -202,11 +211,7 @@ func (s *Server) leave(c *connection) {
 // Recheck ends connections that the policy, or a member's role, allows no more.
 func (s *Server) Recheck(roles map[api.PeerID]api.Role) {
 	s.withdraw(func(c *connection) error {
-		now := api.Caller{Peer: c.from.Peer, Role: roles[c.from.Peer]}
-		if why := s.cfg.Lends(now); why != "" {
-			return errors.New(why)
-		}
-		return s.allowed(now, c.to)
+		return s.allowed(api.Caller{Peer: c.from.Peer, Role: roles[c.from.Peer]}, c.to)
 	})
 }
 
@@ -248,21 +253,6 @@ func (s *Server) List() []api.Tunnel {
 	}
 	slices.SortFunc(all, func(a, b api.Tunnel) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
 	return all
-}
-
-// counted counts what is read from a stream.
-type counted struct {
-	splice.Stream
-	n, active *atomic.Int64
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Stream.Read(p)
-	if n > 0 {
-		c.n.Add(int64(n))
-		c.active.Store(time.Now().UnixNano())
-	}
-	return n, err
 }
 
 // dial reaches the target. A name is looked up here, and what it says is checked

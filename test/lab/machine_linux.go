@@ -16,18 +16,36 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
 
 // Program is the program under test, built for a package's tests.
 type Program struct{ path string }
 
-// Build builds the program into dir.
-func Build(dir string) (Program, error) {
+// Main is what a package's TestMain does: it builds the program into *p, where the
+// ring netns can run at all, and runs the tests.
+func Main(m *testing.M, p *Program) int {
+	if ring.Netns() != "" {
+		return m.Run() // each test says so
+	}
+	dir, err := os.MkdirTemp("", "p2prc-lab-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		*p, err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func build(dir string) (Program, error) {
 	p := Program{filepath.Join(dir, "p2prc")}
-	build := exec.Command("go", "build", "-o", p.path, "github.com/Akilan1999/p2p-rendering-computation/cmd/p2prc")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return p, fmt.Errorf("%v: %v\n%s", build, err, out)
+	cmd := exec.Command("go", "build", "-o", p.path, "github.com/Akilan1999/p2p-rendering-computation/cmd/p2prc")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return p, fmt.Errorf("%v: %v\n%s", cmd, err, out)
 	}
 	return p, nil
 }

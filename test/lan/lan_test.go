@@ -5,7 +5,6 @@
 package lan
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -17,24 +16,7 @@ import (
 
 var program lab.Program // built by TestMain
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	if ring.Netns() != "" {
-		return m.Run() // each test says so
-	}
-	dir, err := os.MkdirTemp("", "p2prc-lan-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if program, err = lab.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(lab.Main(m, &program)) }
 
 // readdress gives a machine this address and no other.
 func readdress(l *netlab.Lab, name, addr string) {

@@ -97,10 +97,14 @@ func TestForward(t *testing.T) {
 		t.Fatalf("%d bytes of %d, %v", len(out), size, err)
 	}
 
-	// What is open ends when the row goes, when its owner closes it, and when its member is revoked.
-	for _, end := range [][]string{{"lend", "policy", "rm", "1"}, {"lend", "connections", "close", "--all"}, {"members", "revoke", "b"}} {
-		if end[1] == "connections" {
+	// What is open ends when the row goes, when its owner closes it or pauses
+	// lending, and when its member is revoked.
+	for _, end := range [][]string{{"lend", "policy", "rm", "1"}, {"lend", "connections", "close", "--all"}, {"lend", "pause"}, {"members", "revoke", "b"}} {
+		switch end[1] {
+		case "connections":
 			a.ok("lend", "policy", "allow", "b", "port:"+port)
+		case "revoke":
+			a.ok("lend", "resume")
 		}
 		conn, err := net.Dial("tcp", at)
 		if err != nil {

@@ -17,24 +17,7 @@ import (
 
 var program lab.Program // built by TestMain
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	if ring.Netns() != "" {
-		return m.Run() // each test says so
-	}
-	dir, err := os.MkdirTemp("", "p2prc-nat-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if program, err = lab.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(lab.Main(m, &program)) }
 
 // internet is a public segment. Its addresses are 5.5.5.0/24: those that are set
 // apart for documentation do not count as public to anybody's software.
