@@ -103,22 +103,10 @@ func (n *Node) nameOf(id api.PeerID) string {
 	return p.Name
 }
 
-// listenPatience is how long an invite waits for the node to listen: its token
-// names the addresses at which the node can be met.
-const listenPatience = 5 * time.Second
-
 // members is the membership for the API.
 type members struct{ n *Node }
 
 func (m members) Invite(ctx context.Context, req api.InviteRequest) (api.InviteToken, error) {
-	if req.Role == "" {
-		req.Role = api.RoleMember
-	}
-	wait, cancel := context.WithTimeout(ctx, listenPatience)
-	defer cancel()
-	if err := m.n.net.WaitReady(wait); err != nil {
-		return api.InviteToken{}, api.Errorf(api.KindUnavailable, "this node does not listen yet: %w", err).WithHint("try again in a moment")
-	}
 	return m.n.net.Invite(ctx, req)
 }
 func (m members) Invites() []api.Invite { return m.n.net.Invites() }

@@ -24,9 +24,9 @@ import (
 // KindUnavailable when nothing of ours answers there, KindDenied when one side is
 // no member.
 func (n *Net) AddAddr(ctx context.Context, at string) (api.Peer, error) {
-	s := n.session()
-	if s == nil {
-		return api.Peer{}, api.Errorf(api.KindUnavailable, "the node is not connected").WithHint("start it with `p2prc up`")
+	s, err := n.connected(ctx)
+	if err != nil {
+		return api.Peer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*dialTimeout)
 	defer cancel()

@@ -39,9 +39,9 @@ func (n *Net) Reachability() api.Reachability {
 // Diagnose looks at this node's place in the network, now, and says what it found
 // and what to do about it. Error: KindUnavailable while the node is not connected.
 func (n *Net) Diagnose(ctx context.Context) (api.Diagnosis, error) {
-	s := n.session()
-	if s == nil {
-		return api.Diagnosis{}, api.Errorf(api.KindUnavailable, "the node is not connected").WithHint("start it with `p2prc up`")
+	s, err := n.connected(ctx)
+	if err != nil {
+		return api.Diagnosis{}, err
 	}
 	udp := s.tryUDP(ctx)
 	d := api.Diagnosis{Time: n.cfg.now().UTC(), Reach: s.reachView(), Relay: s.relayer.status()}

@@ -75,6 +75,9 @@ func (n *Net) Invite(ctx context.Context, req api.InviteRequest) (api.InviteToke
 	if err != nil {
 		return api.InviteToken{}, err
 	}
+	if _, err := n.connected(ctx); err != nil { // its token names the addresses at which the node can be met
+		return api.InviteToken{}, err
+	}
 	secret, err := membership.NewSecret()
 	if err != nil {
 		return api.InviteToken{}, err

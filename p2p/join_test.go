@@ -36,6 +36,29 @@ func TestThreeNodesJoinAndSeeEachOther(t *testing.T) {
 	})
 }
 
+// What is asked of a node before it listens waits until it does.
+func TestAskedBeforeItListens(t *testing.T) {
+	ada, bob := newNode(t, "ada").up(), newNode(t, "bob")
+	status := make(chan error, 2)
+	go func() {
+		_, err := bob.Invite(t.Context(), api.InviteRequest{})
+		status <- err
+	}()
+	go func() {
+		_, err := bob.AddAddr(t.Context(), ada.Addrs()[0])
+		if api.KindOf(err) == api.KindDenied {
+			err = nil // it was reached, and is in another network
+		}
+		status <- err
+	}()
+	bob.up()
+	for range 2 {
+		if err := <-status; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // The ways in which a token does not admit, each with words and a hint of its own.
 func TestJoinRefused(t *testing.T) {
 	admin := newNode(t, "admin").up()

@@ -195,6 +195,27 @@ func (n *Net) session() *session {
 	return n.sess
 }
 
+// readyTime is how long what needs the network waits for it: the API answers before
+// the host listens, and while the node goes from one network to another.
+const readyTime = 5 * time.Second
+
+// connected is the session, waited for if need be. KindUnavailable: there is none.
+func (n *Net) connected(ctx context.Context) (*session, error) {
+	wait, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	for {
+		if n.WaitReady(wait) != nil {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return nil, api.Errorf(api.KindUnavailable, "this node does not listen yet").WithHint("try again in a moment")
+		}
+		if s := n.session(); s != nil {
+			return s, nil
+		}
+	}
+}
+
 // Self is this node's own membership.
 func (n *Net) Self() api.Member {
 	for _, m := range n.Members() {

@@ -76,9 +76,9 @@ func (n *Net) view(p *pool, s *session, e entry) api.Peer {
 // Ping measures a round trip to a member, and marks it alive or dead by it.
 // Errors are those of OpenStream.
 func (n *Net) Ping(ctx context.Context, id api.PeerID) (time.Duration, error) {
-	s := n.session()
-	if s == nil {
-		return 0, api.Errorf(api.KindUnavailable, "the node is not connected").WithHint("start it with `p2prc up`")
+	s, err := n.connected(ctx)
+	if err != nil {
+		return 0, err
 	}
 	if id == n.id {
 		return 0, nil

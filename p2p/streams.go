@@ -120,9 +120,9 @@ func (s *session) endHandlers(pid peer.ID, now api.Role) {
 // may help), KindUnsupported when it does not speak the protocol. To a peer that is
 // going away at this moment a stream may open and fail at its first read.
 func (n *Net) OpenStream(ctx context.Context, id api.PeerID, protocol string) (wire.Stream, error) {
-	s := n.session()
-	if s == nil {
-		return nil, api.Errorf(api.KindUnavailable, "the node is not connected").WithHint("start it with `p2prc up`")
+	s, err := n.connected(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return s.open(ctx, id, protocol)
 }

@@ -61,6 +61,9 @@ func (n *node) forward(args ...string) (at string, said func() string) {
 // A web server on one node, used from another by curl: only after its owner said
 // so, with a large answer, and not a moment longer than allowed.
 func TestForward(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		ring.Need(t, "multi", "no curl")
+	}
 	size := int64(ring.Size(50_000_000, 1_000_000_000))
 	sum := sha256.New()
 	if _, err := io.CopyN(sum, &pattern{}, size); err != nil {
