@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"sync"
@@ -15,7 +16,7 @@ func (g *guest) exec(req session.Request) error {
 	if len(req.Args) == 0 || req.Args[0] == "" {
 		return api.Errorf(api.KindInvalid, "a command without a program")
 	}
-	who, err := lookUp(or(req.User, g.cfg.User))
+	who, err := lookUp(cmp.Or(req.User, g.cfg.User))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"archive/tar"
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -14,7 +15,7 @@ import (
 
 // files does what a request for files asks, as the user it is of.
 func (g *guest) files(req session.Request, do func(session.Request) error) error {
-	who, err := lookUp(or(req.User, g.cfg.User))
+	who, err := lookUp(cmp.Or(req.User, g.cfg.User))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"os"
 	"os/user"
 	"slices"
@@ -78,7 +79,7 @@ func (a account) give(files ...*os.File) {
 
 // environ is the container's environment for who.
 func environ(c Config, who account) []string {
-	return set(os.Environ(), "HOME="+or(c.Home, who.home))
+	return set(os.Environ(), "HOME="+cmp.Or(c.Home, who.home))
 }
 
 // set puts NAME=VALUE into an environment.
@@ -86,11 +87,4 @@ func set(env []string, kv string) []string {
 	name, _, _ := strings.Cut(kv, "=")
 	env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
 	return append(env, kv)
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
