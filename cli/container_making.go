@@ -25,10 +25,16 @@ func watchCreate(ctx context.Context, a *app, client *api.Client, peer string, o
 	heard, stop := m.heard, func() {}
 	switch {
 	case o.detail:
+		last := ""
 		heard = func(e api.ContainerEvent) {
-			if line := or(e.Build, e.Text); line != "" && e.Image == nil {
+			line := or(e.Build, e.Text)
+			if e.Image != nil {
+				line += ": " + e.Image.State
+			}
+			if line != "" && (line != last || e.Image == nil) { // an image's progress is told every second
 				a.out.note("%s", line)
 			}
+			last = line
 		}
 	case !o.quiet:
 		stop = a.out.every(m.line)

@@ -164,7 +164,7 @@ func (l lender) Pause(ctx context.Context, reason string) error {
 // Resume lends again, and lets everything go on.
 func (l lender) Resume(ctx context.Context) error {
 	err := l.Server.Resume(ctx)
-	if l.n.keeper != nil {
+	if l.n.keeper != nil && !l.Server.Paused() { // it may be outside of the owner's hours
 		err = errors.Join(err, l.n.keeper.ThawAll(ctx))
 	}
 	return err

@@ -47,6 +47,10 @@ func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources, 
 			u = u.without(sl)
 		}
 	}
+	if g := s.guests[id]; g != nil { // what it held while it was stopped
+		u.total = u.total.Sub(g.needs)
+		u.peers[g.peer] = u.peers[g.peer].Sub(g.needs)
+	}
 	if !u.total.Add(needs).Fits(limits.Total) || !u.peers[p].Add(needs).Fits(limits.PerPeer) {
 		return needs, api.Errorf(api.KindQuota, "this node has no room for it now: %s are free for one peer at most", describe(limits.PerPeer.Sub(u.peers[p])))
 	}

@@ -110,3 +110,25 @@ func TestRuntimeComesAndGoes(t *testing.T) {
 		}
 	})
 }
+
+// A container that holds its GPU while it is stopped can be started with it.
+func TestReserveCountsItsOwnOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2, func(r *rig) {
+			r.cfg.Machine = api.Resources{CPU: 2, Memory: 8 << 30, Disk: 100 << 30, GPU: 1}
+			r.set.limits.Total.GPU = 1
+			r.rt.name = api.RuntimeDocker
+			r.set.limits.Runtimes = []api.RuntimeName{api.RuntimeDocker}
+		})
+		defer r.stop()
+		synctest.Wait()
+		gpu := api.Resources{CPU: 1, Memory: 1 << 30, GPU: 1}
+		r.Adopt(alice, "stopped", api.Resources{GPU: 1})
+		if _, err := r.Reserve(member(bob), "another", gpu, api.GuestNone); api.KindOf(err) != api.KindQuota {
+			t.Errorf("somebody else gets it: %v", err)
+		}
+		if _, err := r.Reserve(member(alice), "stopped", gpu, api.GuestNone); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package session
 import (
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -46,6 +47,9 @@ func (a account) become() error {
 	}
 	if err := unix.Setgroups(groups); err != nil {
 		return err
+	}
+	if strconv.IntSize == 32 && max(a.uid, a.gid) >= 1<<16-1 { // the calls below know 16 bits there
+		return unix.EINVAL
 	}
 	const keep = ^uintptr(0)
 	if _, _, err := unix.RawSyscall(unix.SYS_SETRESGID, keep, uintptr(a.gid), keep); err != 0 {

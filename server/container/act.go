@@ -19,6 +19,12 @@ func (k *Keeper) start(ctx context.Context, who api.Caller, b *box) error {
 	default:
 		return k.notNow(b, "started")
 	}
+	k.mu.Lock()
+	held := b.rec.Held
+	k.mu.Unlock()
+	if held {
+		return api.Errorf(api.KindUnavailable, "its lender's owner has this container stand still")
+	}
 	if _, err := k.cfg.Room.Reserve(who, api.SandboxID(b.rec.ID), b.rec.Cap, b.rec.Spec.Network); err != nil {
 		return err
 	}
@@ -27,7 +33,7 @@ func (k *Keeper) start(ctx context.Context, who api.Caller, b *box) error {
 		err = k.listen(b)
 	}
 	if err != nil {
-		k.stopped(ctx, b, "it could not be started: "+err.Error())
+		k.standStill(ctx, b, "it could not be started: "+err.Error())
 		return err
 	}
 	k.mu.Lock()

@@ -10,6 +10,9 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
+// makeWithin bounds the making of a container: its image's way here, and a build.
+const makeWithin = time.Hour
+
 // teller is told what is done while a container is made.
 type teller func(api.ContainerEvent)
 
@@ -26,6 +29,8 @@ func (k *Keeper) create(ctx context.Context, who api.Caller, id api.ContainerID,
 	}
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
+	ctx, cancel := context.WithTimeoutCause(ctx, min(makeWithin, time.Duration(spec.TTL)), api.Errorf(api.KindTimeout, "it was not made in time"))
+	defer cancel()
 	b, old, err := k.reserve(who, id, spec, abort)
 	if err != nil || old {
 		return b, err
@@ -39,7 +44,10 @@ func (k *Keeper) create(ctx context.Context, who api.Caller, id api.ContainerID,
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), engineWait)
 		defer cancel()
 		if rerr := k.cfg.Engine.Remove(clean, id); rerr != nil {
-			k.log.Error("a container that could not be made cannot be removed", "container", id, "err", rerr)
+			k.log.Error("a container that could not be made cannot be removed; it is tried again", "container", id, "err", rerr)
+			k.mu.Lock()
+			k.littered = true
+			k.mu.Unlock()
 		}
 		k.halt(b, api.ContainerGone, "it could not be made")
 		return nil, k.forget(clean, b, err)

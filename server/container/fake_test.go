@@ -164,6 +164,13 @@ type fakeRoom struct {
 	barred error
 }
 
+// count is how many containers hold some of it.
+func (r *fakeRoom) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.held)
+}
+
 func (r *fakeRoom) Reserve(who api.Caller, id api.SandboxID, needs api.Resources, _ api.GuestNetwork) (api.Resources, error) {
 	r.Adopt(who.Peer, id, needs)
 	return needs, nil

@@ -36,8 +36,9 @@ type Record struct {
 	Reason   string             `json:"reason,omitempty"`
 	Ended    time.Time          `json:"ended,omitzero"`
 	Ports    []api.Port         `json:"ports,omitempty"`
-	Past     Usage              `json:"past"` // of earlier runs
-	Run      Usage              `json:"run"`  // of this run, as last seen
+	Held     bool               `json:"held,omitempty"` // its lender's owner has it stand still, by name
+	Past     Usage              `json:"past"`           // of earlier runs
+	Run      Usage              `json:"run"`            // of this run, as last seen
 }
 
 // used is what the container has used in all its runs.
@@ -70,6 +71,7 @@ type Keeper struct {
 	mu        sync.Mutex // guards the rest, and what of box says so
 	boxes     map[api.ContainerID]*box
 	rechecked time.Time
+	littered  bool            // the engine may have containers that no box is for
 	tidied    time.Time       // of Run alone
 	still     bool            // of Run alone: everything was last told to stand still
 	ctx       context.Context // of Run; nil before
@@ -82,7 +84,7 @@ type box struct {
 	abort context.CancelCauseFunc
 	rec   Record // guarded by Keeper.mu, as all below
 
-	frozen  bool
+	frozen  bool // it stands still, by rec.Held or because everything does
 	away    bool // the engine did not answer since it was last looked at, and may have stopped it
 	mux     *session.Mux
 	ports   []*port
@@ -93,7 +95,7 @@ type box struct {
 	saved   time.Time
 	changed time.Time // when it last began or ceased to run
 	disked  time.Time
-	carried Usage // In and Out of published ports, not in rec yet
+	carried Usage // In and Out of published ports in this run
 }
 
 // New makes a Keeper. It starts nothing.
@@ -144,8 +146,11 @@ func (k *Keeper) adopt(ctx context.Context) error {
 	k.mu.Lock()
 	for _, r := range records {
 		k.boxes[r.ID] = &box{rec: r, abort: func(error) {}}
-		if r.State == api.ContainerRunning {
+		switch r.State {
+		case api.ContainerRunning:
 			k.cfg.Room.Adopt(r.Borrower, api.SandboxID(r.ID), r.Cap)
+		case api.ContainerStopped:
+			k.keepGPUs(r)
 		}
 	}
 	k.mu.Unlock()
@@ -171,42 +176,68 @@ func (k *Keeper) adopt(ctx context.Context) error {
 			there[f.ID] = f
 		}
 	}
-	for _, f := range found {
-		if b := k.boxes[f.ID]; f.Rest || b == nil || b.rec.State == api.ContainerCreating || b.rec.State == api.ContainerGone {
-			k.log.Info("a container without an owner is removed", "container", f.ID)
-			if err := k.cfg.Engine.Remove(ctx, f.ID); err != nil {
-				return err
-			}
-		}
+	k.mu.Lock()
+	all := k.sortedLocked()
+	k.mu.Unlock()
+	for _, b := range all {
+		f, ok := there[b.rec.ID]
+		k.adoptOne(ctx, b, f, ok)
 	}
-	for id, b := range k.boxes {
-		f, ok := there[id]
-		switch {
-		case b.rec.State == api.ContainerCreating:
-			k.end(ctx, b, "the node ended while it was made")
-		case b.rec.State == api.ContainerGone:
-		case !ok:
-			k.end(ctx, b, "it was removed while the node was down")
-		case b.rec.State == api.ContainerRunning:
-			k.resumeOrStop(ctx, b, f)
-		}
-	}
+	k.removeOrphans(ctx, found)
 	close(k.ready)
 	return nil
+}
+
+// adoptOne makes what an earlier process knew of a container true.
+func (k *Keeper) adoptOne(ctx context.Context, b *box, f Found, there bool) {
+	b.op.Lock()
+	defer b.op.Unlock()
+	switch state := k.stateOf(b); {
+	case state == api.ContainerCreating:
+		k.end(ctx, b, "the node ended while it was made")
+	case state == api.ContainerGone:
+	case !there:
+		k.end(ctx, b, "it was removed while the node was down")
+	case state == api.ContainerRunning:
+		k.resumeOrStop(ctx, b, f)
+	}
+}
+
+// removeOrphans removes what the engine has and no box is for. What it will not
+// remove now is tried again by the next tick.
+func (k *Keeper) removeOrphans(ctx context.Context, found []Found) {
+	littered := false
+	for _, f := range found {
+		k.mu.Lock()
+		b := k.boxes[f.ID]
+		orphan := b == nil || b.rec.State == api.ContainerGone
+		k.mu.Unlock()
+		if !orphan {
+			continue
+		}
+		k.log.Info("a container without an owner is removed", "container", f.ID)
+		if err := k.cfg.Engine.Remove(ctx, f.ID); err != nil {
+			littered = true
+			k.log.Error("a container without an owner cannot be removed; it is tried again", "container", f.ID, "err", err)
+		}
+	}
+	k.mu.Lock()
+	k.littered = littered
+	k.mu.Unlock()
 }
 
 // resume makes a container that was running what it was: running, and frozen
 // where its owner has it so.
 func (k *Keeper) resume(ctx context.Context, b *box, f Found) error {
 	k.mu.Lock()
-	frozen := b.frozen || k.cfg.Room.Paused()
+	frozen := b.frozen || b.rec.Held || k.cfg.Room.Paused()
 	k.mu.Unlock()
 	if !f.Running {
 		if err := k.cfg.Engine.Start(ctx, f.ID); err != nil {
 			return err
 		}
 		k.mu.Lock()
-		b.rec.Past, b.rec.Run, b.changed, b.sampled = b.rec.used(), Usage{}, time.Now(), time.Time{}
+		b.rec.Past, b.rec.Run, b.carried, b.changed, b.sampled = b.rec.used(), Usage{}, Usage{}, time.Now(), time.Time{}
 		k.mu.Unlock()
 	}
 	act := func(context.Context, api.ContainerID) error { return nil }
@@ -234,8 +265,19 @@ func (k *Keeper) resume(ctx context.Context, b *box, f Found) error {
 func (k *Keeper) resumeOrStop(ctx context.Context, b *box, f Found) {
 	if err := k.resume(ctx, b, f); err != nil {
 		k.log.Error("a container cannot be started again", "container", f.ID, "err", err)
-		k.stopped(ctx, b, "it could not be started again: "+err.Error())
+		k.standStill(ctx, b, "it could not be started again: "+err.Error())
 	}
+}
+
+// standStill stops a container that cannot be what it should be, and notes so:
+// what runs on the engine is never thought to be stopped.
+func (k *Keeper) standStill(ctx context.Context, b *box, reason string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), engineWait)
+	defer cancel()
+	if err := k.cfg.Engine.Stop(ctx, b.rec.ID); err != nil {
+		k.log.Error("a container cannot be stopped; it is tried again", "container", b.rec.ID, "err", err)
+	}
+	k.stopped(ctx, b, reason)
 }
 
 // sortedLocked is the containers, oldest first.
@@ -299,17 +341,28 @@ func (k *Keeper) halt(b *box, to api.ContainerState, reason string) {
 	if to == api.ContainerGone {
 		b.rec.Ended = time.Now().UTC()
 	}
-	b.rec.Past, b.rec.Run = b.rec.used(), Usage{}
+	b.rec.Past, b.rec.Run, b.carried = b.rec.used(), Usage{}, Usage{}
+	rec := b.rec
 	b.cpu, b.memory, b.procs, b.frozen = 0, 0, 0, false
 	mux, ports := b.mux, b.ports
 	b.mux, b.ports = nil, nil
 	k.mu.Unlock()
-	k.cfg.Room.Release(api.SandboxID(b.rec.ID))
+	k.cfg.Room.Release(api.SandboxID(rec.ID))
+	if to == api.ContainerStopped {
+		k.keepGPUs(rec)
+	}
 	for _, p := range ports {
 		p.close()
 	}
 	if mux != nil {
 		_ = mux.Close() // the container is going anyway
+	}
+}
+
+// keepGPUs takes a stopped container's GPUs: nobody else can be given them.
+func (k *Keeper) keepGPUs(r Record) {
+	if r.Cap.GPU > 0 {
+		k.cfg.Room.Adopt(r.Borrower, api.SandboxID(r.ID), api.Resources{GPU: r.Cap.GPU})
 	}
 }
 
@@ -322,12 +375,12 @@ func (k *Keeper) shutDown() {
 	k.mu.Unlock()
 	var ends sync.WaitGroup
 	for _, b := range all {
-		if b.rec.State != api.ContainerRunning {
-			continue
-		}
 		ends.Go(func() {
 			b.op.Lock()
 			defer b.op.Unlock()
+			if k.stateOf(b) != api.ContainerRunning {
+				return
+			}
 			if err := errors.Join(k.thaw(ctx, b), k.cfg.Engine.Stop(ctx, b.rec.ID)); err != nil {
 				k.log.Error("a container cannot be stopped", "container", b.rec.ID, "err", err)
 			}

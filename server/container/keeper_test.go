@@ -3,6 +3,8 @@ package container_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -235,7 +237,12 @@ func TestLimitsLowered(t *testing.T) {
 		if why := r.seen(two).Reason; why != "withdrawn by the owner: the limits were lowered" {
 			t.Errorf("its borrower reads %q", why)
 		}
-		r.room.set(func() { r.room.barred = errors.New("not you") })
+		r.room.set(func() { r.room.barred = api.Errorf(api.KindUnsupported, "the engine cannot filter now") })
+		if err := r.Enforce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.want(one, "running running") // that is no reason to take its files away
+		r.room.set(func() { r.room.barred = api.Errorf(api.KindDenied, "not you") })
 		if err := r.Enforce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +254,9 @@ func TestLimitsLowered(t *testing.T) {
 // ends, and nothing is left.
 func TestKillWhileItIsMade(t *testing.T) {
 	for what, take := range map[string]func(*rig) error{
-		"killed by the owner: enough": func(r *rig) error { return r.Kill(r.t.Context(), api.SandboxID(one), "enough") },
+		"killed by the owner: enough":                             func(r *rig) error { return r.Kill(r.t.Context(), api.SandboxID(one), "enough") },
+		"the owner paused this node while the container was made": func(r *rig) error { return r.FreezeAll(r.t.Context()) },
+		"it was not made in time":                                 func(*rig) error { time.Sleep(time.Hour + time.Minute); return nil },
 		"removed while it was made": func(r *rig) error {
 			_, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpRemove, ID: one})
 			return err
@@ -324,5 +333,145 @@ func TestFollowsTheHours(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			r.want(one, map[bool]string{true: "paused paused", false: "running running"}[paused])
 		}
+	})
+}
+
+// A container that cannot be all it should be stands still, on the engine too: its
+// borrower pays for what runs.
+func TestStoppedIsStopped(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := ln.Addr().(*net.TCPAddr).Port
+		ln.Close()
+		spec := &api.ContainerSpec{Name: "one", Image: "busybox", Publish: []api.PublishSpec{{Inside: 80, Outside: port}}}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpCreate, ID: one, Spec: spec}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStop, ID: one}); err != nil {
+			t.Fatal(err)
+		}
+		if ln, err = net.Listen("tcp", fmt.Sprintf(":%d", port)); err != nil { // somebody else's now
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStart, ID: one}); err == nil {
+			t.Error("it was started without its port")
+		}
+		r.want(one, "stopped stopped")
+		if n := r.room.count(); n != 0 {
+			t.Errorf("room is held for %d", n)
+		}
+		r.engine.set(func() { r.engine.boxes[one].running = true })
+		time.Sleep(2 * time.Second)
+		r.want(one, "stopped stopped")
+	})
+}
+
+// What the owner has stand still by name does, over a restart, over the hours and
+// whatever its borrower does, until it is let go on by name.
+func TestHeldByName(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := errors.Join(r.create(one, "one"), r.Freeze(t.Context(), api.SandboxID(one))); err != nil {
+			t.Fatal(err)
+		}
+		r.end(true)
+		r.live()
+		time.Sleep(time.Second)
+		r.want(one, "paused paused")
+		for _, paused := range []bool{true, false} {
+			r.room.set(func() { r.room.paused = paused })
+			time.Sleep(2 * time.Second)
+			r.want(one, "paused paused")
+		}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStop, ID: one}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStart, ID: one}); api.KindOf(err) != api.KindUnavailable {
+			t.Errorf("its borrower starts it: %v", err)
+		}
+		if err := r.Thaw(t.Context(), api.SandboxID(one)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStart, ID: one}); err != nil {
+			t.Error(err)
+		}
+		r.want(one, "running running")
+	})
+}
+
+// GPUs are a container's own until it is removed, and so count as long.
+func TestStoppedKeepsItsGPUs(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		spec := &api.ContainerSpec{Name: "one", Image: "busybox", Needs: api.Resources{CPU: 1, GPU: 1}}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpCreate, ID: one, Spec: spec}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStop, ID: one}); err != nil {
+			t.Fatal(err)
+		}
+		for _, when := range []string{"stopped", "adopted"} {
+			if n := r.room.count(); n != 1 {
+				t.Errorf("%s: room is held for %d", when, n)
+			}
+			r.end(true)
+			r.live()
+			time.Sleep(time.Second)
+		}
+		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpRemove, ID: one}); err != nil {
+			t.Fatal(err)
+		}
+		if n := r.room.count(); n != 0 {
+			t.Errorf("removed: room is held for %d", n)
+		}
+	})
+}
+
+// What the engine will not remove at once is removed later, and meanwhile keeps
+// nobody's node from starting.
+func TestOrphanThatStays(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		r.end(true)
+		r.engine.set(func() {
+			r.engine.boxes[one], r.engine.fail["remove"] = &fakeBox{running: true}, errors.New("busy")
+		})
+		r.live()
+		time.Sleep(3 * time.Second)
+		if got := r.engine.state(one); got != "running" {
+			t.Fatalf("it is %s", got)
+		}
+		r.engine.set(func() { delete(r.engine.fail, "remove") })
+		time.Sleep(2 * time.Second)
+		if got := r.engine.state(one); got != "none" {
+			t.Errorf("it is %s", got)
+		}
+	})
+}
+
+// What is over the limits goes although nobody asked: they may have been lowered
+// while the engine was away. What failed to follow the hours follows later.
+func TestTriedAgain(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := r.create(one, "one"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if err := r.create(two, "two"); err != nil {
+			t.Fatal(err)
+		}
+		r.room.set(func() { r.room.most = 1 })
+		time.Sleep(time.Minute + time.Second)
+		r.want(two, "gone none")
+		r.room.set(func() { r.room.paused = true })
+		time.Sleep(2 * time.Second)
+		r.engine.set(func() { r.engine.fail["thaw"] = errors.New("busy") })
+		r.room.set(func() { r.room.paused = false })
+		time.Sleep(2 * time.Second)
+		r.want(one, "paused paused")
+		r.engine.set(func() { delete(r.engine.fail, "thaw") })
+		time.Sleep(2 * time.Second)
+		r.want(one, "running running")
 	})
 }

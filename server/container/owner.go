@@ -70,7 +70,7 @@ func (k *Keeper) Freeze(ctx context.Context, id api.SandboxID) error {
 	if err != nil {
 		return err
 	}
-	return k.freeze(ctx, b)
+	return errors.Join(k.hold(ctx, b, true), k.freeze(ctx, b))
 }
 
 // Thaw undoes Freeze.
@@ -79,12 +79,28 @@ func (k *Keeper) Thaw(ctx context.Context, id api.SandboxID) error {
 	if err != nil {
 		return err
 	}
+	if err := k.hold(ctx, b, false); err != nil {
+		return err
+	}
 	b.op.Lock()
 	defer b.op.Unlock()
 	return k.thaw(ctx, b)
 }
 
-// FreezeAll pauses every container, ThawAll lets every one go on.
+// hold remembers whether the owner has this one stand still.
+func (k *Keeper) hold(ctx context.Context, b *box, held bool) error {
+	k.mu.Lock()
+	same := b.rec.Held == held
+	b.rec.Held = held
+	k.mu.Unlock()
+	if same {
+		return nil
+	}
+	return k.save(ctx, b)
+}
+
+// FreezeAll pauses every container, ThawAll lets every one go on that its owner
+// does not hold by name.
 func (k *Keeper) FreezeAll(ctx context.Context) error { return k.each(ctx, k.freeze) }
 
 // ThawAll undoes FreezeAll.
@@ -92,6 +108,12 @@ func (k *Keeper) ThawAll(ctx context.Context) error {
 	return k.each(ctx, func(ctx context.Context, b *box) error {
 		b.op.Lock()
 		defer b.op.Unlock()
+		k.mu.Lock()
+		held := b.rec.Held
+		k.mu.Unlock()
+		if held {
+			return nil
+		}
 		return k.thaw(ctx, b)
 	})
 }
@@ -109,7 +131,12 @@ func (k *Keeper) each(ctx context.Context, do func(context.Context, *box) error)
 	return errors.Join(errs...)
 }
 
+// freeze has a container stand still. One that is being made is not: a build may
+// take long, and the owner was promised the machine.
 func (k *Keeper) freeze(ctx context.Context, b *box) error {
+	if k.stateOf(b) == api.ContainerCreating {
+		b.abort(api.Errorf(api.KindWithdrawn, "the owner paused this node while the container was made"))
+	}
 	b.op.Lock()
 	if k.stateOf(b) != api.ContainerRunning || b.frozen {
 		b.op.Unlock()
@@ -175,7 +202,8 @@ func (k *Keeper) Recheck(ctx context.Context) error {
 		if k.stateOf(b) == api.ContainerGone {
 			return nil
 		}
-		if err := k.cfg.Room.Permitted(api.Caller{Peer: b.rec.Borrower, Role: roles[b.rec.Borrower]}, b.rec.Spec.Network); err != nil {
+		err := k.cfg.Room.Permitted(api.Caller{Peer: b.rec.Borrower, Role: roles[b.rec.Borrower]}, b.rec.Spec.Network)
+		if api.KindOf(err) == api.KindDenied { // that the engine cannot give something now is no reason to take files away
 			return k.withdraw(ctx, b, "withdrawn by the owner: "+err.Error())
 		}
 		return nil

@@ -67,7 +67,8 @@ type Room interface {
 	// Paused tells whether the owner has everything stand still.
 	Paused() bool
 	// Permitted tells why who may not have containers on that network here any
-	// more, or nil.
+	// more, or nil. KindDenied: the owner or the network says so; else the machine
+	// cannot, for now.
 	Permitted(who api.Caller, on api.GuestNetwork) error
 	// Adopt takes it back for a container of an earlier process, whatever the rules say now.
 	Adopt(who api.PeerID, id api.SandboxID, cap api.Resources)

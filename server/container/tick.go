@@ -14,9 +14,9 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 	k.tidy(ctx, now)
 	k.followOwner(ctx)
 	k.mu.Lock()
-	all := k.sortedLocked()
+	all, littered := k.sortedLocked(), k.littered
 	k.mu.Unlock()
-	if len(all) == 0 {
+	if len(all) == 0 && !littered {
 		return
 	}
 	ask, cancel := context.WithTimeout(ctx, engineWait)
@@ -47,6 +47,7 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 		f, ok := there[b.rec.ID]
 		k.look(ask, b, f, ok, asked, now)
 	}
+	k.removeOrphans(ask, found)
 	k.mu.Lock()
 	due := now.Sub(k.rechecked) >= recheckEvery
 	if due {
@@ -54,7 +55,7 @@ func (k *Keeper) tick(ctx context.Context, now time.Time) {
 	}
 	k.mu.Unlock()
 	if due {
-		if err := k.Recheck(ask); err != nil {
+		if err := k.Enforce(ask); err != nil {
 			k.log.Error("a container cannot be withdrawn", "err", err)
 		}
 	}
@@ -81,14 +82,17 @@ func (k *Keeper) followOwner(ctx context.Context) {
 	if paused == k.still {
 		return
 	}
-	k.still = paused
 	act := k.ThawAll
 	if paused {
 		act = k.FreezeAll
 	}
+	ctx, cancel := context.WithTimeout(ctx, engineWait)
+	defer cancel()
 	if err := act(ctx); err != nil {
-		k.log.Error("not every container follows the owner's hours", "err", err)
+		k.log.Error("not every container follows the owner's hours yet", "err", err)
+		return
 	}
+	k.still = paused
 }
 
 // look holds one container to its bounds and to what the engine says of it.
@@ -118,6 +122,10 @@ func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, asked, n
 	case r.State == api.ContainerRunning && away && (!f.Running || f.Paused != frozen):
 		k.charge(b, now)
 		k.resumeOrStop(ctx, b, f)
+	case r.State == api.ContainerStopped && f.Running:
+		if err := k.cfg.Engine.Stop(ctx, r.ID); err != nil {
+			k.log.Error("a container that should be stopped runs", "container", r.ID, "err", err)
+		}
 	case r.State == api.ContainerRunning && !f.Running:
 		k.charge(b, now)
 		if err := k.cfg.Engine.Stop(ctx, r.ID); err != nil { // what holds its network runs on else

@@ -54,23 +54,15 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	if err != nil {
 		return err
 	}
-	net, err := l.network(ctx, Box{Owner: owner, Image: img, Network: p.Network}, p.Hostname, agent)
+	box := Box{Owner: owner, Image: img, Init: true, Writable: true, Network: p.Network, Cap: p.Cap, Pids: int64(p.MaxProcs),
+		Tmpfs: map[string]string{session.NoteDir: "size=64k,mode=755"}}
+	net, err := l.network(ctx, box, p.Hostname, agent)
 	if err != nil {
 		return err
 	}
-	initial := true
-	pids := int64(p.MaxProcs)
-	h := &container.HostConfig{
-		Runtime: l.cfg.Class, Init: &initial, CapDrop: []string{"ALL"}, CapAdd: capabilities,
-		SecurityOpt: []string{"no-new-privileges"}, IpcMode: "private", OomScoreAdj: tasksOOM,
-		LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": logSize, "max-file": logFiles}},
-		Tmpfs:     map[string]string{session.NoteDir: "size=64k,mode=755"},
-	}
-	h.Mounts = append(h.Mounts, agent)
-	h.PidsLimit = &pids
-	h.Memory = p.Cap.Memory + agentMemory
-	h.MemorySwap = h.Memory // together: no swap
-	h.NanoCPUs = int64(p.Cap.CPU * 1e9)
+	h := l.hostConfig(box, agent)
+	h.CapAdd = capabilities
+	h.LogConfig = container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": logSize, "max-file": logFiles}}
 	c := &container.Config{
 		Image: img.ID, Entrypoint: argv, Cmd: []string{}, User: agentUser, Env: p.Env, Hostname: p.Hostname, Labels: l.labels(owner),
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
@@ -85,11 +77,7 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 		return errors.Join(l.explain(err), net.close(context.WithoutCancel(ctx)))
 	}
 	if _, err := l.api.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
-		err = l.explain(err)
-		if rerr := l.removeGuest(context.WithoutCancel(ctx), made.ID, owner.Sandbox); rerr != nil {
-			return rerr
-		}
-		return err
+		return errors.Join(l.explain(err), l.removeGuest(context.WithoutCancel(ctx), made.ID, owner.Sandbox))
 	}
 	return nil
 }

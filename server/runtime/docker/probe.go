@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func (r *Runtime) Probe(ctx context.Context) (api.RuntimeInfo, error) {
 	info.Available = true
 	info.Isolation, info.Missing = isolation(got.Info, r.cfg.Class), missing(got.Info, r.cfg.Class, len(r.gpus()))
 	info.Networks = []api.GuestNetwork{api.GuestFiltered, api.GuestOpen}
-	if err := guard.Check(ask, r.api, r.cfg.Class); err != nil {
+	if err := guard.Check(ask, r.api, cmp.Or(r.cfg.Class, got.Info.DefaultRuntime)); err != nil {
 		info.Networks = info.Networks[1:]
 		info.Missing = append(info.Missing, "a filtered network for guests: "+said(r.explain(err)))
 	}
