@@ -14,7 +14,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
@@ -55,8 +57,9 @@ func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, 
 	if missing {
 		return 1, fmt.Errorf("a ring that %s=%s names cannot run here", ring.RequireEnv, os.Getenv(ring.RequireEnv))
 	}
-	// Two packages at a time: one is linked, or waits, while the other works.
-	args := []string{"test", "-json", "-p", "2", "-timeout", timeout}
+	// More packages at a time than there are processors: most of a long test's time is waiting.
+	packages := strconv.Itoa(runtime.NumCPU() + 1)
+	args := []string{"test", "-json", "-p", packages, "-timeout", timeout}
 	env := os.Environ()
 	if full {
 		env = append(env, ring.FullEnv+"=1")
