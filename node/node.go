@@ -149,6 +149,7 @@ func (n *Node) openWork() (err error) {
 	n.server, err = server.New(server.Config{
 		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, BlobsLent: int64(cfg.BlobQuota) / 2, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(), Images: n.images,
 		Disk:     func() (int64, int64, error) { return machine.Disk(context.Background(), n.home.dir) },
+		Spent:    func() (time.Duration, error) { return machine.Spent(context.Background()) },
 		Settings: settings{n.config}, Names: n.nameOf, Healthy: n.healthy, Log: n.log.With("part", "server"), Gather: 20 * time.Millisecond,
 		OnEvent: n.hub.Publish, OnChange: n.announceLending,
 	})
