@@ -68,7 +68,7 @@ func run(args []string) (int, error) {
 		return 0, errors.New("this command is for p2prc's own use")
 	}
 	switch args[0] {
-	case session.ModeHold, session.ModeSession, session.ModeSupervise:
+	case session.ModeHold, session.ModeSession, session.ModeSupervise, session.ModeSFTP:
 		return session.Main(args[0], args[1:])
 	}
 	return 0, serveTasks(args)

@@ -91,13 +91,25 @@ func (c *Client) Templates(ctx context.Context, peer string) ([]Template, error)
 // ContainerSession opens a session in a container: a stream of the protocol that
 // docs/containers.md names. Closing it ends everything the session started.
 func (c *Client) ContainerSession(ctx context.Context, name string) (io.ReadWriteCloser, error) {
-	target := c.base + join([]string{"containers", name, "session"})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, nil)
+	return c.upgrade(ctx, SessionProtocol, "containers", name, "session")
+}
+
+// ContainerSSH opens a connection to the node's SSH server, for a container.
+func (c *Client) ContainerSSH(ctx context.Context, name string) (io.ReadWriteCloser, error) {
+	return c.upgrade(ctx, SSHProtocol, "containers", name, "ssh")
+}
+
+// SessionProtocol is what a connection is upgraded to for a session.
+const SessionProtocol = "p2prc-session/1"
+
+// upgrade makes a connection a two-way stream of a protocol.
+func (c *Client) upgrade(ctx context.Context, protocol string, path ...string) (io.ReadWriteCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+join(path), nil)
 	if err != nil {
 		return nil, &Error{Kind: KindInvalid, Msg: "request cannot be made", Err: err}
 	}
 	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", SessionProtocol)
+	req.Header.Set("Upgrade", protocol)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.broken(ctx, err)
@@ -112,6 +124,3 @@ func (c *Client) ContainerSession(ctx context.Context, name string) (io.ReadWrit
 	}
 	return both, nil
 }
-
-// SessionProtocol is what a connection is upgraded to for a session.
-const SessionProtocol = "p2prc-session/1"

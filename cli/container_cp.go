@@ -103,8 +103,10 @@ func writeTar(ctx context.Context, snap *jobfile.Snapshot, w io.Writer) error {
 	if err := tw.WriteHeader(h); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(tw, f, snap.Bytes); err != nil {
+	if _, err := io.CopyN(tw, f, snap.Bytes); errors.Is(err, io.EOF) {
 		return api.Errorf(api.KindConflict, "%s changed while it was read", snap.Path)
+	} else if err != nil {
+		return err
 	}
 	return tw.Close()
 }

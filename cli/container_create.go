@@ -215,7 +215,11 @@ func runCreate(ctx context.Context, a *app, client *api.Client, peer string, o c
 		return a.out.json(made)
 	}
 	for _, p := range made.Ports {
-		a.out.note("port %d is at %s", p.Inside, or(p.Address, fmt.Sprintf("port %d of %s", p.Outside, or(made.PeerName, made.Peer.Short()))))
+		at := p.Address
+		if at == "" {
+			at = fmt.Sprintf("port %d of %s; from here: p2prc forward %s %d", p.Outside, or(made.PeerName, made.Peer.Short()), made.Name, p.Inside)
+		}
+		a.out.note("port %d is at %s", p.Inside, at)
 	}
 	return a.out.line("%s", made.Name)
 }

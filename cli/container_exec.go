@@ -18,6 +18,7 @@ type execOptions struct {
 	interactive, tty bool
 	user, cwd        string
 	env              []string
+	kind             string // of the session; empty: exec
 }
 
 func containerExecCmd(a *app) *cobra.Command {
@@ -74,7 +75,7 @@ func openSession(ctx context.Context, client *api.Client, name string) (*session
 }
 
 func runExec(ctx context.Context, a *app, client *api.Client, name string, args []string, o execOptions) error {
-	req := session.Request{Args: args, Env: o.env, User: o.user, Cwd: o.cwd}
+	req := session.Request{Kind: o.kind, Args: args, Env: o.env, User: o.user, Cwd: o.cwd}
 	streams := session.Streams{Stdout: a.out.stdout, Stderr: a.out.stderr}
 	if o.interactive {
 		streams.Stdin = a.env.Stdin

@@ -15,7 +15,7 @@ func lendLimitsCmd(a *app) *cobra.Command {
 	var cpus, peerCPUs, guestCPUs float64
 	var memory, peerMemory, guestMemory, disk, maxOutput, images size.Bytes
 	var gpus, procs int
-	var wall time.Duration
+	var wall, idle time.Duration
 	var runtimes, hours []string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -24,8 +24,10 @@ func lendLimitsCmd(a *app) *cobra.Command {
 		Long: `Show what this machine lends at most: to all guests together, to one peer, to
 one sandbox. Flags change it, at once and for good; 0 goes back to the default.
 What the owner did not set is marked as default; no more disk is lent than is free.
-Outside of --hours the node is as if it were paused.` + exits(api.KindNotRunning),
-		Example: "  p2prc lend limits\n  p2prc lend limits --cpus 4 --memory 8GiB --peer-cpus 2\n  p2prc lend limits --runtimes wasm,process\n  p2prc lend limits --hours 22:00-07:00 --hours 'sat,sun 00:00-24:00'",
+Outside of --hours, and with --idle while the machine is in use, the node is as if
+it were paused. In use: what is not lent takes more than half a core, or a tenth of
+a machine with more than five.` + exits(api.KindNotRunning),
+		Example: "  p2prc lend limits\n  p2prc lend limits --cpus 4 --memory 8GiB --peer-cpus 2\n  p2prc lend limits --runtimes wasm,process\n  p2prc lend limits --hours 22:00-07:00 --hours 'sat,sun 00:00-24:00'\n  p2prc lend limits --idle 10m",
 		Args:    takes(0, 0, ""),
 	}
 	f := cmd.Flags()
@@ -43,6 +45,7 @@ Outside of --hours the node is as if it were paused.` + exits(api.KindNotRunning
 	sizeVar(f, &images, "images", "bytes of images kept for borrowers")
 	f.StringSliceVar(&runtimes, "runtimes", nil, "the runtimes that are lent")
 	f.StringArrayVar(&hours, "hours", nil, "lend only in this `SPAN` of the week, local time, like 22:00-07:00 or 'sat,sun 00:00-24:00'; may be given again; '' is always")
+	f.DurationVar(&idle, "idle", 0, "lend only when the machine was not in use for so long, like 10m; 0 is always")
 	f.BoolVar(&asJSON, "json", false, "print the limits as JSON")
 	must(cmd.RegisterFlagCompletionFunc("runtimes", fixed("wasm", "process", "docker")))
 	set := map[string]func(*api.Limits){
@@ -55,6 +58,7 @@ Outside of --hours the node is as if it were paused.` + exits(api.KindNotRunning
 		"hours": func(l *api.Limits) {
 			l.Hours = slices.DeleteFunc(hours, func(s string) bool { return s == "" })
 		},
+		"idle":   func(l *api.Limits) { l.Idle = api.Duration(idle) },
 		"images": func(l *api.Limits) { l.Images = int64(images) },
 		"runtimes": func(l *api.Limits) {
 			l.Runtimes = []api.RuntimeName{}

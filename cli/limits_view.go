@@ -14,6 +14,10 @@ type limitsView struct {
 }
 
 func (v limitsView) facts() [][2]string {
+	idle := "need not be"
+	if v.Idle > 0 {
+		idle = "for " + v.Idle.String()
+	}
 	return [][2]string{
 		{"all guests", caps(v.Total, v.Set.Total)},
 		{"one peer", caps(v.PerPeer, v.Set.PerPeer)},
@@ -23,6 +27,7 @@ func (v limitsView) facts() [][2]string {
 		{"most processes", strconv.Itoa(v.MaxProcs) + unset(v.Set.MaxProcs == 0)},
 		{"images kept", bytesOf(v.Images) + unset(v.Set.Images == 0)},
 		{"hours", or(strings.Join(v.Hours, "; "), "always") + unset(len(v.Set.Hours) == 0)},
+		{"machine idle", idle + unset(v.Set.Idle == 0)},
 		{"runtimes", or(names(v.Runtimes), "none") + unset(v.Set.Runtimes == nil)},
 	}
 }

@@ -191,7 +191,7 @@ func ValidateLimits(l api.Limits) error {
 			return bad("lend.limits."+key, "no amount may be negative")
 		}
 	}
-	if l.MaxWall < 0 || l.MaxOut < 0 || l.MaxProcs < 0 || l.Images < 0 {
+	if l.MaxWall < 0 || l.MaxOut < 0 || l.MaxProcs < 0 || l.Images < 0 || l.Idle < 0 {
 		return bad("lend.limits", "no limit may be negative").WithHint("0 stands for the default")
 	}
 	if _, err := api.ParseHours(l.Hours); err != nil {

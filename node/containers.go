@@ -83,13 +83,13 @@ func (n *Node) recheckContainers() {
 }
 
 // hostOf is where a peer's published ports are reached: the address over which
-// it is talked to, else one that it says it has.
+// it is talked to, else one that it says it has. One that only a relay reaches has none.
 func (n *Node) hostOf(id api.PeerID) string {
 	if id == n.net.ID() {
 		return "127.0.0.1"
 	}
 	p, ok := n.net.Peer(id)
-	if !ok {
+	if !ok || p.Path == api.PathRelayed {
 		return ""
 	}
 	for _, addr := range append([]string{p.Addr}, p.Addrs...) {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -13,7 +14,7 @@ import (
 func (n *Node) openImages(dial *dialer) (err error) {
 	var engine image.Engine = image.NoEngine{}
 	if n.engine != nil {
-		engine = n.engine
+		engine = loading{n.engine, n}
 	}
 	n.images, err = image.New(context.Background(), image.Config{
 		Self: n.net.ID(), Engine: engine, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Images(), Dial: dial, Log: n.log.With("part", "image"),
@@ -26,6 +27,18 @@ func (n *Node) openImages(dial *dialer) (err error) {
 		},
 	})
 	return err
+}
+
+// loading is an engine at work for guests while it loads.
+type loading struct {
+	image.Engine
+	n *Node
+}
+
+// Load implements image.Engine; engines unpack on one core.
+func (l loading) Load(ctx context.Context, r io.Reader) error {
+	defer l.n.server.Aside(1)()
+	return l.Engine.Load(ctx, r)
 }
 
 // takesImages says why a member may bring no image here.

@@ -27,6 +27,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
 	"github.com/Akilan1999/p2p-rendering-computation/server/tunnel"
+	"github.com/Akilan1999/p2p-rendering-computation/sshd"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	wcontainer "github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
@@ -74,6 +75,7 @@ type Node struct {
 	book     *container.Book
 	tunnels  *tunnel.Server
 	forwards *forward.Forwarder
+	sshd     *sshd.Server
 	hub      *events.Hub
 	local    *tasks // streams to oneself, and small work in the background
 	doors    *http.Client
@@ -149,6 +151,7 @@ func (n *Node) openWork() (err error) {
 	n.server, err = server.New(server.Config{
 		Self: n.net.ID(), Roles: n.roles, BlobShare: int64(cfg.BlobQuota) / 4, BlobsLent: int64(cfg.BlobQuota) / 2, Runtimes: runtimes, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Lending(), Images: n.images,
 		Disk:     func() (int64, int64, error) { return machine.Disk(context.Background(), n.home.dir) },
+		Spent:    func() (time.Duration, error) { return machine.Spent(context.Background()) },
 		Settings: settings{n.config}, Names: n.nameOf, Healthy: n.healthy, Log: n.log.With("part", "server"), Gather: 20 * time.Millisecond,
 		OnEvent: n.hub.Publish, OnChange: n.announceLending,
 	})
@@ -166,6 +169,9 @@ func (n *Node) openWork() (err error) {
 		return err
 	}
 	n.openTunnels(dial)
+	if err := n.openSSH(); err != nil {
+		return err
+	}
 	for protocol, h := range map[string]serve{
 		lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, wtunnel.Protocol: n.tunnels.Serve, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve,
 	} {
@@ -180,7 +186,7 @@ func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
 		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
-		Lender: lender{n.server, n}, Containers: n.book, Forwards: n, Tunnels: n.tunnels, Events: n.hub, OpenAPI: openAPI,
+		Lender: lender{n.server, n}, Containers: n.book, SSH: n, Forwards: n, Tunnels: n.tunnels, Events: n.hub, OpenAPI: openAPI,
 	})
 	log := n.log.With("part", "api")
 	refused := func(who door.Who, route, reason string) { n.refused(who.String(), route, reason) }

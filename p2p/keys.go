@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/atomicfile"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p/membership"
 )
 
@@ -78,28 +79,7 @@ func saveKey(path string, key crypto.PrivKey) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(path, raw)
-}
-
-// writeFile replaces a file so that a crash leaves the old one or the new one.
-func writeFile(path string, b []byte) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.Write(path, raw)
 }
 
 func networkKeyPath(dir string, id api.NetworkID) string {
@@ -134,7 +114,7 @@ func saveCurrent(dir string, network api.NetworkID) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, networkDir, currentFile), raw)
+	return atomicfile.Write(filepath.Join(dir, networkDir, currentFile), raw)
 }
 
 // idOf is a key's text id.

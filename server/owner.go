@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -48,7 +49,7 @@ func (s *Server) set(ctx context.Context, change func(*api.Limits, *[]api.Rule),
 	defer s.commit.Unlock()
 	limits, rules := s.cfg.Settings.Load()
 	change(&limits, &rules)
-	if err := policy.CheckLimits(limits, s.machine); err != nil {
+	if err := errors.Join(policy.CheckLimits(limits, s.machine), s.checkIdle(limits)); err != nil {
 		return err
 	}
 	if err := policy.CheckRules(rules); err != nil {
@@ -139,10 +140,16 @@ func (s *Server) setState(ctx context.Context, to api.LendState, reason string) 
 	return nil
 }
 
-// dueLocked is whether this node lends now: what the owner said last, within his hours.
+// dueLocked is whether this node lends now: what the owner said last, within his
+// hours and while he leaves the machine alone, as he set it.
 func (s *Server) dueLocked(now time.Time) lease.Lending {
-	if s.said.State == api.LendOpen && !s.hours.Open(now.Local()) {
+	wait := time.Duration(s.limits.Load().Idle)
+	switch {
+	case s.said.State != api.LendOpen:
+	case !s.hours.Open(now.Local()):
 		return lease.Lending{State: api.LendPaused, Reason: "outside of the hours in which this node lends"}
+	case wait > 0 && !s.use.idle(now, wait):
+		return lease.Lending{State: api.LendPaused, Reason: "the machine is in use; it lends when that has ended for " + wait.String()}
 	}
 	return s.said
 }

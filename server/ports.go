@@ -67,7 +67,10 @@ type Config struct {
 	Machine api.Resources // what the machine has; CPU and Memory 0: asked of the system
 	// Disk is the size of the disk that sandboxes use and what is free on it; it is
 	// asked again and again. nil: not known.
-	Disk     func() (total, free int64, err error)
+	Disk func() (total, free int64, err error)
+	// Spent is the processor time that this machine has spent so far, less this
+	// program's own; nil: not known.
+	Spent    func() (time.Duration, error)
 	Runtimes []runtime.Runtime
 	Blobs    Blobs
 	Fetch    Fetch

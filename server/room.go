@@ -167,5 +167,20 @@ func (s *Server) permittedLocked(who api.Caller, on api.GuestNetwork) *api.Error
 
 // Charge writes what a container cost into the ledger, its id standing for a job's.
 func (s *Server) Charge(who api.PeerID, id api.SandboxID, used api.UsageRow) {
+	s.mu.Lock()
+	s.lent += time.Duration(used.CPUSeconds * float64(time.Second))
+	s.unlock()
 	s.journal.charge(who, api.JobID(id), time.Now(), used)
+}
+
+// Building says that until done is called the engine builds what a container is
+// made of. An engine does not tell what a build used: it is charged with all that
+// it was given.
+func (s *Server) Building(who api.PeerID, id api.SandboxID, cap api.Resources) (done func()) {
+	begun, over := time.Now(), s.Aside(cap.CPU)
+	return func() {
+		over()
+		took := time.Since(begun).Seconds()
+		s.journal.charge(who, api.JobID(id), time.Now(), api.UsageRow{CPUSeconds: cap.CPU * took, MemorySeconds: float64(cap.Memory) * took})
+	}
 }

@@ -44,6 +44,9 @@ type Server struct {
 	infos   map[api.RuntimeName]api.RuntimeInfo
 	said    lease.Lending // by the owner, last
 	hours   api.Hours     // in which he lends
+	use     watch         // of the machine, by him
+	lent    time.Duration // processor time of all guests so far
+	aside   float64       // cores at work for guests that nobody measures
 	state   api.LendState // open, paused or draining: what comes of both
 	reason  string
 	down    bool // Run is stopping
@@ -87,6 +90,7 @@ func New(cfg Config) (*Server, error) {
 		}
 		s.machine.Disk = total
 	}
+	s.use = newWatch(s.machine.CPU, time.Now())
 	s.lendable.Store(math.MaxInt64) // where it is not known, nothing bounds it
 	s.lendable.Store(s.look())
 	limits, rules := cfg.Settings.Load()

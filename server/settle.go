@@ -139,6 +139,7 @@ func (s *Server) sampleOne(ctx context.Context, sl *slot) {
 	}
 	if d := now.Sub(from); d >= 100*time.Millisecond {
 		m.rate = max(0, (u.CPUTime-m.cpu).Seconds()/d.Seconds())
+		s.lent += max(0, u.CPUTime-m.cpu)
 		m.at, m.cpu = now, u.CPUTime
 	}
 	m.memory = u.Memory

@@ -27,6 +27,7 @@ func (s *Server) tickUntil(ctx context.Context) {
 		case now := <-t.C:
 			notify(s.journal.wake) // whatever a failed batch left
 			s.sample(ctx)
+			s.watchUse(now)
 			if s.cfg.Roles != nil && now.Sub(checked) >= recheckEvery {
 				checked = now
 				s.Recheck(s.cfg.Roles)

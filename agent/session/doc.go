@@ -1,7 +1,7 @@
 // Package session is the agent inside a long-lived container: the guest's end of
 // the protocol of wire/session, and the lender's connection to it.
 //
-// Three modes of the hidden command `p2prc agent` make it up:
+// Four modes of the hidden command `p2prc agent` make it up:
 //
 //	hold       the container's entrypoint. Runs the main command, if there is
 //	           one, with the container's own output; notes how it ended, and
@@ -12,6 +12,8 @@
 //	           one stream a session.
 //	supervise  the parent of one session's command: adopts its orphans, and
 //	           kills all below itself when the command ends or the session does.
+//	sftp       a command of ours, for sessions that ask for it: serves SFTP on its
+//	           standard streams, as the user that it was started as.
 //
 // The agent is root, with what a container has of root's rights. A command runs as
 // the image's user or as the one that the request names, and files are touched with

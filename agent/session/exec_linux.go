@@ -6,25 +6,18 @@ import (
 	"io"
 	"sync"
 
-	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
 // exec runs one command under a supervisor and sends how it ended after all it printed.
 func (g *guest) exec(req session.Request) error {
-	if len(req.Args) == 0 || req.Args[0] == "" {
-		return api.Errorf(api.KindInvalid, "a command without a program")
-	}
 	who, err := lookUp(cmp.Or(req.User, g.cfg.User))
 	if err != nil {
 		return err
 	}
-	cwd := "."
-	if req.Cwd != "" {
-		cwd = req.Cwd
-	}
-	if cwd, err = absolute(cwd); err != nil {
+	what, err := g.program(req, who)
+	if err != nil {
 		return err
 	}
 	std, err := openStdio(req, who)
@@ -32,8 +25,7 @@ func (g *guest) exec(req session.Request) error {
 		return err
 	}
 	defer std.close()
-	sup, err := supervised(start{Args: req.Args, Env: g.environ(req, who), Dir: cwd, TTY: req.Term != "",
-		User: who.credential()}, std)
+	sup, err := supervised(what, std)
 	if err != nil {
 		return err
 	}
@@ -55,18 +47,6 @@ func (g *guest) exec(req session.Request) error {
 		return err
 	}
 	return g.w.Send(session.KindExit, exit)
-}
-
-// environ is the container's environment with what the request adds.
-func (g *guest) environ(req session.Request, who account) []string {
-	env := environ(g.cfg, who)
-	if req.Term != "" {
-		env = set(env, "TERM="+req.Term)
-	}
-	for _, kv := range req.Env {
-		env = set(env, kv)
-	}
-	return env
 }
 
 // feed writes input to the command until either ends. With a terminal the end

@@ -12,8 +12,11 @@ import (
 // Main runs one of this package's modes, with what follows it on the command
 // line, and returns the exit code.
 func Main(mode string, args []string) (int, error) {
-	if mode == ModeSupervise {
+	switch mode {
+	case ModeSupervise:
 		return 0, supervise()
+	case ModeSFTP:
+		return 0, serveSFTP()
 	}
 	if len(args) == 0 {
 		return 0, errors.New("mode " + mode + " takes its configuration")

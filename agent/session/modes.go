@@ -5,6 +5,7 @@ const (
 	ModeHold      = "hold"
 	ModeSession   = "session"
 	ModeSupervise = "supervise"
+	ModeSFTP      = "sftp"
 )
 
 // Config is the argument of modes hold and session.

@@ -83,7 +83,7 @@ func (g *guest) request() error {
 		return err
 	}
 	switch req.Kind {
-	case session.KindExec:
+	case session.KindExec, session.KindShell, session.KindSFTP:
 		return g.exec(req)
 	case session.KindPut:
 		return g.files(req, g.put)

@@ -17,6 +17,7 @@ type account struct {
 	uid, gid int
 	groups   []uint32
 	home     string
+	name     string // empty: the container's files do not name it
 }
 
 // lookUp finds a user as an engine writes it: "", name or number, with a group
@@ -36,7 +37,7 @@ func lookUp(spec string) (account, error) {
 		return a, api.Errorf(api.KindNotFound, "the container has no user %q", session.Clean(name))
 	}
 	if err == nil {
-		a.uid, a.gid, a.home = number(u.Uid), number(u.Gid), u.HomeDir
+		a.uid, a.gid, a.home, a.name = number(u.Uid), number(u.Gid), u.HomeDir, u.Username
 	}
 	if group == "" {
 		if err == nil {

@@ -10,6 +10,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 
 	"github.com/moby/moby/client"
 )
@@ -55,8 +58,29 @@ func Busybox() ([]File, error) {
 		return nil, fmt.Errorf("this needs Debian's busybox-static: %w", err)
 	}
 	out := []File{{Path: "bin/busybox", Content: b}}
-	for _, tool := range []string{"sh", "echo", "cat", "ls", "tee", "mkdir", "touch", "mkfifo", "ln", "chmod", "sleep", "true", "id", "env", "pwd"} {
+	for _, tool := range []string{"sh", "echo", "cat", "ls", "tee", "mkdir", "touch", "mkfifo", "ln", "chmod", "sleep", "true", "id", "env", "pwd", "httpd", "ps", "test"} {
 		out = append(out, File{Path: "bin/" + tool, Target: "busybox"})
 	}
 	return out, nil
+}
+
+// Program is the files of an image with a program of this machine, and the shared
+// libraries that it is linked with.
+func Program(path string) ([]File, error) {
+	out, err := exec.Command("ldd", path).Output()
+	if err != nil {
+		return nil, fmt.Errorf("ldd %s: %w", path, err)
+	}
+	var files []File
+	for _, word := range append(strings.Fields(string(out)), path) {
+		if !filepath.IsAbs(word) {
+			continue
+		}
+		b, err := os.ReadFile(word)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, File{Path: strings.TrimPrefix(word, "/"), Content: b})
+	}
+	return files, nil
 }

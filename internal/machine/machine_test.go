@@ -136,3 +136,14 @@ func FuzzParseNvidia(f *testing.F) {
 		}
 	})
 }
+
+// Only that it is told and does not run backwards: others use this machine too.
+func TestSpent(t *testing.T) {
+	before, err := Spent(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after, err := Spent(t.Context()); err != nil || after < before-time.Second || before == 0 {
+		t.Errorf("%s, then %s, %v", before, after, err)
+	}
+}

@@ -96,3 +96,7 @@ func (s *Services) containerStats(ctx context.Context, in *containerStatsIn, out
 func (s *Services) containerSession(ctx context.Context, in *ContainerPath) (splice.Stream, error) {
 	return s.Containers.Session(ctx, in.Container)
 }
+
+func (s *Services) containerSSH(_ context.Context, in *ContainerPath) (splice.Stream, error) {
+	return s.SSH.SSH(in.Container)
+}

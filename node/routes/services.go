@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/node/events"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
@@ -27,6 +28,7 @@ type Services struct {
 	Jobs       Jobs
 	Lender     Lender
 	Containers Containers
+	SSH        SSH
 	Forwards   Forwards
 	Tunnels    Tunnels
 	Events     *events.Hub
@@ -117,6 +119,11 @@ type Containers interface {
 	Stats(ctx context.Context, name string, follow bool, fn func(api.Container) error) error
 	Session(ctx context.Context, name string) (wire.Stream, error)
 	Templates(ctx context.Context, peer api.PeerID) ([]api.Template, error)
+}
+
+// SSH is the node's SSH server; container is a name or an id.
+type SSH interface {
+	SSH(container string) (splice.Stream, error)
 }
 
 // Forwards are local ports that lead to peers and containers.

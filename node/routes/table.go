@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/node/door"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
@@ -93,6 +94,7 @@ func Table(s *Services) []door.Row {
 		row("GET", "/v1/containers/{container}/logs", own, owner, 0, "containers", "container-logs", "what its main command printed", door.Stream(s.containerLogs)),
 		row("GET", "/v1/containers/{container}/stats", own, owner, 0, "containers", "container-stats", "what a container uses, once or once a second", door.Stream(s.containerStats)),
 		row("POST", "/v1/containers/{container}/session", own, owner, 0, "containers", "container-session", "a command, files or a connection in a container, see docs/containers.md", door.Upgrade(session.Upgrade, s.containerSession)),
+		row("POST", "/v1/containers/{container}/ssh", own, owner, 0, "containers", "container-ssh", "an SSH connection to the node's own server, for a container", door.Upgrade(api.SSHProtocol, s.containerSSH)),
 
 		row("POST", "/v1/forward", own, owner, small, "forward", "forward", "a local port that leads to a peer or a container, as long as the request lasts", door.Stream(s.forward)),
 

@@ -222,6 +222,11 @@ func (r *fakeRoom) Charge(who api.PeerID, _ api.SandboxID, used api.UsageRow) {
 	r.cpu[who] += time.Duration(used.CPUSeconds * float64(time.Second))
 }
 
+// Building charges a build that took as long as its cap is large.
+func (r *fakeRoom) Building(who api.PeerID, id api.SandboxID, cap api.Resources) func() {
+	return func() { r.Charge(who, id, api.UsageRow{CPUSeconds: cap.CPU}) }
+}
+
 func (r *fakeRoom) Limits() api.Limits {
 	return api.Limits{MaxWall: api.Duration(48 * time.Hour), MaxProcs: 100}
 }

@@ -75,6 +75,8 @@ type Room interface {
 	Release(id api.SandboxID)
 	// Charge writes what was used into the ledger.
 	Charge(who api.PeerID, id api.SandboxID, used api.UsageRow)
+	// Building says that the engine builds for who until done is called, and charges it.
+	Building(who api.PeerID, id api.SandboxID, cap api.Resources) (done func())
 	Limits() api.Limits
 }
 

@@ -252,6 +252,7 @@ func (k *Keeper) build(ctx context.Context, b *box, say teller, folder func(*tar
 		w.CloseWithError(err)
 		packed <- err
 	}()
+	defer k.cfg.Room.Building(b.rec.Borrower, api.SandboxID(b.rec.ID), b.rec.Cap)()
 	image, err := k.cfg.Engine.Build(ctx, r, b.rec.Cap, func(line string) { say(api.ContainerEvent{Build: line}) })
 	_ = r.Close() // so that the writer ends although nobody reads
 	if perr := <-packed; perr != nil && !errors.Is(perr, io.ErrClosedPipe) {

@@ -23,6 +23,7 @@ const (
 const (
 	minMemory = 16 << 20
 	overbook  = 16 // an owner may promise this many times the machine's cores
+	minIdle   = 10 * time.Second
 	maxWall   = 365 * 24 * time.Hour
 	maxProcs  = 100_000
 )
@@ -168,6 +169,9 @@ func checkScalars(l api.Limits) error {
 	}
 	if l.MaxProcs < 0 || l.MaxProcs > maxProcs {
 		return api.Errorf(api.KindInvalid, "max_processes %d is not between 1 and %d", l.MaxProcs, maxProcs)
+	}
+	if w := time.Duration(l.Idle); w != 0 && (w < minIdle || w > DefaultWall) {
+		return api.Errorf(api.KindInvalid, "idle %s is not between %s and %s", w, minIdle, DefaultWall)
 	}
 	if l.Images < 0 {
 		return api.Errorf(api.KindInvalid, "images %d is negative", l.Images)

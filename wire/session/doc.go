@@ -33,6 +33,8 @@
 //
 //	exec  run a command; input is its stdin, and with a terminal the end of the
 //	      input is typed as ^D; exit says how it ended, after all it printed
+//	shell as exec, by the user's own shell in the user's home folder
+//	sftp  as exec, of an SFTP server (version 3) that has the user's rights
 //	put   input is a tar stream of files and folders, made below Path
 //	get   output is a tar stream of the file or folder at Path
 //	dial  connect to Address over TCP in the container's own network

@@ -36,11 +36,13 @@ const (
 
 // The requests.
 const (
-	KindExec = "exec"
-	KindPut  = "put"
-	KindGet  = "get"
-	KindDial = "dial"
-	KindInfo = "main"
+	KindExec  = "exec"
+	KindShell = "shell"
+	KindSFTP  = "sftp"
+	KindPut   = "put"
+	KindGet   = "get"
+	KindDial  = "dial"
+	KindInfo  = "main"
 )
 
 // Request says what a session is for.
@@ -51,8 +53,9 @@ type Request struct {
 	// number, also user:group. Empty: the image's.
 	User string `json:"user,omitempty"`
 
-	// Of exec. Env is added to the container's own; Cwd is the container's own
-	// where it is empty.
+	// Of exec, shell and sftp. Env is added to the container's own; Cwd is the
+	// container's own where it is empty, and of exec alone. Args of shell are one
+	// line for the user's shell, or none for the shell itself.
 	Args  []string `json:"args,omitempty"`
 	Env   []string `json:"env,omitempty"`
 	Cwd   string   `json:"cwd,omitempty"`

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
+)
+
+func sshCmd(a *app) *cobra.Command {
+	o := execOptions{kind: session.KindShell, interactive: true}
+	cmd := &cobra.Command{
+		Use:   "ssh [flags] [USER@]NAME [--] [COMMAND...]",
+		Short: "A shell in a container",
+		Long: `Open a shell in a container, or run COMMAND by the shell there and end with its exit
+code. It is USER's shell, or that of the image's own user, in that user's home
+folder; the words of COMMAND are one line for it.
+
+This needs neither an sshd in the container nor an ssh here. For the programs that
+do use ssh (scp, sftp, rsync, git, Ansible): p2prc ssh-config --install.` +
+			exits(api.KindCanceled) + "\n  125  p2prc itself failed; else the exit code is the command's",
+		Example:     "  p2prc ssh web\n  p2prc ssh root@web -- 'apt-get update && apt-get upgrade'",
+		Annotations: map[string]string{ownFailures: "yes"},
+		Args:        takes(1, -1, "the NAME of a container"), ValidArgsFunction: byPlace(complete(a, containerWords)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.node()
+			if err != nil {
+				return err
+			}
+			user, name, named := strings.Cut(args[0], "@")
+			if !named {
+				user, name = "", args[0]
+			}
+			var line []string
+			if words := args[1:]; len(words) > 0 {
+				if words[0] == "--" { // after the name it is still ours
+					words = words[1:]
+				}
+				line = []string{strings.Join(words, " ")}
+			}
+			o.user, o.tty = user, o.tty || line == nil && typed(a.env.Stdin)
+			return runExec(cmd.Context(), a, client, name, line, o)
+		},
+	}
+	cmd.Flags().SetInterspersed(false)
+	cmd.Flags().BoolVarP(&o.tty, "tty", "t", false, "give COMMAND a terminal too")
+	return cmd
+}
+
+// typed tells whether a person types what is read.
+func typed(stdin io.Reader) bool {
+	f, ok := stdin.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// sshSuffix ends the names by which ssh knows containers.
+const sshSuffix = ".p2prc"
+
+// sshProxyCmd is what the block of ssh-config runs.
+func sshProxyCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "ssh-proxy HOST", Hidden: true, Args: takes(1, 1, "the HOST"),
+		Short: "Connect stdin and stdout to this node's SSH server",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.node()
+			if err != nil {
+				return err
+			}
+			return runSSHProxy(cmd.Context(), a, client, strings.TrimSuffix(args[0], sshSuffix))
+		},
+	}
+}
+
+// runSSHProxy ends with whichever side ends first: ssh closes both ways at once.
+func runSSHProxy(ctx context.Context, a *app, client *api.Client, name string) error {
+	conn, err := client.ContainerSSH(ctx, name)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // what is read next says so
+	defer stop()
+	go func() { // ends with the process at the latest
+		_, _ = io.Copy(conn, a.env.Stdin)
+		_ = conn.Close()
+	}()
+	_, _ = io.Copy(a.out.stdout, conn) // ssh says what a broken connection means
+	_ = conn.Close()                   // all was read
+	return nil
+}
