@@ -106,13 +106,11 @@ type refused struct{ err *api.Error }
 func (r *refused) Error() string { return r.err.Error() }
 func (r *refused) Unwrap() error { return r.err }
 
-// refuse tells the other side why, and waits a moment for it to have read it.
+// refuse tells the other side why, and waits until it has read it and hung up, or
+// the stream's time is over: closing the connection earlier would lose the answer.
 func (m *memberConn) refuse(err error) {
 	p := api.ProblemOf(err, false)
 	if m.w.Send(frameRefuse, refusal{p.Kind, p.Detail, p.Hint}) != nil || m.st.CloseWrite() != nil {
-		return
-	}
-	if err := m.st.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
 		return
 	}
 	for {

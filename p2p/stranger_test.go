@@ -109,6 +109,7 @@ func sayAs(t *testing.T, h host.Host, p *peerNode, v any) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = m.st.Reset() }() // nodes hang up when they were refused
 	if err := m.w.Send(frameHello, v); err != nil {
 		return err
 	}
