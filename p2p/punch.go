@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -26,14 +27,52 @@ const (
 	maxPunched = 8 // addresses of the other side that are tried
 )
 
+// puncher is libp2p's hole punching and whether it has begun: until it knows an
+// address of this node, a call of DirectConnect would wait, and nothing would end
+// it, Close neither.
+type puncher struct {
+	*holepunch.Service
+	begun *atomic.Bool
+}
+
+var errNotBegun = errors.New("no address is known at which this node could be met")
+
+// DirectConnect tries to make a relayed link direct.
+func (p *puncher) DirectConnect(pid peer.ID) error {
+	if !p.begun.Load() {
+		return errNotBegun
+	}
+	return p.Service.DirectConnect(pid)
+}
+
 // punchHost is the host as hole punching gets it: only members are punched with,
 // once they are proved.
-type punchHost struct{ *gatedHost }
+type punchHost struct {
+	*gatedHost
+	begun *atomic.Bool
+}
 
 var (
 	_ host.Host            = punchHost{}
 	_ holepunch.AddrFilter = (*session)(nil)
 )
+
+// Network implements host.Host.
+func (h punchHost) Network() network.Network { return punchNetwork{h.gatedHost.Network(), h.begun} }
+
+// punchNetwork hears of the beginning: to ask for news of connections is the last
+// thing that hole punching does before DirectConnect waits no more. Its stream
+// handler is set earlier, when Close can still come in between.
+type punchNetwork struct {
+	network.Network
+	begun *atomic.Bool
+}
+
+// Notify implements network.Network.
+func (n punchNetwork) Notify(f network.Notifiee) {
+	n.Network.Notify(f)
+	n.begun.Store(true)
+}
 
 // NewStream implements host.Host.
 func (h punchHost) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (network.Stream, error) {
@@ -58,12 +97,17 @@ func (h punchHost) Connect(ctx context.Context, to peer.AddrInfo) error {
 
 // openPunching starts answering and making attempts to get from a relayed path
 // to a direct one. It is of use once it is known how others see this node.
-func (s *session) openPunching() (*holepunch.Service, error) {
+func (s *session) openPunching() (*puncher, error) {
 	withIDs, ok := s.host.(interface{ IDService() identify.IDService })
 	if !ok {
 		return nil, errors.New("this host does not identify")
 	}
-	return holepunch.NewService(punchHost{s.gated.gatedHost}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
+	begun := new(atomic.Bool)
+	service, err := holepunch.NewService(punchHost{s.gated.gatedHost, begun}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
+	if err != nil {
+		return nil, err
+	}
+	return &puncher{service, begun}, nil
 }
 
 // punchAddrs are where this node may be met by packets that cross on the way:
@@ -165,7 +209,7 @@ type punch struct {
 
 // punchThrough tries the links that are relayed only: at once, and now and then
 // while it does not succeed.
-func (s *session) punchThrough(service *holepunch.Service) {
+func (s *session) punchThrough(service *puncher) {
 	now := s.n.cfg.now()
 	s.mu.Lock()
 	var due []peer.ID

@@ -11,7 +11,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -50,7 +49,7 @@ func newReach() *reach {
 func (s *session) reachLoop() {
 	t := time.NewTicker(reachEvery)
 	defer t.Stop()
-	var punching *holepunch.Service
+	var punching *puncher
 	defer func() {
 		s.relayer.serve(false)
 		if punching == nil {
@@ -68,9 +67,11 @@ func (s *session) reachLoop() {
 		}
 		nudge(s.placesDue)
 		if punching == nil && s.reach.seenOutside() {
-			var err error
-			if punching, err = s.openPunching(); err != nil {
+			opened, err := s.openPunching()
+			if err != nil {
 				s.log.Warn("cannot get through routers", "err", err)
+			} else {
+				punching = opened
 			}
 		}
 		if punching != nil {
