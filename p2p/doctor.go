@@ -88,7 +88,7 @@ func (s *session) tryUDP(ctx context.Context) int {
 
 // reachView is what is known of how this node is reached.
 func (s *session) reachView() api.Reach {
-	own := s.ownIPs()
+	own := s.ownNets()
 	s.reach.mu.Lock()
 	defer s.reach.mu.Unlock()
 	out := api.Reach{Reachability: s.reach.verdict, Sightings: []api.Sighting{}, Places: []api.Place{}, Aside: []api.SetAside{}}

@@ -2,14 +2,13 @@ package p2p
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
 // natKind tells a router's kind by how several members see the same port. One
 // alone cannot tell whether another would see it elsewhere.
-func natKind(seen []sighting, own []netip.Addr) api.NATKind {
+func natKind(seen []sighting, own []netip.Prefix) api.NATKind {
 	if len(seen) == 0 {
 		return api.NATUnknown
 	}
@@ -19,7 +18,7 @@ func natKind(seen []sighting, own []netip.Addr) api.NATKind {
 		}
 	}
 	switch {
-	case slices.Contains(own, seen[0].addr.Addr()):
+	case isOwn(seen[0].addr.Addr(), own):
 		return api.NATNone
 	case len(seen) > 1:
 		return api.NATIndependent

@@ -116,7 +116,7 @@ func (s *session) punchAddrs() []multiaddr.Multiaddr {
 	s.lookThroughUDP()
 	var out []multiaddr.Multiaddr
 	add := func(a multiaddr.Multiaddr, err error) {
-		if err == nil && !multiaddr.Contains(out, a) {
+		if err == nil && manet.IsPublicAddr(a) && !multiaddr.Contains(out, a) {
 			out = append(out, a)
 		}
 	}
@@ -130,9 +130,7 @@ func (s *session) punchAddrs() []multiaddr.Multiaddr {
 		}
 	}
 	for _, a := range s.host.Addrs() {
-		if manet.IsPublicAddr(a) {
-			add(a, nil)
-		}
+		add(a, nil)
 	}
 	return out
 }
@@ -189,11 +187,12 @@ func (s *session) FilterLocal(_ peer.ID, addrs []multiaddr.Multiaddr) []multiadd
 }
 
 // FilterRemote implements holepunch.AddrFilter: what a member says of where it
-// can be met is bounded, and never this machine or its own network.
+// can be met is bounded, and never this machine or a local network.
 func (s *session) FilterRemote(_ peer.ID, addrs []multiaddr.Multiaddr) []multiaddr.Multiaddr {
 	var out []multiaddr.Multiaddr
+	own := s.ownNets()
 	for _, a := range addrs {
-		if at, _, err := addrPort(a); err == nil && s.outside(at.Addr()) && !at.Addr().IsUnspecified() && !at.Addr().IsMulticast() && len(out) < maxPunched {
+		if at, _, err := addrPort(a); err == nil && isPublic(at.Addr()) && !isOwn(at.Addr(), own) && len(out) < maxPunched {
 			out = append(out, a)
 		}
 	}

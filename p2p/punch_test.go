@@ -3,9 +3,29 @@ package p2p
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/multiformats/go-multiaddr"
 )
+
+// A member that wants to be met sends nobody to a local network, nor to many places.
+func TestWhereOneIsMet(t *testing.T) {
+	var all []multiaddr.Multiaddr
+	for _, a := range []string{"/ip4/192.168.1.1/tcp/80", "/ip4/100.64.0.9/tcp/80", "/ip4/127.0.0.1/tcp/80", "/ip4/0.0.0.0/tcp/80", "/ip4/169.254.169.254/tcp/80", "/ip6/fd00::1/tcp/80", "/ip4/224.0.0.1/udp/80/quic-v1", "/ip6/::1/tcp/80",
+		"/ip4/5.5.5.5/tcp/1", "/ip6/2a02::5/udp/1/quic-v1"} {
+		all = append(all, multiaddr.StringCast(a))
+	}
+	s := newNode(t, "n").up().session()
+	if got := s.FilterRemote("", all); !slices.EqualFunc(got, all[8:], multiaddr.Multiaddr.Equal) {
+		t.Errorf("it is met at %v", got)
+	}
+	many := slices.Repeat(all[8:], maxPunched)
+	if got := s.FilterRemote("", many); len(got) != maxPunched {
+		t.Errorf("it is met at %d addresses", len(got))
+	}
+}
 
 // Without an address at which this node could be met there is nothing to try, and
 // nothing that a node which goes down would wait for. With one, hole punching begins.

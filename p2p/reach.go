@@ -150,14 +150,14 @@ func (r *reach) seenOutside() bool {
 // wantsPlaces tells whether this node needs relays: it is private, or a router's
 // address is seen in its place and nobody has got through to it yet.
 func (s *session) wantsPlaces() bool {
-	own := s.ownIPs()
+	own := s.ownNets()
 	s.reach.mu.Lock()
 	defer s.reach.mu.Unlock()
 	if s.reach.verdict != api.ReachUnknown {
 		return s.reach.verdict == api.ReachPrivate
 	}
 	for _, v := range s.reach.seen {
-		if v.outside && !slices.Contains(own, v.addr.Addr()) {
+		if v.outside && !isOwn(v.addr.Addr(), own) {
 			return true
 		}
 	}

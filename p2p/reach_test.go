@@ -137,7 +137,7 @@ func TestFalseAddressIsSetAside(t *testing.T) {
 
 func TestNATKind(t *testing.T) {
 	at := func(s string) sighting { return sighting{addr: netip.MustParseAddrPort(s)} }
-	own := []netip.Addr{netip.MustParseAddr("5.5.5.9")}
+	own := []netip.Prefix{netip.MustParsePrefix("5.5.5.9/24")}
 	for _, c := range []struct {
 		seen []sighting
 		want api.NATKind
@@ -150,6 +150,37 @@ func TestNATKind(t *testing.T) {
 	} {
 		if got := natKind(c.seen, own); got != c.want {
 			t.Errorf("%v: %s, want %s", c.seen, got, c.want)
+		}
+	}
+}
+
+// A member on one of this machine's own networks says nothing of how others see it.
+func TestOutside(t *testing.T) {
+	var own []netip.Prefix
+	for _, n := range []string{"127.0.0.1/8", "192.168.1.5/24", "2001:db8:1::5/64", "2a02:1::5/64", "80.1.2.5/24", "100.64.0.5/32", "fe80::5/64"} {
+		own = append(own, netip.MustParsePrefix(n))
+	}
+	for _, c := range []struct {
+		at, member string
+		want       bool
+	}{
+		{"127.0.0.1", "127.0.0.1", false},
+		{"192.168.1.5", "192.168.1.6", false},
+		{"192.168.1.5", "10.1.1.1", false},  // in another part of the local network
+		{"10.0.0.1", "10.1.1.1", true},      // a router between
+		{"5.5.5.5", "7.7.7.7", true},        //
+		{"5.5.5.5", "192.168.1.6", false},   // it calls by way of the router's outside
+		{"80.1.2.5", "7.7.7.7", true},       // no router
+		{"80.1.2.5", "80.1.2.6", false},     // public addresses on a local network
+		{"2a02:1::5", "2a02:1::6", false},   //
+		{"2a02:1::5", "2a02:2::6", true},    //
+		{"100.64.0.5", "100.64.0.6", false}, // a private network over others
+		{"100.64.0.5", "100.99.0.6", false}, //
+		{"100.64.7.7", "100.99.0.6", true},  // a provider's router between
+		{"fe80::5", "fe80::6", false},       //
+	} {
+		if got := outside(netip.MustParseAddr(c.at), netip.MustParseAddr(c.member), own); got != c.want {
+			t.Errorf("seen at %s by %s: %t", c.at, c.member, got)
 		}
 	}
 }
