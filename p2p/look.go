@@ -129,13 +129,14 @@ func (s *session) lookOn(ctx context.Context, c network.Conn, note func(sighting
 		return nil
 	}
 	claims := s.claims(out)
-	if out.reached, err = l.dial(claims); err != nil {
+	got, err := l.dial(claims)
+	if err != nil {
 		return err
 	}
-	// What was not claimed is not this node's.
+	// What was not claimed is not this node's, and each port counts once.
 	out.asked = true
-	out.reached.TCP = slices.DeleteFunc(out.reached.TCP, func(p uint16) bool { return !slices.Contains(claims.TCP, p) })
-	out.reached.UDP = slices.DeleteFunc(out.reached.UDP, func(p uint16) bool { return !slices.Contains(claims.UDP, p) })
+	out.reached.TCP = slices.DeleteFunc(claims.TCP, func(p uint16) bool { return !slices.Contains(got.TCP, p) })
+	out.reached.UDP = slices.DeleteFunc(claims.UDP, func(p uint16) bool { return !slices.Contains(got.UDP, p) })
 	note(out)
 	return nil
 }

@@ -25,6 +25,9 @@ const (
 	punchFirst = time.Second     // after a failed round; then three times as long each time
 	punchLast  = 10 * time.Minute
 	maxPunched = 8 // addresses of the other side that are tried
+
+	punchesEach  = 12 // a minute, from one member: an attempt of the library has up to 3
+	punchesEvery = time.Minute
 )
 
 // puncher is libp2p's hole punching and whether it has begun: until it knows an
@@ -46,10 +49,11 @@ func (p *puncher) DirectConnect(pid peer.ID) error {
 }
 
 // punchHost is the host as hole punching gets it: only members are punched with,
-// once they are proved.
+// once they are proved, and not often.
 type punchHost struct {
 	*gatedHost
 	begun *atomic.Bool
+	asks  *allowance
 }
 
 var (
@@ -72,6 +76,17 @@ type punchNetwork struct {
 func (n punchNetwork) Notify(f network.Notifiee) {
 	n.Network.Notify(f)
 	n.begun.Store(true)
+}
+
+// SetStreamHandler implements host.Host.
+func (h punchHost) SetStreamHandler(id protocol.ID, serve network.StreamHandler) {
+	h.gatedHost.SetStreamHandler(id, func(st network.Stream) {
+		if !h.asks.allow(st.Conn().RemotePeer(), time.Now()) {
+			resetStream(h.s, st)
+			return
+		}
+		serve(st)
+	})
 }
 
 // NewStream implements host.Host.
@@ -103,7 +118,7 @@ func (s *session) openPunching() (*puncher, error) {
 		return nil, errors.New("this host does not identify")
 	}
 	begun := new(atomic.Bool)
-	service, err := holepunch.NewService(punchHost{s.gated.gatedHost, begun}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
+	service, err := holepunch.NewService(punchHost{s.gated.gatedHost, begun, newAllowance(punchesEach, punchesEvery)}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
 	if err != nil {
 		return nil, err
 	}
@@ -159,26 +174,32 @@ func (s *session) lookThroughUDP() {
 		}
 	}
 	s.reach.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, pid := range ask {
-		wg.Go(func() {
-			v, err := s.lookUDP(s.ctx, pid)
+	if s.askUDP(s.ctx, ask)+fresh == 0 && len(ask) > 0 {
+		s.reach.mu.Lock()
+		defer s.reach.mu.Unlock()
+		s.reach.silent = now
+	}
+}
+
+// askUDP asks members over QUIC, all at once; it returns how many answered.
+func (s *session) askUDP(ctx context.Context, members []peer.ID) int {
+	var answered atomic.Int64
+	var asking sync.WaitGroup
+	for _, pid := range members {
+		asking.Go(func() {
+			v, err := s.lookUDP(ctx, pid)
 			if err != nil {
 				s.log.Debug("look over QUIC", "peer", pid.String(), "err", err)
 				return
 			}
+			answered.Add(1)
 			s.reach.mu.Lock()
 			defer s.reach.mu.Unlock()
 			s.reach.seenUDP[pid] = v
-			fresh++
 		})
 	}
-	wg.Wait()
-	s.reach.mu.Lock()
-	defer s.reach.mu.Unlock()
-	if fresh == 0 && len(ask) > 0 {
-		s.reach.silent = now
-	}
+	asking.Wait()
+	return int(answered.Load())
 }
 
 // FilterLocal implements holepunch.AddrFilter.

@@ -2,11 +2,14 @@ package p2p
 
 import (
 	"errors"
+	"io"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/multiformats/go-multiaddr"
 )
 
@@ -62,5 +65,26 @@ func TestPunchingThatDidNotBegin(t *testing.T) {
 	}
 	if err := try(); err == nil {
 		t.Error("it was closed")
+	}
+}
+
+// A member makes this node dial no more often than it is allowed to.
+func TestNobodyIsPunchedWithWithoutEnd(t *testing.T) {
+	nodes := newPool(t, 2)
+	const name, often = "/p2prc/test/1", 3
+	punchHost{nodes[0].session().gated.gatedHost, new(atomic.Bool), newAllowance(often, time.Minute)}.SetStreamHandler(name, func(st network.Stream) {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for i := range often + 2 {
+		st, err := nodes[1].session().host.NewStream(t.Context(), nodes[0].pid, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = st.Read(make([]byte, 1)); (err == io.EOF) != (i < often) {
+			t.Errorf("the %dth time: %v", i+1, err)
+		}
+		resetStream(nodes[1].session(), st)
 	}
 }
