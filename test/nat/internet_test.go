@@ -30,6 +30,7 @@ type internet struct {
 func newInternet(t *testing.T) *internet {
 	t.Helper()
 	ring.Need(t, "netns", ring.Netns())
+	t.Parallel() // most of it is waiting
 	l := netlab.New(t, "net")
 	l.Bridge("net")
 	return &internet{Lab: l, t: t}
