@@ -79,7 +79,7 @@ type Reach struct {
 
 // Finding is one thing that p2prc doctor says.
 type Finding struct {
-	Name   string `json:"name" doc:"what was looked at: address, inbound, router, tcp, udp, relays, clock, peers"`
+	Name   string `json:"name" doc:"what was looked at: address, addresses, inbound, router, tcp, udp, relays, clock, peers"`
 	OK     bool   `json:"ok"`
 	Msg    string `json:"msg"`
 	Advice string `json:"advice,omitempty" doc:"what to do about it"`

@@ -3,7 +3,6 @@ package p2p
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -29,30 +28,11 @@ const (
 type dialBack struct {
 	s     *session
 	slots chan struct{}
-
-	mu    sync.Mutex
-	asked map[peer.ID][]time.Time // within the window
+	asks  *allowance
 }
 
 func newDialBack(s *session) *dialBack {
-	return &dialBack{s: s, slots: make(chan struct{}, dialBacks), asked: map[peer.ID][]time.Time{}}
-}
-
-// allow counts an ask, unless the member asked too often.
-func (d *dialBack) allow(p peer.ID, now time.Time) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for id, times := range d.asked {
-		times = slices.DeleteFunc(times, func(t time.Time) bool { return now.Sub(t) > dialBackWindow })
-		if d.asked[id] = times; len(times) == 0 {
-			delete(d.asked, id)
-		}
-	}
-	if len(d.asked[p]) >= dialBacksEach {
-		return false
-	}
-	d.asked[p] = append(d.asked[p], now)
-	return true
+	return &dialBack{s: s, slots: make(chan struct{}, dialBacks), asks: newAllowance(dialBacksEach, dialBackWindow)}
 }
 
 func (d *dialBack) serve(st network.Stream) {
@@ -61,9 +41,12 @@ func (d *dialBack) serve(st network.Stream) {
 		return
 	}
 	defer d.s.tasks.Done()
-	err := st.SetDeadline(time.Now().Add(lookTime))
+	wait := lookTime + d.s.patience()
+	ctx, cancel := context.WithTimeout(d.s.ctx, wait)
+	defer cancel()
+	err := st.SetDeadline(time.Now().Add(wait))
 	if err == nil {
-		err = d.answer(newLooking(st), st.Conn())
+		err = d.answer(ctx, newLooking(st), st.Conn())
 	}
 	if err != nil {
 		resetStream(d.s, st)
@@ -75,7 +58,7 @@ func (d *dialBack) serve(st network.Stream) {
 }
 
 // answer tells the asker its address, and then, if it asks for that, dials it.
-func (d *dialBack) answer(l looking, c network.Conn) error {
+func (d *dialBack) answer(ctx context.Context, l looking, c network.Conn) error {
 	if err := l.next(frameLook, &struct{}{}); err != nil {
 		return err
 	}
@@ -94,17 +77,17 @@ func (d *dialBack) answer(l looking, c network.Conn) error {
 	if len(claims.TCP) > maxClaims || len(claims.UDP) > maxClaims {
 		return api.Errorf(api.KindTooLarge, "too many ports")
 	}
-	if !d.allow(c.RemotePeer(), time.Now()) {
+	if !d.asks.allow(c.RemotePeer(), time.Now()) {
 		d.s.n.counters.refusedDialBacks.Add(1)
 		return api.Errorf(api.KindQuota, "asked too often")
 	}
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
-	case <-d.s.ctx.Done():
-		return d.s.ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	reached, err := d.dial(c.RemotePeer(), addr.Addr(), claims)
+	reached, err := d.dial(ctx, c.RemotePeer(), addr.Addr(), claims)
 	if err != nil {
 		return err
 	}
@@ -114,7 +97,7 @@ func (d *dialBack) answer(l looking, c network.Conn) error {
 // dial tries a member's ports all at once, as somebody it has never sent a packet
 // to: from other ports than this node's own, which the member's router may have
 // opened already.
-func (d *dialBack) dial(to peer.ID, ip netip.Addr, claims ports) (ports, error) {
+func (d *dialBack) dial(ctx context.Context, to peer.ID, ip netip.Addr, claims ports) (ports, error) {
 	key, err := newKey()
 	if err != nil {
 		return ports{}, err
@@ -132,7 +115,7 @@ func (d *dialBack) dial(to peer.ID, ip netip.Addr, claims ports) (ports, error) 
 	if e, ok := d.s.pool.table.get(api.PeerID(to.String())); ok {
 		wait += min(6*e.latency, time.Second)
 	}
-	ctx, cancel := context.WithTimeout(d.s.ctx, wait)
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	var mu sync.Mutex
 	var out ports

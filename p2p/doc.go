@@ -54,7 +54,8 @@
 //
 //	/p2prc/reach/1: Look{} -> Seen{addr, time}, and then Dial{tcp, udp} -> Reached{tcp, udp}
 //
-// Who is asked to dial does so at the IP address the asker speaks from and no
+// Who calls from one of this machine's own networks is not asked to dial: it would
+// reach what nobody else does. Who is asked does so at the IP address the asker speaks from and no
 // other, at the (at most four) ports of each kind that are claimed, for the asker's
 // key, from sockets that have never sent to it. Most of those asked make the verdict:
 // public or private. A public node relays for members (circuit v2, behind

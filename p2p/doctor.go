@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -25,7 +24,7 @@ func (n *Net) Relaying() api.RelayStatus {
 		return s.relayer.status()
 	}
 	cfg := n.cfg.Relay
-	return api.RelayStatus{Enabled: !cfg.Off, Limit: cmp.Or(cfg.Circuits, DefaultCircuits), Rate: cfg.Rate}
+	return api.RelayStatus{Enabled: !cfg.Off, Limit: cfg.Circuits, Rate: cfg.Rate}
 }
 
 // Reachability is whether members outside can call this node.
@@ -65,30 +64,12 @@ func (s *session) tryUDP(ctx context.Context) int {
 	if len(ask) == 0 {
 		return -1
 	}
-	var mu sync.Mutex
-	answered := 0
-	var wg sync.WaitGroup
-	for _, pid := range ask {
-		wg.Go(func() {
-			v, err := s.lookUDP(ctx, pid)
-			if err != nil {
-				return
-			}
-			s.reach.mu.Lock()
-			s.reach.seenUDP[pid] = v
-			s.reach.mu.Unlock()
-			mu.Lock()
-			defer mu.Unlock()
-			answered++
-		})
-	}
-	wg.Wait()
-	return answered
+	return s.askUDP(ctx, ask)
 }
 
 // reachView is what is known of how this node is reached.
 func (s *session) reachView() api.Reach {
-	own := s.ownIPs()
+	own, now := s.ownNets(), s.n.cfg.now()
 	s.reach.mu.Lock()
 	defer s.reach.mu.Unlock()
 	out := api.Reach{Reachability: s.reach.verdict, Sightings: []api.Sighting{}, Places: []api.Place{}, Aside: []api.SetAside{}}
@@ -113,7 +94,7 @@ func (s *session) reachView() api.Reach {
 		}
 	}
 	for _, v := range s.reach.seenUDP {
-		if v.mapped && v.outside {
+		if v.mapped && v.outside && now.Sub(v.at) <= mappingLife {
 			udp = append(udp, v)
 		}
 	}
@@ -126,6 +107,9 @@ func (s *session) reachView() api.Reach {
 	}
 	slices.SortFunc(out.Places, func(a, b api.Place) int { return cmp.Compare(a.Relay, b.Relay) })
 	for pid, a := range s.reach.aside {
+		if now.After(a.until) {
+			continue
+		}
 		id := api.PeerID(pid.String())
 		out.Aside = append(out.Aside, api.SetAside{Relay: id, Name: s.nameOf(id), Why: a.why, Until: a.until.UTC()})
 	}
@@ -158,9 +142,8 @@ func (s *session) findings(d api.Diagnosis, udp int) []api.Finding {
 	}
 	say("peers", alive > 0 || known == 0, fmt.Sprintf("%d other members known, %d alive", known, alive),
 		"nobody answers: see that this machine is online, or name a member that is up: p2prc peers add HOST:PORT")
-	for pid, at := range s.liars() {
-		id := api.PeerID(pid.String())
-		say("addresses", false, fmt.Sprintf("%s (%s) gives %s as its own, where another node answers", s.nameOf(id), id.Short(), at), "its owner should look at its settings; that address is left alone for a while")
+	for _, l := range s.liars() {
+		say("addresses", false, fmt.Sprintf("%s (%s) gives %s as its own, where another node answers", s.nameOf(l.id), l.id.Short(), l.at), "its owner should look at its settings; that address is left alone for a while")
 	}
 	var from []string
 	skew := time.Duration(0)

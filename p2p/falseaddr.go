@@ -1,7 +1,9 @@
 package p2p
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -9,6 +11,8 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
 const (
@@ -42,6 +46,7 @@ func (s *session) noteFalse(pid peer.ID, err error) {
 			s.lies[pid] = append(s.lies[pid], falseAddr{e.Address, s.n.cfg.now().Add(falseFor)})
 		}
 		s.mu.Unlock()
+		s.host.Peerstore().SetAddrs(pid, []multiaddr.Multiaddr{e.Address}, 0)
 	}
 }
 
@@ -73,13 +78,23 @@ next:
 	return out
 }
 
+// liar is a member that gave a false address.
+type liar struct {
+	id api.PeerID
+	at multiaddr.Multiaddr
+}
+
 // liars are the members of which false addresses are remembered, with one of them.
-func (s *session) liars() map[peer.ID]multiaddr.Multiaddr {
+func (s *session) liars() []liar {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := map[peer.ID]multiaddr.Multiaddr{}
-	for pid, l := range s.lies {
-		out[pid] = l[0].at
+	var out []liar
+	now := s.n.cfg.now()
+	for pid, lies := range s.lies {
+		if i := slices.IndexFunc(lies, func(l falseAddr) bool { return now.Before(l.until) }); i >= 0 {
+			out = append(out, liar{api.PeerID(pid.String()), lies[i].at})
+		}
 	}
+	slices.SortFunc(out, func(a, b liar) int { return cmp.Compare(a.id, b.id) })
 	return out
 }

@@ -103,9 +103,9 @@ func (g *gater) InterceptSecured(d network.Direction, p peer.ID, _ network.ConnM
 // InterceptUpgraded implements connmgr.ConnectionGater.
 func (g *gater) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
 
-// gatedHost is the host as pubsub gets it: its handlers stand behind the
-// session's check, it opens streams to proven members only, and it hears of a
-// peer when that peer has been proved, not when it connects.
+// gatedHost is the host as libp2p's own services get it, pubsub, circuits and hole
+// punching: their handlers stand behind the session's check, they open streams to
+// proven members only, and hear of a peer when that has been proved, not when it connects.
 type gatedHost struct {
 	host.Host
 	s    *session
@@ -150,7 +150,7 @@ func (g *gatedHost) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID
 	return g.Host.NewStream(network.WithNoDial(ctx, "the session dials"), p, ids...)
 }
 
-// Connect implements host.Host: pubsub never dials by itself.
+// Connect implements host.Host: none of them dials by itself.
 func (g *gatedHost) Connect(context.Context, peer.AddrInfo) error { return errNotMember }
 
 // gate puts a stream handler behind the membership check.

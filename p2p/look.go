@@ -119,7 +119,7 @@ func (s *session) lookOn(ctx context.Context, c network.Conn, note func(sighting
 	if err != nil {
 		return err
 	}
-	out, err := s.sightingOf(v, c.LocalMultiaddr(), asked)
+	out, err := s.sightingOf(v, c, asked)
 	if err != nil {
 		return err
 	}
@@ -129,13 +129,14 @@ func (s *session) lookOn(ctx context.Context, c network.Conn, note func(sighting
 		return nil
 	}
 	claims := s.claims(out)
-	if out.reached, err = l.dial(claims); err != nil {
+	got, err := l.dial(claims)
+	if err != nil {
 		return err
 	}
-	// What was not claimed is not this node's.
+	// What was not claimed is not this node's, and each port counts once.
 	out.asked = true
-	out.reached.TCP = slices.DeleteFunc(out.reached.TCP, func(p uint16) bool { return !slices.Contains(claims.TCP, p) })
-	out.reached.UDP = slices.DeleteFunc(out.reached.UDP, func(p uint16) bool { return !slices.Contains(claims.UDP, p) })
+	out.reached.TCP = slices.DeleteFunc(claims.TCP, func(p uint16) bool { return !slices.Contains(got.TCP, p) })
+	out.reached.UDP = slices.DeleteFunc(claims.UDP, func(p uint16) bool { return !slices.Contains(got.UDP, p) })
 	note(out)
 	return nil
 }
@@ -178,7 +179,7 @@ func (s *session) lookUDP(ctx context.Context, pid peer.ID) (sighting, error) {
 	if err != nil {
 		return sighting{}, err
 	}
-	return s.sightingOf(v, c.LocalMultiaddr(), asked)
+	return s.sightingOf(v, c, asked)
 }
 
 func quicAddr(all []multiaddr.Multiaddr) multiaddr.Multiaddr {
@@ -190,7 +191,7 @@ func quicAddr(all []multiaddr.Multiaddr) multiaddr.Multiaddr {
 	return nil
 }
 
-func (s *session) sightingOf(v seen, local multiaddr.Multiaddr, asked time.Time) (sighting, error) {
+func (s *session) sightingOf(v seen, c network.ConnMultiaddrs, asked time.Time) (sighting, error) {
 	at, err := multiaddr.NewMultiaddr(v.Addr)
 	if err != nil {
 		return sighting{}, api.Errorf(api.KindCorrupt, "not an address")
@@ -199,44 +200,21 @@ func (s *session) sightingOf(v seen, local multiaddr.Multiaddr, asked time.Time)
 	if err != nil {
 		return sighting{}, err
 	}
-	from, _, err := addrPort(local)
+	from, _, err := addrPort(c.LocalMultiaddr())
 	if err != nil {
 		return sighting{}, err
 	}
-	out := sighting{at: s.n.cfg.now(), addr: addr, udp: udp, outside: s.outside(addr.Addr()), skew: time.UnixMilli(v.Time).Sub(asked)}
+	member, _, err := addrPort(c.RemoteMultiaddr())
+	if err != nil {
+		return sighting{}, err
+	}
+	out := sighting{at: s.n.cfg.now(), addr: addr, udp: udp, outside: outside(addr.Addr(), member.Addr(), s.ownNets()), skew: time.UnixMilli(v.Time).Sub(asked)}
 	for _, a := range s.host.Network().ListenAddresses() {
 		if listen, onUDP, err := addrPort(a); err == nil && onUDP == udp && listen.Port() == from.Port() {
 			out.mapped = true
 		}
 	}
 	return out, nil
-}
-
-// outside tells whether a member that sees this node at ip is not on its own
-// network: ip is public, or a router's.
-func (s *session) outside(ip netip.Addr) bool {
-	switch {
-	case ip.IsLoopback() || ip.IsLinkLocalUnicast():
-		return false
-	case ip.IsGlobalUnicast() && !ip.IsPrivate():
-		return true
-	}
-	return !slices.Contains(s.ownIPs(), ip)
-}
-
-// ownIPs are the addresses of this machine's interfaces that are listened on.
-func (s *session) ownIPs() []netip.Addr {
-	all, err := s.host.Network().InterfaceListenAddresses()
-	if err != nil {
-		s.log.Debug("interfaces", "err", err)
-	}
-	var out []netip.Addr
-	for _, a := range all {
-		if ap, _, err := addrPort(a); err == nil {
-			out = append(out, ap.Addr())
-		}
-	}
-	return out
 }
 
 // claims are the ports to be dialed at by a member that sees this node so: those
@@ -252,8 +230,9 @@ func (s *session) claims(v sighting) ports {
 			*list = append(*list, port)
 		}
 	}
+	own := s.ownNets()
 	for _, a := range append(s.host.Network().ListenAddresses(), s.host.Addrs()...) {
-		if ap, udp, err := addrPort(a); err == nil && (ap.Addr().IsUnspecified() || ap.Addr() == v.addr.Addr() || slices.Contains(s.ownIPs(), ap.Addr())) {
+		if ap, udp, err := addrPort(a); err == nil && (ap.Addr().IsUnspecified() || ap.Addr() == v.addr.Addr() || isOwn(ap.Addr(), own)) {
 			add(udp, ap.Port())
 		}
 	}

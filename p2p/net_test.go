@@ -65,7 +65,7 @@ func (p *peerNode) open(name string) {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", name)
 	}
 	p.events = make(chan struct{}, 1)
-	n, err := New(p.t.Context(), Config{Dir: p.dir, Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Name: name, Store: p.store, Log: log, scrypt: 10,
+	n, err := New(p.t.Context(), Config{Dir: p.dir, Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Name: name, Store: p.store, Log: log, scrypt: 10, Relay: RelayConfig{Circuits: 64},
 		OnEvent: func(e api.Event) {
 			p.mu.Lock()
 			p.log = append(p.log, e)

@@ -46,8 +46,8 @@ func (s *session) path(id api.PeerID) (kind api.PathKind, via api.PeerID, at str
 	return kind, via, at
 }
 
-// straighten moves a link to its direct connection: pings go there, and a relayed
-// connection on which nothing of a handler is left is closed.
+// straighten closes the relayed connections of a link that has a direct one, where
+// nothing of a handler is left on them.
 func (s *session) straighten(pid peer.ID) {
 	if s.directConn(pid) == nil {
 		return

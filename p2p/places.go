@@ -3,8 +3,10 @@ package p2p
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -19,7 +21,7 @@ const (
 	placeTime   = 3 * time.Second  // for a reservation, and for a try of it
 	tryEvery    = 30 * time.Second // a place is tried again
 	asideFor    = 10 * time.Minute // a relay that did not relay is left alone
-	maxMeasured = 4                // relays whose latency is measured before one is chosen
+	maxMeasured = 4                // relays whose latency is measured, and that are tried, in a round
 )
 
 // place is a reservation at a relay that was seen to relay.
@@ -76,7 +78,8 @@ func (s *session) keepPlaces() bool {
 		}
 	}
 	if private {
-		for _, relay := range s.relayCandidates() {
+		next := s.relayCandidates()
+		for _, relay := range next[:min(len(next), maxMeasured)] {
 			if len(s.reach.copyPlaces()) >= wantPlaces || s.ctx.Err() != nil {
 				break
 			}
@@ -129,12 +132,22 @@ func (s *session) relayCandidates() []peer.ID {
 			unknown = append(unknown, c)
 		}
 	}
-	for _, c := range unknown[:min(len(unknown), maxMeasured)] {
-		ctx, cancel := context.WithTimeout(s.ctx, placeTime)
-		if d, err := s.probe(ctx, api.PeerID(c.id.String())); err == nil {
-			known = append(known, candidate{c.id, d})
+	ctx, cancel := context.WithTimeout(s.ctx, placeTime)
+	defer cancel()
+	var measuring sync.WaitGroup
+	unknown = unknown[:min(len(unknown), maxMeasured)]
+	for i := range unknown {
+		measuring.Go(func() {
+			if d, err := s.probe(ctx, api.PeerID(unknown[i].id.String())); err == nil {
+				unknown[i].latency = d
+			}
+		})
+	}
+	measuring.Wait()
+	for _, c := range unknown {
+		if c.latency > 0 {
+			known = append(known, c)
 		}
-		cancel()
 	}
 	slices.SortFunc(known, func(a, b candidate) int { return cmp.Compare(a.latency, b.latency) })
 	var out []peer.ID
@@ -144,24 +157,52 @@ func (s *session) relayCandidates() []peer.ID {
 	return out
 }
 
-// takePlace reserves at a relay, or renews, and counts the place only when bytes
-// have come through: this node calls itself there.
+// takePlace reserves at a relay, or renews. Who answers, is not suspect and fails
+// all the same is set aside, but not after one try: that may be an outage of
+// this node's own, which was over when the relay answered.
 func (s *session) takePlace(relay peer.ID, since time.Time) {
+	var err error
+	for range 2 {
+		var expires time.Time
+		if expires, err = s.reserve(relay); err == nil {
+			s.reach.keep(relay, place{since: since, tried: s.n.cfg.now(), expires: expires})
+			return
+		}
+		if errors.Is(err, errSilent) || !s.answersPing(relay) {
+			s.log.Debug("no place", "relay", relay.String(), "err", err)
+			return
+		}
+	}
+	s.setAside(relay, err.Error())
+}
+
+// answersPing tells whether a member answers now, and is not suspect after it.
+func (s *session) answersPing(pid peer.ID) bool {
+	ctx, cancel := context.WithTimeout(s.ctx, pingTime+s.patience())
+	defer cancel()
+	_, err := s.pingLink(ctx, pid)
+	return err == nil && s.answering(pid)
+}
+
+// reserve counts a place only when bytes have come through: this node calls
+// itself there.
+func (s *session) reserve(relay peer.ID) (expires time.Time, err error) {
 	ctx, cancel := context.WithTimeout(s.ctx, placeTime+s.patience())
 	defer cancel()
 	r, err := client.Reserve(ctx, s.gated, peer.AddrInfo{ID: relay})
 	if err != nil {
-		s.setAside(relay, fmt.Sprintf("it gave no place: %v", err))
-		return
+		return time.Time{}, fmt.Errorf("it gave no place: %w", err)
 	}
 	if err := s.tryPlace(ctx, relay); err != nil {
-		s.setAside(relay, fmt.Sprintf("it offers to relay, and nothing came through: %v", err))
-		return
+		return time.Time{}, fmt.Errorf("it offers to relay, and nothing came through: %w", err)
 	}
-	now := s.n.cfg.now()
-	s.reach.mu.Lock()
-	defer s.reach.mu.Unlock()
-	s.reach.places[relay] = place{since: since, tried: now, expires: r.Expiration}
+	return r.Expiration, nil
+}
+
+func (r *reach) keep(relay peer.ID, p place) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.places[relay] = p
 }
 
 // tryPlace calls this node itself through a relay. That a handshake with the own

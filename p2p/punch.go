@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -24,16 +25,69 @@ const (
 	punchFirst = time.Second     // after a failed round; then three times as long each time
 	punchLast  = 10 * time.Minute
 	maxPunched = 8 // addresses of the other side that are tried
+
+	punchesEach  = 12 // a minute, from one member: an attempt of the library has up to 3
+	punchesEvery = time.Minute
 )
 
+// puncher is libp2p's hole punching and whether it has begun: until it knows an
+// address of this node, a call of DirectConnect would wait, and nothing would end
+// it, Close neither.
+type puncher struct {
+	*holepunch.Service
+	begun *atomic.Bool
+}
+
+var errNotBegun = errors.New("no address is known at which this node could be met")
+
+// DirectConnect tries to make a relayed link direct.
+func (p *puncher) DirectConnect(pid peer.ID) error {
+	if !p.begun.Load() {
+		return errNotBegun
+	}
+	return p.Service.DirectConnect(pid)
+}
+
 // punchHost is the host as hole punching gets it: only members are punched with,
-// once they are proved.
-type punchHost struct{ *gatedHost }
+// once they are proved, and not often.
+type punchHost struct {
+	*gatedHost
+	begun *atomic.Bool
+	asks  *allowance
+}
 
 var (
 	_ host.Host            = punchHost{}
 	_ holepunch.AddrFilter = (*session)(nil)
 )
+
+// Network implements host.Host.
+func (h punchHost) Network() network.Network { return punchNetwork{h.gatedHost.Network(), h.begun} }
+
+// punchNetwork hears of the beginning: to ask for news of connections is the last
+// thing that hole punching does before DirectConnect waits no more. Its stream
+// handler is set earlier, when Close can still come in between.
+type punchNetwork struct {
+	network.Network
+	begun *atomic.Bool
+}
+
+// Notify implements network.Network.
+func (n punchNetwork) Notify(f network.Notifiee) {
+	n.Network.Notify(f)
+	n.begun.Store(true)
+}
+
+// SetStreamHandler implements host.Host.
+func (h punchHost) SetStreamHandler(id protocol.ID, serve network.StreamHandler) {
+	h.gatedHost.SetStreamHandler(id, func(st network.Stream) {
+		if !h.asks.allow(st.Conn().RemotePeer(), time.Now()) {
+			resetStream(h.s, st)
+			return
+		}
+		serve(st)
+	})
+}
 
 // NewStream implements host.Host.
 func (h punchHost) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (network.Stream, error) {
@@ -58,12 +112,17 @@ func (h punchHost) Connect(ctx context.Context, to peer.AddrInfo) error {
 
 // openPunching starts answering and making attempts to get from a relayed path
 // to a direct one. It is of use once it is known how others see this node.
-func (s *session) openPunching() (*holepunch.Service, error) {
+func (s *session) openPunching() (*puncher, error) {
 	withIDs, ok := s.host.(interface{ IDService() identify.IDService })
 	if !ok {
 		return nil, errors.New("this host does not identify")
 	}
-	return holepunch.NewService(punchHost{s.gated.gatedHost}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
+	begun := new(atomic.Bool)
+	service, err := holepunch.NewService(punchHost{s.gated.gatedHost, begun, newAllowance(punchesEach, punchesEvery)}, withIDs.IDService(), s.punchAddrs, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchTime))
+	if err != nil {
+		return nil, err
+	}
+	return &puncher{service, begun}, nil
 }
 
 // punchAddrs are where this node may be met by packets that cross on the way:
@@ -72,7 +131,7 @@ func (s *session) punchAddrs() []multiaddr.Multiaddr {
 	s.lookThroughUDP()
 	var out []multiaddr.Multiaddr
 	add := func(a multiaddr.Multiaddr, err error) {
-		if err == nil && !multiaddr.Contains(out, a) {
+		if err == nil && manet.IsPublicAddr(a) && !multiaddr.Contains(out, a) {
 			out = append(out, a)
 		}
 	}
@@ -86,9 +145,7 @@ func (s *session) punchAddrs() []multiaddr.Multiaddr {
 		}
 	}
 	for _, a := range s.host.Addrs() {
-		if manet.IsPublicAddr(a) {
-			add(a, nil)
-		}
+		add(a, nil)
 	}
 	return out
 }
@@ -117,26 +174,32 @@ func (s *session) lookThroughUDP() {
 		}
 	}
 	s.reach.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, pid := range ask {
-		wg.Go(func() {
-			v, err := s.lookUDP(s.ctx, pid)
+	if s.askUDP(s.ctx, ask)+fresh == 0 && len(ask) > 0 {
+		s.reach.mu.Lock()
+		defer s.reach.mu.Unlock()
+		s.reach.silent = now
+	}
+}
+
+// askUDP asks members over QUIC, all at once; it returns how many answered.
+func (s *session) askUDP(ctx context.Context, members []peer.ID) int {
+	var answered atomic.Int64
+	var asking sync.WaitGroup
+	for _, pid := range members {
+		asking.Go(func() {
+			v, err := s.lookUDP(ctx, pid)
 			if err != nil {
 				s.log.Debug("look over QUIC", "peer", pid.String(), "err", err)
 				return
 			}
+			answered.Add(1)
 			s.reach.mu.Lock()
 			defer s.reach.mu.Unlock()
 			s.reach.seenUDP[pid] = v
-			fresh++
 		})
 	}
-	wg.Wait()
-	s.reach.mu.Lock()
-	defer s.reach.mu.Unlock()
-	if fresh == 0 && len(ask) > 0 {
-		s.reach.silent = now
-	}
+	asking.Wait()
+	return int(answered.Load())
 }
 
 // FilterLocal implements holepunch.AddrFilter.
@@ -145,11 +208,12 @@ func (s *session) FilterLocal(_ peer.ID, addrs []multiaddr.Multiaddr) []multiadd
 }
 
 // FilterRemote implements holepunch.AddrFilter: what a member says of where it
-// can be met is bounded, and never this machine or its own network.
+// can be met is bounded, and never this machine or a local network.
 func (s *session) FilterRemote(_ peer.ID, addrs []multiaddr.Multiaddr) []multiaddr.Multiaddr {
 	var out []multiaddr.Multiaddr
+	own := s.ownNets()
 	for _, a := range addrs {
-		if at, _, err := addrPort(a); err == nil && s.outside(at.Addr()) && !at.Addr().IsUnspecified() && !at.Addr().IsMulticast() && len(out) < maxPunched {
+		if at, _, err := addrPort(a); err == nil && isPublic(at.Addr()) && !isOwn(at.Addr(), own) && len(out) < maxPunched {
 			out = append(out, a)
 		}
 	}
@@ -165,7 +229,7 @@ type punch struct {
 
 // punchThrough tries the links that are relayed only: at once, and now and then
 // while it does not succeed.
-func (s *session) punchThrough(service *holepunch.Service) {
+func (s *session) punchThrough(service *puncher) {
 	now := s.n.cfg.now()
 	s.mu.Lock()
 	var due []peer.ID

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -28,10 +26,12 @@ const (
 )
 
 // reach is how this node can be reached: what members saw of it, and through
-// which of them others come. reachLoop alone changes the verdict, placesLoop the places.
+// which of them others come. reachLoop alone changes the verdict, placesLoop alone
+// the places.
 type reach struct {
 	mu      sync.Mutex // guards what follows
 	verdict api.Reachability
+	public  []multiaddr.Multiaddr // of a public node: where it was reached
 	seen    map[peer.ID]sighting
 	seenUDP map[peer.ID]sighting // of a moment: how the router maps the QUIC port
 	silent  time.Time            // when nobody answered over QUIC last
@@ -50,7 +50,8 @@ func newReach() *reach {
 func (s *session) reachLoop() {
 	t := time.NewTicker(reachEvery)
 	defer t.Stop()
-	var punching *holepunch.Service
+	var punching *puncher
+	tried := false
 	defer func() {
 		s.relayer.serve(false)
 		if punching == nil {
@@ -67,7 +68,8 @@ func (s *session) reachLoop() {
 			s.publishSoon()
 		}
 		nudge(s.placesDue)
-		if punching == nil && s.reach.seenOutside() {
+		if !tried && s.reach.seenOutside() {
+			tried = true
 			var err error
 			if punching, err = s.openPunching(); err != nil {
 				s.log.Warn("cannot get through routers", "err", err)
@@ -85,12 +87,6 @@ func (s *session) reachLoop() {
 	}
 }
 
-func (s *session) reachability() api.Reachability {
-	s.reach.mu.Lock()
-	defer s.reach.mu.Unlock()
-	return s.reach.verdict
-}
-
 // lookAround asks members that are connected directly, until enough of them have
 // looked from outside.
 func (s *session) lookAround() {
@@ -101,16 +97,20 @@ func (s *session) lookAround() {
 	s.mu.Unlock()
 	s.reach.mu.Lock()
 	fresh := 0
+	old := func(v sighting) bool { return now.Sub(v.at) > lookAgain }
 	for pid, v := range s.reach.seen {
-		if now.Sub(v.at) > lookAgain || v.conn.IsClosed() {
+		if v.conn.IsClosed() {
 			delete(s.reach.seen, pid)
-		} else if v.outside {
+		} else if v.outside && !old(v) {
 			fresh++
 		}
 	}
+	if fresh >= sightings { // until then the old ones stand
+		maps.DeleteFunc(s.reach.seen, func(_ peer.ID, v sighting) bool { return old(v) })
+	}
 	for _, pid := range linked {
-		_, done := s.reach.seen[pid]
-		if done || fresh+len(ask) >= sightings || now.Sub(s.reach.tried[pid]) < lookPause {
+		v, seen := s.reach.seen[pid]
+		if seen && !old(v) || fresh+len(ask) >= sightings || now.Sub(s.reach.tried[pid]) < lookPause {
 			continue
 		}
 		if c := s.directConn(pid); c != nil && !manet.IsIPLoopback(c.RemoteMultiaddr()) {
@@ -122,9 +122,7 @@ func (s *session) lookAround() {
 	for _, c := range ask {
 		s.go_(func() {
 			err := s.lookOn(s.ctx, c, func(v sighting) {
-				s.reach.mu.Lock()
-				s.reach.seen[c.RemotePeer()] = v
-				s.reach.mu.Unlock()
+				s.reach.note(c.RemotePeer(), v)
 				nudge(s.lookOut)
 			})
 			if err != nil {
@@ -132,6 +130,17 @@ func (s *session) lookAround() {
 			}
 		})
 	}
+}
+
+// note keeps what a member saw. It looks first and dials then: what it reached
+// before stands meanwhile, if it sees this node where it did.
+func (r *reach) note(from peer.ID, v sighting) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old := r.seen[from]; v.outside && !v.asked && old.asked && old.addr == v.addr {
+		return
+	}
+	r.seen[from] = v
 }
 
 // seenOutside tells whether a member outside has seen this node.
@@ -149,14 +158,14 @@ func (r *reach) seenOutside() bool {
 // wantsPlaces tells whether this node needs relays: it is private, or a router's
 // address is seen in its place and nobody has got through to it yet.
 func (s *session) wantsPlaces() bool {
-	own := s.ownIPs()
+	own := s.ownNets()
 	s.reach.mu.Lock()
 	defer s.reach.mu.Unlock()
 	if s.reach.verdict != api.ReachUnknown {
 		return s.reach.verdict == api.ReachPrivate
 	}
 	for _, v := range s.reach.seen {
-		if v.outside && !slices.Contains(own, v.addr.Addr()) {
+		if v.outside && !isOwn(v.addr.Addr(), own) {
 			return true
 		}
 	}
@@ -173,57 +182,6 @@ func (s *session) directConn(pid peer.ID) network.Conn {
 		}
 		if _, udp, err := addrPort(a); err == nil && (out == nil || !udp) {
 			out = c
-		}
-	}
-	return out
-}
-
-// judge makes a verdict of what members saw; it says whether the verdict, or what
-// follows from it for the record, changed. Without new sightings the old one stands.
-func (s *session) judge() bool {
-	s.reach.mu.Lock()
-	defer s.reach.mu.Unlock()
-	verdict := s.reach.verdict
-	asked, reached := 0, 0
-	for _, v := range s.reach.seen {
-		if v.asked {
-			asked++
-		}
-		if len(v.reached.TCP)+len(v.reached.UDP) > 0 {
-			reached++
-		}
-	}
-	switch {
-	case 2*reached > asked:
-		verdict = api.ReachPublic
-	case asked > 0:
-		verdict = api.ReachPrivate
-	}
-	if verdict == s.reach.verdict {
-		return false
-	}
-	s.log.Info("members outside can call this node", "reachability", verdict)
-	s.reach.verdict = verdict
-	return true
-}
-
-// publicAddrs are where members outside reached this node.
-func (r *reach) publicAddrs() []multiaddr.Multiaddr {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out []multiaddr.Multiaddr
-	add := func(v sighting, port uint16, udp bool) {
-		a, err := multiaddrOf(netip.AddrPortFrom(v.addr.Addr(), port), udp)
-		if err == nil && !multiaddr.Contains(out, a) {
-			out = append(out, a)
-		}
-	}
-	for _, v := range r.seen {
-		for _, p := range v.reached.TCP {
-			add(v, p, false)
-		}
-		for _, p := range v.reached.UDP {
-			add(v, p, true)
 		}
 	}
 	return out

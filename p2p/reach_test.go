@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -58,6 +59,60 @@ func TestPrivateNodeTakesPlacesAtRelaysThatWork(t *testing.T) {
 	}
 }
 
+// A rumour about a relay, or its silence, is no reason to leave it alone: that may
+// be an outage of this node's own.
+func TestSilenceSetsNoRelayAside(t *testing.T) {
+	nodes := newPool(t, 2)
+	relay, a := nodes[0], nodes[1]
+	s := a.session()
+	relay.assume(api.ReachPublic)
+	a.until("it relays", func() bool { p, _ := a.Peer(relay.ID()); return p.Relays })
+	a.assume(api.ReachPrivate)
+	relay.until("a is reached through it", func() bool { return len(a.relaysSeenBy(relay)) == 1 })
+	s.pool.table.doubt(relay.ID())
+	s.takePlace(relay.pid, a.cfg.now())
+	if v := s.reachView(); len(v.Aside) != 0 || len(v.Places) != 1 {
+		t.Errorf("a rumour: %+v", v)
+	}
+	relay.down()
+	a.until("it is gone", func() bool { return a.sees(relay, api.PeerDead) })
+	s.pool.table.alive(relay.ID(), a.cfg.now(), 0) // as before that was found out
+	s.takePlace(relay.pid, a.cfg.now())
+	if v := s.reachView(); len(v.Aside) != 0 {
+		t.Errorf("it is down: %+v", v)
+	}
+	s.setAside(relay.pid, "a test")
+	if v := s.reachView(); len(v.Aside) != 1 {
+		t.Errorf("it is not set aside: %+v", v)
+	}
+	a.clock.Store(int64(asideFor + time.Second))
+	if v := s.reachView(); len(v.Aside) != 0 {
+		t.Errorf("it is set aside for ever: %+v", v)
+	}
+}
+
+// How a router mapped a port a while ago says nothing beside how it does now.
+func TestOldMappingsAreNotCompared(t *testing.T) {
+	a := newNode(t, "a").up()
+	s := a.session()
+	note := func(from string, age time.Duration, at string) {
+		v := saw(at, nil, nil)
+		v.at, v.udp = a.cfg.now().Add(-age), true
+		s.reach.mu.Lock()
+		defer s.reach.mu.Unlock()
+		s.reach.seenUDP[peer.ID(from)] = v
+	}
+	note("b", 0, "5.5.5.5:1")
+	note("c", 2*mappingLife, "5.5.5.5:2")
+	if v := s.reachView(); v.UDP != api.NATUnknown {
+		t.Errorf("an old one counts: %s", v.UDP)
+	}
+	note("c", 0, "5.5.5.5:2")
+	if v := s.reachView(); v.UDP != api.NATSymmetric {
+		t.Errorf("two new ones: %s", v.UDP)
+	}
+}
+
 // Who asks to be dialed is dialed at its own address and for its own key, and not often.
 func TestNobodyIsMadeAScanner(t *testing.T) {
 	nodes := newPool(t, 3)
@@ -103,15 +158,15 @@ func TestNobodyIsMadeAScanner(t *testing.T) {
 	}
 }
 
-func TestDialBackForgetsAfterAWindow(t *testing.T) {
-	d := newDialBack(nil)
+func TestAllowanceForgetsAfterItsWindow(t *testing.T) {
+	a := newAllowance(dialBacksEach, dialBackWindow)
 	now := time.Now()
 	for i := range dialBacksEach {
-		if !d.allow("a", now) {
+		if !a.allow("a", now) {
 			t.Fatalf("ask %d refused", i)
 		}
 	}
-	if d.allow("a", now) || !d.allow("b", now) || !d.allow("a", now.Add(dialBackWindow+time.Second)) || len(d.asked) != 1 {
+	if a.allow("a", now) || !a.allow("b", now) || !a.allow("a", now.Add(dialBackWindow+time.Second)) || len(a.asked) != 1 {
 		t.Error("the window does not hold")
 	}
 }
@@ -127,17 +182,39 @@ func TestFalseAddressIsSetAside(t *testing.T) {
 	s.host.Peerstore().ClearAddrs(liar.pid)
 	s.host.Peerstore().AddAddr(liar.pid, at, time.Minute)
 	kindIs(t, s.connectTo(t.Context(), liar.pid), api.KindUnavailable, "a call to where another node is")
-	if got := s.truthful(liar.pid, []multiaddr.Multiaddr{at}); len(got) != 0 {
-		t.Errorf("it is dialed again: %v", got)
+	e, _ := s.pool.table.get(liar.ID())
+	e.rec.Addrs, e.rec.Seq = []string{at.String()}, e.rec.Seq+1
+	s.pool.table.offer(e.rec, e.raw, a.cfg.now(), false)
+	if _, err := s.dialable(liar.ID()); err != nil || slices.ContainsFunc(s.host.Peerstore().Addrs(liar.pid), at.Equal) {
+		t.Errorf("it is dialed again: %v, %v", s.host.Peerstore().Addrs(liar.pid), err)
 	}
 	if a.Counters()["false_addresses"] == 0 || !a.warned(string(liar.ID())) {
 		t.Error("nobody is named")
+	}
+	if named := s.liars(); len(named) != 1 || named[0].id != liar.ID() || !named[0].at.Equal(at) {
+		t.Errorf("%v are named", named)
+	}
+	a.clock.Store(int64(falseFor + time.Second))
+	if named := s.liars(); len(named) != 0 {
+		t.Errorf("%v are named for ever", named)
+	}
+}
+
+// Where a relay is to be found is its own word, not that of who is reached through it.
+func TestRelayedAddressesNameTheRelayOnly(t *testing.T) {
+	relay, to := newNode(t, "r"), newNode(t, "n")
+	bare := "/p2p/" + string(relay.ID()) + "/p2p-circuit"
+	for _, at := range []string{bare, "/ip4/6.6.6.6/tcp/25" + bare, bare + "/p2p/" + string(to.ID()), "/ip4/6.6.6.6/tcp/25" + bare + "/ip4/6.6.6.6/tcp/25"} {
+		info, err := addrInfo(api.Record{ID: to.ID(), Addrs: []string{at, "/p2p-circuit", "/ip4/5.5.5.5/tcp/25/p2p-circuit"}})
+		if err != nil || len(info.Addrs) != 1 || info.Addrs[0].String() != bare {
+			t.Errorf("%s is dialed at %v, %v", at, info.Addrs, err)
+		}
 	}
 }
 
 func TestNATKind(t *testing.T) {
 	at := func(s string) sighting { return sighting{addr: netip.MustParseAddrPort(s)} }
-	own := []netip.Addr{netip.MustParseAddr("5.5.5.9")}
+	own := []netip.Prefix{netip.MustParsePrefix("5.5.5.9/24")}
 	for _, c := range []struct {
 		seen []sighting
 		want api.NATKind
@@ -147,9 +224,43 @@ func TestNATKind(t *testing.T) {
 		{[]sighting{at("5.5.5.1:4001")}, api.NATUnknown},
 		{[]sighting{at("5.5.5.1:4001"), at("5.5.5.1:4001")}, api.NATIndependent},
 		{[]sighting{at("5.5.5.1:4001"), at("5.5.5.1:4002")}, api.NATSymmetric},
+		{[]sighting{at("5.5.5.1:4001"), at("[2a02::1]:4001")}, api.NATUnknown},
+		{[]sighting{at("5.5.5.1:4001"), at("[2a02::1]:4001"), at("5.5.5.1:4001")}, api.NATIndependent},
+		{[]sighting{at("[2a02::1]:4001"), at("5.5.5.1:4001"), at("5.5.5.1:4002")}, api.NATSymmetric},
 	} {
 		if got := natKind(c.seen, own); got != c.want {
 			t.Errorf("%v: %s, want %s", c.seen, got, c.want)
+		}
+	}
+}
+
+// A member on one of this machine's own networks says nothing of how others see it.
+func TestOutside(t *testing.T) {
+	var own []netip.Prefix
+	for _, n := range []string{"127.0.0.1/8", "192.168.1.5/24", "2001:db8:1::5/64", "2a02:1::5/64", "80.1.2.5/24", "100.64.0.5/32", "fe80::5/64"} {
+		own = append(own, netip.MustParsePrefix(n))
+	}
+	for _, c := range []struct {
+		at, member string
+		want       bool
+	}{
+		{"127.0.0.1", "127.0.0.1", false},
+		{"192.168.1.5", "192.168.1.6", false},
+		{"192.168.1.5", "10.1.1.1", false},  // in another part of the local network
+		{"10.0.0.1", "10.1.1.1", true},      // a router between
+		{"5.5.5.5", "7.7.7.7", true},        //
+		{"5.5.5.5", "192.168.1.6", false},   // it calls by way of the router's outside
+		{"80.1.2.5", "7.7.7.7", true},       // no router
+		{"80.1.2.5", "80.1.2.6", false},     // public addresses on a local network
+		{"2a02:1::5", "2a02:1::6", false},   //
+		{"2a02:1::5", "2a02:2::6", true},    //
+		{"100.64.0.5", "100.64.0.6", false}, // a private network over others
+		{"100.64.0.5", "100.99.0.6", false}, //
+		{"100.64.7.7", "100.99.0.6", true},  // a provider's router between
+		{"fe80::5", "fe80::6", false},       //
+	} {
+		if got := outside(netip.MustParseAddr(c.at), netip.MustParseAddr(c.member), own); got != c.want {
+			t.Errorf("seen at %s by %s: %t", c.at, c.member, got)
 		}
 	}
 }

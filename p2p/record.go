@@ -80,7 +80,9 @@ func clean(s string) string {
 	}, s)
 }
 
-// addrInfo is where a record says its node listens; addresses that make no sense are left out.
+// addrInfo is where a record says its node listens. Addresses that make no sense
+// are left out, and of a relayed one all but the relay: where that one is to be
+// found is its own word.
 func addrInfo(r api.Record) (peer.AddrInfo, error) {
 	id, err := peer.Decode(string(r.ID))
 	if err != nil {
@@ -88,9 +90,18 @@ func addrInfo(r api.Record) (peer.AddrInfo, error) {
 	}
 	info := peer.AddrInfo{ID: id}
 	for _, s := range r.Addrs {
-		if a, err := multiaddr.NewMultiaddr(s); err == nil {
-			info.Addrs = append(info.Addrs, a)
+		a, err := multiaddr.NewMultiaddr(s)
+		if err != nil {
+			continue
 		}
+		if relayed(a) {
+			relay, ok := relayOf(a)
+			if !ok {
+				continue
+			}
+			a = circuitAddr(relay)
+		}
+		info.Addrs = append(info.Addrs, a)
 	}
 	return info, nil
 }

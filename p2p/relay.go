@@ -14,14 +14,11 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// DefaultCircuits is how many connections a node relays at a time if its owner says nothing.
-const DefaultCircuits = 128
-
 // RelayConfig is what the owner lets this node relay for members.
 type RelayConfig struct {
 	Off      bool
 	Rate     int64 // bytes a second at most, both ways together; 0: no limit
-	Circuits int   // at a time; DefaultCircuits if 0
+	Circuits int   // at a time
 }
 
 // relayer relays for members while this node is public. libp2p's relay does the
@@ -30,8 +27,9 @@ type relayer struct {
 	s   *session
 	cfg RelayConfig
 
-	mu      sync.Mutex // guards service
+	mu      sync.Mutex // guards what follows
 	service *relaysvc.Relay
+	failed  bool // it could not begin, and would not
 
 	places, circuits       atomic.Int64
 	relayedBytes, refusals *atomic.Int64 // since New
@@ -45,9 +43,6 @@ var (
 
 func newRelayer(s *session) *relayer {
 	cfg := s.n.cfg.Relay
-	if cfg.Circuits == 0 {
-		cfg.Circuits = DefaultCircuits
-	}
 	return &relayer{s: s, cfg: cfg, relayedBytes: s.n.counters.relayedBytes, refusals: s.n.counters.refusedCircuits, meter: meter{rate: cfg.Rate}}
 }
 
@@ -55,7 +50,7 @@ func newRelayer(s *session) *relayer {
 func (r *relayer) serve(on bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	on = on && !r.cfg.Off
+	on = on && !r.cfg.Off && !r.failed
 	if on == (r.service != nil) {
 		return false
 	}
@@ -75,6 +70,7 @@ func (r *relayer) serve(on bool) bool {
 	rc.MaxCircuits = max(1, r.cfg.Circuits/4) // of one member
 	service, err := relaysvc.New(r.s.gated.gatedHost, relaysvc.WithResources(rc), relaysvc.WithACL(r), relaysvc.WithMetricsTracer(r))
 	if err != nil {
+		r.failed = true
 		r.s.log.Warn("cannot relay for members", "err", err)
 		return false
 	}

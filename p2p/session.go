@@ -245,7 +245,7 @@ func (s *session) dialable(id api.PeerID) (peer.ID, error) {
 	if err != nil {
 		return "", err
 	}
-	s.host.Peerstore().SetAddrs(info.ID, s.truthful(info.ID, info.Addrs), time.Hour)
+	s.host.Peerstore().AddAddrs(info.ID, s.truthful(info.ID, info.Addrs), time.Hour)
 	return info.ID, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +21,11 @@ type Lab struct {
 	ports  []string // of switches
 }
 
+var labs atomic.Int64 // those of tests at the same time differ in their names
+
 // New makes the named namespaces, each with its loopback up.
 func New(t testing.TB, names ...string) *Lab {
-	l := &Lab{t: t, prefix: fmt.Sprintf("p2prc-%d-", os.Getpid())}
+	l := &Lab{t: t, prefix: fmt.Sprintf("p2prc-%d-%d-", os.Getpid(), labs.Add(1))}
 	for _, n := range names {
 		l.Add(n)
 	}

@@ -5,10 +5,12 @@
 package lan
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/test/lab"
@@ -26,7 +28,7 @@ func readdress(l *netlab.Lab, name, addr string) {
 
 var families = map[string]struct{ a, b, a2, b2 string }{
 	"ip4": {"10.71.0.1/24", "10.71.0.2/24", "10.71.0.101/24", "10.71.0.102/24"},
-	"ip6": {"fd71::1/64", "fd71::2/64", "fd71::101/64", "fd71::102/64"},
+	"ip6": {"2a02:71::1/64", "2a02:71::2/64", "2a02:71::101/64", "2a02:71::102/64"}, // as public as most
 }
 
 // Two members who know only addresses that nobody has any more find each other
@@ -48,6 +50,15 @@ func TestMembersFindEachOtherOnTheLocalNetwork(t *testing.T) {
 			b.Sees(a, first+"1/")
 			if out := a.OK("peers", "ping", "b"); !strings.Contains(out, "ms") {
 				t.Errorf("ping: %s", out)
+			}
+			var d api.Diagnosis
+			b.Eventually("be looked at by a", func(ctx context.Context) bool {
+				var err error
+				d, err = b.API.Doctor(ctx)
+				return err == nil && len(d.Reach.Sightings) > 0
+			})
+			if seen := d.Reach.Sightings[0]; seen.Outside || d.Reach.Reachability != api.ReachUnknown {
+				t.Errorf("one cable away, and b is %s: %+v", d.Reach.Reachability, seen)
 			}
 			a.Down()
 			b.Down()

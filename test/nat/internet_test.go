@@ -30,16 +30,19 @@ type internet struct {
 func newInternet(t *testing.T) *internet {
 	t.Helper()
 	ring.Need(t, "netns", ring.Netns())
+	t.Parallel() // most of it is waiting
 	l := netlab.New(t, "net")
 	l.Bridge("net")
 	return &internet{Lab: l, t: t}
 }
 
-// public is the next public address, given to an interface of namespace ns.
+// public is the next public address, given to an interface of namespace ns. It is a
+// network of its own: neighbours in one local network do not call each other public.
 func (n *internet) public(ns, iface string) {
 	n.t.Helper()
 	n.hosts++
-	n.Plug(ns, iface, fmt.Sprintf("5.5.5.%d/24", n.hosts+1), "net")
+	n.Plug(ns, iface, fmt.Sprintf("5.5.5.%d/32", n.hosts+1), "net")
+	n.IP(ns, "route add 5.5.5.0/24 dev "+iface)
 }
 
 // server is a machine with a public address.

@@ -4,9 +4,12 @@ package nat
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
@@ -15,13 +18,21 @@ import (
 
 // join lets machines join by an invite of the first, and starts them.
 func join(first *lab.Machine, others ...*lab.Machine) {
-	for _, m := range others {
-		m.OK("join", first.OK("invite"))
-		m.Start()
+	token := first.OK("invite", "--uses", strconv.Itoa(len(others)))
+	together(len(others), func(i int) {
+		others[i].OK("join", token)
+		others[i].Up()
+	})
+}
+
+// together does n things, some at a time: most of each is waiting.
+func together(n int, do func(i int)) {
+	var all errgroup.Group
+	all.SetLimit(4)
+	for i := range n {
+		all.Go(func() error { do(i); return nil })
 	}
-	for _, m := range others {
-		m.Ready()
-	}
+	_ = all.Wait() // what fails ends the test
 }
 
 // places waits until a machine can be reached through n relays, as seen by another.
@@ -32,7 +43,7 @@ func places(at, of *lab.Machine, n int) {
 	})
 }
 
-// first waits until a machine is connected with another, and then until it is so directly.
+// direct waits until a machine is connected with another, and then until it is so directly.
 // It returns how long the second took after the first.
 func direct(at *lab.Machine, peer string) (api.Peer, time.Duration) {
 	var p api.Peer
