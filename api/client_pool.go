@@ -23,6 +23,22 @@ type PingResult struct {
 	Latency Duration `json:"latency"`
 }
 
+// SpeedResult is what the path to a peer carried just now.
+type SpeedResult struct {
+	Path    PathKind   `json:"path"`
+	Via     PeerID     `json:"via,omitempty" doc:"the relay of a relayed path"`
+	Latency Duration   `json:"latency" doc:"round trip, before anything else was sent"`
+	Down    Throughput `json:"down" doc:"from the peer"`
+	Up      Throughput `json:"up" doc:"to the peer"`
+}
+
+// Throughput is what went one way.
+type Throughput struct {
+	Bytes int64    `json:"bytes"`
+	Time  Duration `json:"time"`
+	Mbit  float64  `json:"mbit_per_s"`
+}
+
 // Status is the node at a glance.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, nil, "status")
@@ -78,6 +94,12 @@ func (c *Client) RefreshPeers(ctx context.Context) ([]Peer, error) {
 // PingPeer measures the round trip to a peer now.
 func (c *Client) PingPeer(ctx context.Context, peer string) (PingResult, error) {
 	return post[PingResult](ctx, c, nil, "peers", peer, "ping")
+}
+
+// SpeedPeer measures what the path to a peer carries, both ways: at most 64 MiB and
+// two seconds each.
+func (c *Client) SpeedPeer(ctx context.Context, peer string) (SpeedResult, error) {
+	return post[SpeedResult](ctx, c, nil, "peers", peer, "speed")
 }
 
 // PeerSpecs asks a peer itself what its machine is.

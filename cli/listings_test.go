@@ -41,14 +41,15 @@ func TestListingsOfTheNetwork(t *testing.T) {
 	w.answer("GET /v1/peers", peers).answer("GET /v1/peers/beta", peers[1]).answer("POST /v1/peers/refresh", peers).
 		answer("POST /v1/peers", peers[1]).answer("POST /v1/peers/beta/ping", api.PingResult{Latency: api.Duration(1234567)}).
 		answer("GET /v1/peers/gamma", peers[2]).
+		answer("POST /v1/peers/gamma/speed", api.SpeedResult{Path: api.PathRelayed, Via: idB, Latency: 21e6, Down: api.Throughput{Bytes: 64 << 20, Time: 1e9, Mbit: 536.87}, Up: api.Throughput{Bytes: 3 << 20, Time: 2e9, Mbit: 12.58}}).
 		answer("GET /v1/doctor", api.Diagnosis{Findings: []api.Finding{{Name: "address", OK: true, Msg: "beta sees /ip4/192.0.2.9/tcp/4001"}, {Name: "udp", Msg: "UDP leaves this network: no", Advice: "see whether a firewall stops it"}}}).
 		answer("GET /v1/specs", peers[0].Specs).answer("GET /v1/peers/beta/specs", peers[1].Specs).
 		answer("GET /v1/members", []api.Member{{ID: idA, Name: "alpha", Role: api.RoleAdmin, Admitted: day, Expires: day.AddDate(0, 3, 0), Self: true}, {ID: idB, Name: "beta", Role: api.RoleLender, Admitted: day, Expires: day.AddDate(0, 3, 0), Revoked: true}}).
 		answer("GET /v1/invites", []api.Invite{{ID: "12D3KooWInviteInvite1111", Role: api.RoleMember, Uses: 2, Used: 1, Expires: day.AddDate(100, 0, 0)}, {ID: "12D3KooWInviteInvite2222", Role: api.RoleLender, Uses: 1, Used: 1, Expires: day}})
-	commands := [][]string{{"peers"}, {"peers", "beta"}, {"peers", "gamma"}, {"doctor"}, {"peers", "refresh"}, {"peers", "add", "192.0.2.8:4001"}, {"peers", "ping", "beta", "-n", "2"}, {"specs"}, {"specs", "beta"}, {"members"}, {"invite", "ls"}}
+	commands := [][]string{{"peers"}, {"peers", "beta"}, {"peers", "gamma"}, {"doctor"}, {"peers", "refresh"}, {"peers", "add", "192.0.2.8:4001"}, {"peers", "ping", "beta", "-n", "2"}, {"peers", "speed", "gamma"}, {"specs"}, {"specs", "beta"}, {"members"}, {"invite", "ls"}}
 	w.golden("network-plain", commands...)
 	w.outWidth, w.errWidth = 60, 60
-	w.golden("network-terminal", commands[0], commands[9], commands[10])
+	w.golden("network-terminal", commands[0], commands[10], commands[11])
 	w.env["NO_COLOR"] = "1"
 	w.run("peers")
 	if strings.Contains(w.out.String(), "\x1b") {

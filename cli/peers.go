@@ -41,7 +41,7 @@ self.` + exits(api.KindNotRunning, api.KindNotFound),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the API's records as JSON")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show the table again whenever it changes")
-	cmd.AddCommand(peersAddCmd(a), peersRefreshCmd(a), peersPingCmd(a))
+	cmd.AddCommand(peersAddCmd(a), peersRefreshCmd(a), peersPingCmd(a), peersSpeedCmd(a))
 	return cmd
 }
 

@@ -68,6 +68,15 @@
 // does not answer, the other is called; when a direct path breaks, its streams end,
 // and the next one is opened through a relay.
 //
+// # What a path carries
+//
+//	/p2prc/speed/1: Measure{up} -> Go{}, or Busy{problem} and the end
+//
+// After Go one side writes bytes without meaning, at most 64 MiB and 2 s, and ends
+// its data: the asked side, or, with up, the asker, who then reads Got{bytes, time}.
+// Who reads stops at the same bounds. A node is asked by two at a time, by one
+// member twelve times a minute.
+//
 // # Who is alive
 //
 // Each node keeps about six connections to members at random and pings them every

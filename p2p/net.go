@@ -103,6 +103,7 @@ func New(ctx context.Context, cfg Config) (*Net, error) {
 	if n.pool, err = n.openHome(ctx); err != nil {
 		return nil, homeError(err)
 	}
+	n.Handle(speedProtocol, newSpeed().serve)
 	return n, nil
 }
 

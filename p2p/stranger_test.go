@@ -51,7 +51,7 @@ const leaseProtocol = "/p2prc/lease/1"
 // A stranger that speaks anything but the member protocol is cut off, and no
 // handler ever sees it.
 func TestStrangerSpeaksNothingElse(t *testing.T) {
-	for _, name := range append(pubsub.GossipSubDefaultProtocols, pingProtocol, reachProtocol, proto.ProtoIDv2Hop, proto.ProtoIDv2Stop, leaseProtocol, "/ipfs/ping/1.0.0", "/ipfs/id/push/1.0.0") {
+	for _, name := range append(pubsub.GossipSubDefaultProtocols, pingProtocol, reachProtocol, speedProtocol, proto.ProtoIDv2Hop, proto.ProtoIDv2Stop, leaseProtocol, "/ipfs/ping/1.0.0", "/ipfs/id/push/1.0.0") {
 		t.Run(string(name), func(t *testing.T) {
 			t.Parallel()
 			p := newNode(t, "p")

@@ -372,6 +372,8 @@ func testNotFound(t *testing.T, c *api.Client) {
 	wantKind(t, err, api.KindNotFound)
 	_, err = c.PingPeer(ctx, "nobody-knows")
 	wantKind(t, err, api.KindNotFound)
+	_, err = c.SpeedPeer(ctx, "nobody-knows")
+	wantKind(t, err, api.KindNotFound)
 	_, err = c.PeerSpecs(ctx, "nobody-knows")
 	wantKind(t, err, api.KindNotFound)
 	_, _, err = c.GetBlob(ctx, api.BlobID{1})

@@ -61,6 +61,14 @@ func (s *Services) pingPeer(ctx context.Context, in *PeerPath) (api.PingResult, 
 	return api.PingResult{Latency: api.Duration(d)}, err
 }
 
+func (s *Services) speedPeer(ctx context.Context, in *PeerPath) (api.SpeedResult, error) {
+	id, err := s.Pool.Resolve(in.Peer)
+	if err != nil {
+		return api.SpeedResult{}, err
+	}
+	return s.Pool.Speed(ctx, id)
+}
+
 func (s *Services) peerSpecs(ctx context.Context, in *PeerPath) (api.Specs, error) {
 	id, err := s.Pool.Resolve(in.Peer)
 	if err != nil {

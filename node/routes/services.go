@@ -55,6 +55,7 @@ type Pool interface {
 	AddAddr(ctx context.Context, addr string) (api.Peer, error)
 	Refresh(ctx context.Context) error
 	Ping(ctx context.Context, id api.PeerID) (time.Duration, error)
+	Speed(ctx context.Context, id api.PeerID) (api.SpeedResult, error)
 	PeerSpecs(ctx context.Context, id api.PeerID) (api.Specs, error)
 }
 

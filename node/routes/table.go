@@ -44,6 +44,7 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/peers/refresh", own, owner, 0, "peers", "refresh-peers", "ask every peer anew", door.Get(s.refreshPeers)),
 		row("GET", "/v1/peers/{peer}", own, owner, 0, "peers", "peer", "one peer", door.Get(s.peer)),
 		row("POST", "/v1/peers/{peer}/ping", own, owner, 0, "peers", "ping-peer", "measure the round trip to a peer", door.Get(s.pingPeer)),
+		row("POST", "/v1/peers/{peer}/speed", own, owner, 0, "peers", "speed-peer", "measure what the path to a peer carries, both ways", door.Get(s.speedPeer)),
 		row("GET", "/v1/peers/{peer}/specs", own, owner, 0, "peers", "peer-specs", "ask a peer what its machine is", door.Get(s.peerSpecs)),
 
 		row("GET", "/v1/invites", own, owner, 0, "members", "invites", "invites made here", door.Get(s.invites)),
