@@ -39,7 +39,7 @@ func (s *Server) SetLimits(ctx context.Context, l api.Limits) error {
 }
 
 // SetPolicy checks and keeps a new table, and withdraws at once what it forbids.
-// An empty table means the default one.
+// None means the default one; in an empty one nobody may do anything.
 func (s *Server) SetPolicy(ctx context.Context, rules []api.Rule) error {
 	return s.set(ctx, func(_ *api.Limits, was *[]api.Rule) { *was = slices.Clone(rules) }, "the policy")
 }

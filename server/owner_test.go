@@ -432,3 +432,20 @@ func TestHours(t *testing.T) {
 		}
 	})
 }
+
+// Without any row nobody may do anything: the default table is not an empty one.
+func TestEmptyPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		defer r.stop()
+		if err := r.MayRun(t.Context(), member(alice), api.RuntimeWasm); err != nil {
+			t.Errorf("by default: %v", err)
+		}
+		if err := r.SetPolicy(t.Context(), []api.Rule{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.MayRun(t.Context(), member(alice), api.RuntimeWasm); api.KindOf(err) != api.KindDenied {
+			t.Errorf("without a row: %v", err)
+		}
+	})
+}

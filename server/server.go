@@ -120,7 +120,7 @@ func measured(m api.Resources) api.Resources {
 func (s *Server) adopt(l api.Limits, rules []api.Rule) {
 	s.adoptLimits(l)
 	s.rules = slices.Clone(rules)
-	if len(rules) == 0 {
+	if rules == nil {
 		s.rules = policy.Default(s.limits.Load().Runtimes)
 	}
 }

@@ -32,7 +32,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // Config is what all tasks of an executor have in common.
 type Config struct {
-	Scratch []string // folders that are emptied after every task; the first one is the task's TMPDIR
+	Scratch []string // folders that are emptied after every task; the first one is the task's TMPDIR, others need not exist
 	Env     []string // KEY=value, of every task that does not say otherwise
 	// Group is the control group that all tasks run in: what the kernel refuses
 	// there shows as the task's limit. nil: nobody's.
@@ -58,8 +58,11 @@ type scratch []*os.File
 
 func openScratch(dirs []string) (scratch, error) {
 	var s scratch
-	for _, d := range dirs {
+	for i, d := range dirs {
 		f, err := os.Open(d)
+		if i > 0 && errors.Is(err, fs.ErrNotExist) {
+			continue // gVisor has no message queues
+		}
 		if err != nil {
 			return nil, err
 		}

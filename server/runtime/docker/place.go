@@ -49,7 +49,7 @@ func (p *place) Start(ctx context.Context) (sandbox.Resident, error) {
 		return nil, e.explain(err)
 	}
 	box := p.box
-	if err := p.clear(ctx, name); err != nil { // of an agent before this one, when the engine was gone
+	if err := e.remove(ctx, name); err != nil { // of an agent before this one, when the engine was gone
 		return nil, e.explain(err)
 	}
 	box.Mounts = []mount.Mount{{Type: mount.TypeVolume, Source: name, Target: workDir, VolumeOptions: &mount.VolumeOptions{NoCopy: true}}}
@@ -83,14 +83,20 @@ func (e *Engine) board(ctx context.Context, id string) (*agent.Client, error) {
 	if err != nil {
 		return nil, e.explain(err)
 	}
-	at, err := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
-	if err != nil {
+	all := client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true}
+	at, early := e.api.ContainerAttach(ctx, id, all)
+	if _, err := e.api.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
+		if early == nil {
+			at.Close()
+		}
 		return nil, e.explain(err)
 	}
-	c := &conn{hijacked: at.HijackedResponse}
-	if _, err := e.api.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
-		return nil, errors.Join(e.explain(err), c.Close())
+	if early != nil { // podman attaches to what runs; the agent waits to be spoken to
+		if at, err = e.api.ContainerAttach(ctx, id, all); err != nil {
+			return nil, e.explain(err)
+		}
 	}
+	c := &conn{hijacked: at.HijackedResponse}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	greeted, err := agent.NewClient(c)
