@@ -10,6 +10,7 @@ type ContainerSpec struct {
 	Template string            `json:"template,omitempty" maxLength:"63" doc:"a template of the lender's, instead of image"`
 	Build    BlobID            `json:"build,omitempty" doc:"a folder with a Dockerfile, uploaded by POST /v1/trees, instead of image"`
 	Base     string            `json:"base,omitempty" maxLength:"300" doc:"what stands for {{.}} in the Dockerfile of a template or a build"`
+	BaseID   ImageID           `json:"base_id,omitempty" maxLength:"71" doc:"the very base image, as image_id is for image"`
 	Network  GuestNetwork      `json:"network,omitempty" enum:",none,filtered,open" doc:"what it can reach: none if empty"`
 	Command  []string          `json:"command,omitempty" maxItems:"1000" doc:"the main command; the image's own if empty"`
 	Env      map[string]string `json:"env,omitempty"`

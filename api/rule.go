@@ -13,13 +13,14 @@ const (
 	ActionRun       = "run"       // executing tasks in a sandbox; on runtime:NAME
 	ActionContainer = "container" // having long-lived containers; on runtime:NAME
 	ActionImage     = "image"     // bringing images; on runtime:NAME
+	ActionPull      = "pull"      // having images pulled from their registries; on image:NAME
 	ActionNetwork   = "network"   // being on a network of guests; on network:NAME
 	ActionForward   = "forward"   // connections; on port:PORTS of this machine, and on host:NAME:PORTS beside it
 )
 
 // Actions lists what a rule may speak of.
 func Actions() []string {
-	return []string{ActionRun, ActionContainer, ActionImage, ActionNetwork, ActionForward}
+	return []string{ActionRun, ActionContainer, ActionImage, ActionPull, ActionNetwork, ActionForward}
 }
 
 // Runtimes lists the runtimes there are.
@@ -55,7 +56,7 @@ func (r Rule) Check() *Error {
 	on := r.actionsOn()
 	if on == nil {
 		return Errorf(KindInvalid, "%q is not a resource", r.Resource).
-			WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open, port:5432, port:8000-8010, host:NAME:PORT or *")
+			WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open, image:debian, image:registry.example/team/*, port:5432, port:8000-8010, host:NAME:PORT or *")
 	}
 	if r.Action != "*" && !slices.Contains(on, r.Action) {
 		return Errorf(KindInvalid, "action %s cannot be on %s", r.Action, r.Resource).WithHint("that is for action %s", strings.Join(on, ", "))
@@ -71,6 +72,8 @@ func (r Rule) actionsOn() []string {
 		return []string{ActionRun, ActionContainer, ActionImage}
 	case kind == "network" && slices.Contains(Networks(), GuestNetwork(name)):
 		return []string{ActionNetwork}
+	case kind == "image" && imagePattern.MatchString(name) && !strings.HasPrefix(name, "docker.io/"): // people leave that out
+		return []string{ActionPull}
 	}
 	if _, _, ok := portsOf(r.Resource); ok {
 		return []string{ActionForward}
@@ -83,9 +86,33 @@ func Covers(pattern, resource string) bool {
 	if pattern == "*" || pattern == resource {
 		return true
 	}
+	if images, ok := strings.CutPrefix(pattern, "image:"); ok {
+		name, is := strings.CutPrefix(resource, "image:")
+		return is && coversImage(images, name)
+	}
 	host, ports, ok := portsOf(pattern)
 	asked, port, is := portsOf(resource)
 	return ok && is && host == asked && ports[0] <= port[0] && port[1] <= ports[1]
+}
+
+// imagePattern is an image's name, all below a place of a registry, or every image.
+var imagePattern = regexp.MustCompile(`^([a-z0-9][A-Za-z0-9._:@/-]*(/\*)?|\*)$`)
+
+// coversImage: a name without a tag stands for every tag.
+func coversImage(pattern, name string) bool {
+	if place, all := strings.CutSuffix(pattern, "*"); all {
+		return strings.HasPrefix(name, place)
+	}
+	tag, ok := strings.CutPrefix(name, pattern)
+	return ok && (tag == "" || tag[0] == ':' || tag[0] == '@') && !strings.Contains(tag, "/")
+}
+
+// ImageResource is an image as a rule's resource names it; without a tag it is the latest.
+func ImageResource(name string) string {
+	if last := name[strings.LastIndex(name, "/")+1:]; !strings.ContainsAny(last, ":@") {
+		name += ":latest"
+	}
+	return "image:" + name
 }
 
 // PortResource is a port of this machine as a rule's resource names it.

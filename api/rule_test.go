@@ -15,6 +15,9 @@ func TestRuleCheck(t *testing.T) {
 		{Subject: "*", Action: ActionForward, Resource: "host:[2001:db8::1]:443"},
 		{Subject: "*", Action: ActionNetwork, Resource: "network:filtered"},
 		{Subject: "*", Action: ActionRun, Resource: "runtime:wasm"},
+		{Subject: "*", Action: ActionPull, Resource: "image:debian"},
+		{Subject: "*", Action: ActionPull, Resource: "image:127.0.0.1:5000/team/*"},
+		{Subject: "*", Action: ActionPull, Resource: "image:*"},
 		{Subject: "*", Action: "*", Resource: "*"},
 	} {
 		if err := r.Check(); err != nil {
@@ -22,18 +25,20 @@ func TestRuleCheck(t *testing.T) {
 		}
 	}
 	for words, r := range map[string]Rule{
-		`"MP3enhjP" is not a subject`:   {Subject: "MP3enhjP", Action: ActionRun, Resource: "*"}, // the id as lists show it
-		`unknown role "owner"`:          {Subject: "role:owner", Action: ActionRun, Resource: "*"},
-		`"fly" is not an action`:        {Subject: "*", Action: "fly", Resource: "*"},
-		`"port:0" is not a resource`:    {Subject: "*", Action: ActionForward, Resource: "port:0"},
-		`"port:9-8" is not`:             {Subject: "*", Action: ActionForward, Resource: "port:9-8"},
-		`"port:70000" is not`:           {Subject: "*", Action: ActionForward, Resource: "port:70000"},
-		`"port:" is not`:                {Subject: "*", Action: ActionForward, Resource: "port:"},
-		`"host::80" is not`:             {Subject: "*", Action: ActionForward, Resource: "host::80"},
-		`"host:NAS:80" is not`:          {Subject: "*", Action: ActionForward, Resource: "host:NAS:80"}, // names are compared in lower case
-		`action run cannot be on port:`: {Subject: "*", Action: ActionRun, Resource: "port:80"},
-		`action forward cannot be on r`: {Subject: "*", Action: ActionForward, Resource: "runtime:wasm"},
-		`action run cannot be on netwo`: {Subject: "*", Action: ActionRun, Resource: "network:open"},
+		`"MP3enhjP" is not a subject`:             {Subject: "MP3enhjP", Action: ActionRun, Resource: "*"}, // the id as lists show it
+		`unknown role "owner"`:                    {Subject: "role:owner", Action: ActionRun, Resource: "*"},
+		`"fly" is not an action`:                  {Subject: "*", Action: "fly", Resource: "*"},
+		`"port:0" is not a resource`:              {Subject: "*", Action: ActionForward, Resource: "port:0"},
+		`"port:9-8" is not`:                       {Subject: "*", Action: ActionForward, Resource: "port:9-8"},
+		`"port:70000" is not`:                     {Subject: "*", Action: ActionForward, Resource: "port:70000"},
+		`"port:" is not`:                          {Subject: "*", Action: ActionForward, Resource: "port:"},
+		`"host::80" is not`:                       {Subject: "*", Action: ActionForward, Resource: "host::80"},
+		`"host:NAS:80" is not`:                    {Subject: "*", Action: ActionForward, Resource: "host:NAS:80"},                 // names are compared in lower case
+		`"image:docker.io/library/debian" is not`: {Subject: "*", Action: ActionPull, Resource: "image:docker.io/library/debian"}, // it would decide nothing
+		`"image:deb*" is not`:                     {Subject: "*", Action: ActionPull, Resource: "image:deb*"},
+		`action run cannot be on port:`:           {Subject: "*", Action: ActionRun, Resource: "port:80"},
+		`action forward cannot be on r`:           {Subject: "*", Action: ActionForward, Resource: "runtime:wasm"},
+		`action run cannot be on netwo`:           {Subject: "*", Action: ActionRun, Resource: "network:open"},
 	} {
 		err := r.Check()
 		if err == nil || err.Kind != KindInvalid || !strings.Contains(err.Msg, words) || err.Hint == "" {
@@ -52,6 +57,10 @@ func TestCovers(t *testing.T) {
 		{"port:*", PortResource(65535), true}, {"port:*", HostResource("nas", 80), false}, {"host:nas:*", PortResource(80), false},
 		{"host:nas:80", HostResource("NAS", 80), true}, {"host:nas:80", HostResource("nas2", 80), false},
 		{"host:[::1]:80", HostResource("::1", 80), true}, {"runtime:wasm", "runtime:docker", false},
+		{"image:debian", ImageResource("debian"), true}, {"image:debian", ImageResource("debian:12"), true}, {"image:debian", ImageResource("debian@sha256:0"), true},
+		{"image:debian:latest", ImageResource("debian"), true}, {"image:debian:12", ImageResource("debian"), false}, {"image:debian", ImageResource("debian/x"), false},
+		{"image:debian", ImageResource("debian:5000/x"), false}, {"image:debian", ImageResource("debianx"), false}, {"image:a.b/c/*", ImageResource("a.b/c/d/e:1"), true},
+		{"image:a.b/c/*", ImageResource("a.b/cd"), false}, {"image:*", ImageResource("x"), true}, {"image:*", "runtime:wasm", false}, {"*", ImageResource("x"), true},
 	} {
 		if got := Covers(c.pattern, c.resource); got != c.want {
 			t.Errorf("%s covers %s: %v", c.pattern, c.resource, got)

@@ -138,6 +138,8 @@ func policyRow(word string) api.Rule {
 		return api.Rule{Action: "image", Resource: docker}
 	case word == "containers":
 		return api.Rule{Action: "container", Resource: docker}
+	case strings.HasPrefix(word, "pull:"):
+		return api.Rule{Action: "pull", Resource: "image:" + strings.TrimPrefix(word, "pull:")}
 	case strings.HasPrefix(word, "network:"):
 		return api.Rule{Action: "network", Resource: word}
 	case strings.HasPrefix(word, "port:"), strings.HasPrefix(word, "host:"):

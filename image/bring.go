@@ -9,20 +9,25 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// Bring has an image on this node's engine until release is called: it is taken
-// from the member that needs it, if it is not there and the owner's policy allows.
-// tell hears how it goes, one call at a time.
+// Bring has an image on this node's engine until release is called, and answers
+// with its content's id. One that is given by id is taken from the member that
+// needs it, if it is not there and the owner's policy allows; one that is only
+// named is pulled then. tell hears how it goes, one call at a time.
 //
 // KindDenied: the policy does not; KindQuota: no room; KindUnsupported: it is for
-// another platform; KindInvalid, KindCorrupt: it is no image, or not that one.
-func (k *Keeper) Bring(ctx context.Context, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (release func(), err error) {
+// another platform, or not there; KindInvalid, KindCorrupt: it is no image, or not
+// that one.
+func (k *Keeper) Bring(ctx context.Context, name string, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (_ api.ImageID, release func(), err error) {
+	if id == "" {
+		return k.named(ctx, name, from, tell)
+	}
 	release = k.hold(id)
 	state := func(m stateMsg) { tell(api.ImageProgress{Image: id, State: m.State, Have: m.Have, Bytes: m.Bytes}) }
 	if _, err := k.take(ctx, from, source{Image: id}, state); err != nil {
 		release()
-		return nil, err
+		return "", nil, err
 	}
-	return release, nil
+	return id, release, nil
 }
 
 // hold keeps an image from being removed.

@@ -123,6 +123,8 @@ type fakeEngine struct {
 	refuse  error // of the next load, once it has read all
 	down    error
 	loading func() // called in the middle of a load
+	// registry is what can be pulled.
+	registry map[string]picture
 }
 
 func newEngine() *fakeEngine {
@@ -142,10 +144,11 @@ func (e *fakeEngine) Find(_ context.Context, name string) (api.Image, error) {
 	if tagged, ok := e.tags[name]; ok {
 		id = tagged
 	}
-	if _, ok := e.images[id]; e.down != nil || !ok {
+	p, ok := e.images[id]
+	if e.down != nil || !ok {
 		return api.Image{}, errors.Join(e.down, api.Errorf(api.KindNotFound, "no image %s", name))
 	}
-	return api.Image{ID: id, OS: "linux", Arch: e.arch}, nil
+	return api.Image{ID: id, OS: "linux", Arch: e.arch, Size: int64(len(bytes.Join(p.layers, nil)))}, nil
 }
 
 func (e *fakeEngine) List(context.Context) (out []api.Image, err error) {
@@ -209,6 +212,22 @@ func (e *fakeEngine) Load(_ context.Context, r io.Reader) error {
 	}
 	e.loads++
 	e.images[p.id], e.tags[list[0].RepoTags[0]] = p, p.id
+	return nil
+}
+
+func (e *fakeEngine) Pull(_ context.Context, name string) error {
+	p, ok := e.registry[name]
+	if !ok {
+		return api.Errorf(api.KindUnsupported, "image %s cannot be pulled", name)
+	}
+	e.add(p, name)
+	return nil
+}
+
+func (e *fakeEngine) Tag(_ context.Context, id api.ImageID, name string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tags[name] = id
 	return nil
 }
 

@@ -27,6 +27,10 @@ type Engine interface {
 	Save(ctx context.Context, id api.ImageID) (io.ReadCloser, error)
 	// Load takes an archive; it is over when the engine has it or refused it.
 	Load(ctx context.Context, r io.Reader) error
+	// Pull takes an image from its registry. KindUnsupported: the registry does not give it.
+	Pull(ctx context.Context, name string) error
+	// Tag gives an image another name.
+	Tag(ctx context.Context, id api.ImageID, name string) error
 	// Untag takes a name away, and the image with its last one. KindConflict: a
 	// container uses it. A name that is not there is no error.
 	Untag(ctx context.Context, tag string) error
@@ -75,6 +79,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Allowed says why the owner's policy lets a member bring no images.
 	Allowed func(ctx context.Context, from api.Caller) error
+	// Pulls says why an image of that name is not pulled for a member.
+	Pulls func(ctx context.Context, from api.Caller, name string) error
 	// Most is how many bytes of images are kept for borrowers.
 	Most func() int64
 	// Needed tells whether unfinished work of this node needs an image.

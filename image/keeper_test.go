@@ -97,6 +97,7 @@ func (b *box) restart() {
 	k, err := New(context.Background(), Config{
 		Self: b.id, Engine: b.engine, Blobs: b.blobs, Fetch: b.x, Store: b.store, Dial: b, Log: quiet,
 		Allowed: func(context.Context, api.Caller) error { b.mu.Lock(); defer b.mu.Unlock(); return b.denied },
+		Pulls:   func(context.Context, api.Caller, string) error { b.mu.Lock(); defer b.mu.Unlock(); return b.denied },
 		Most:    func() int64 { b.mu.Lock(); defer b.mu.Unlock(); return b.most },
 		Needed:  func(id api.ImageID) bool { b.mu.Lock(); defer b.mu.Unlock(); return b.needed[id] },
 		Alive:   func(id api.PeerID) bool { b.w.mu.Lock(); defer b.w.mu.Unlock(); return !b.w.dead[id] },
@@ -190,13 +191,13 @@ func TestBring(t *testing.T) {
 	pic := newPicture("amd64", layer(1, 100_000))
 	b.engine.add(pic, "tool:1")
 	from := api.Caller{Peer: "borrower", Role: api.RoleMember}
-	if _, err := l.Bring(t.Context(), pic.id, from, func(api.ImageProgress) {}); api.KindOf(err) != api.KindNotFound {
+	if _, _, err := l.Bring(t.Context(), "", pic.id, from, func(api.ImageProgress) {}); api.KindOf(err) != api.KindNotFound {
 		t.Errorf("an image that nothing needs was given: %v", err)
 	}
 	b.needed[pic.id] = true
 	l.engine.add(newPicture("amd64", layer(7, 10)), "tool:1") // the owner's
 	for range 2 {
-		release, err := l.Bring(t.Context(), pic.id, from, func(api.ImageProgress) {})
+		_, release, err := l.Bring(t.Context(), "", pic.id, from, func(api.ImageProgress) {})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,12 @@ func (NoEngine) Save(context.Context, api.ImageID) (io.ReadCloser, error) { retu
 // Load implements Engine.
 func (NoEngine) Load(context.Context, io.Reader) error { return errNoEngine }
 
+// Pull implements Engine.
+func (NoEngine) Pull(context.Context, string) error { return errNoEngine }
+
+// Tag implements Engine.
+func (NoEngine) Tag(context.Context, api.ImageID, string) error { return errNoEngine }
+
 // Untag implements Engine.
 func (NoEngine) Untag(context.Context, string) error { return errNoEngine }
 

@@ -19,6 +19,7 @@ func (n *Node) openImages(dial *dialer) (err error) {
 	n.images, err = image.New(context.Background(), image.Config{
 		Self: n.net.ID(), Engine: engine, Blobs: n.blobs, Fetch: n.fetch, Store: n.store.Images(), Dial: dial, Log: n.log.With("part", "image"),
 		Allowed: n.takesImages,
+		Pulls:   func(ctx context.Context, from api.Caller, name string) error { return n.server.Pulls(ctx, from, name) },
 		Most:    func() int64 { return n.server.ImageLimit() },
 		Needed:  func(id api.ImageID) bool { return n.jobs.NeedsImage(id) },
 		Alive: func(id api.PeerID) bool {
@@ -33,6 +34,12 @@ func (n *Node) openImages(dial *dialer) (err error) {
 type loading struct {
 	image.Engine
 	n *Node
+}
+
+// Pull implements image.Engine.
+func (l loading) Pull(ctx context.Context, name string) error {
+	defer l.n.server.Aside(1)()
+	return l.Engine.Pull(ctx, name)
 }
 
 // Load implements image.Engine; engines unpack on one core.

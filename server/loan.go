@@ -82,8 +82,9 @@ type common struct {
 	bytes  int64
 	stored int64 // bytes pinned: files and module
 	env    []string
-	fault  string // what is wrong with them, if that is the job's own doing
-	image  func() // lets go of the image; nil if none is held
+	fault  string      // what is wrong with them, if that is the job's own doing
+	image  api.ImageID // that tasks run in
+	letGo  func()      // of the image; nil if none is held
 }
 
 // attemptState is where an attempt is.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -147,11 +148,29 @@ func (s *Server) checkImage(ctx context.Context, from api.Caller, o lease.Open) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, imageWait)
 	defer cancel()
-	err := rt.HasImage(ctx, imageOf(o))
-	if o.ImageID == "" || s.cfg.Images == nil || api.KindOf(err) != api.KindUnsupported {
+	err := rt.HasImage(ctx, cmp.Or(string(o.ImageID), o.Image))
+	if s.cfg.Images == nil || api.KindOf(err) != api.KindUnsupported {
 		return err
 	}
-	return s.TakesImages(ctx, from) // it is brought here before the first task
+	if o.ImageID != "" { // it is brought here before the first task
+		return s.TakesImages(ctx, from)
+	}
+	if s.Pulls(ctx, from, o.Image) != nil {
+		return err
+	}
+	return nil
+}
+
+// Pulls says why an image that is only named is not pulled for a member: no row of
+// the owner's policy lets it be.
+func (s *Server) Pulls(_ context.Context, from api.Caller, name string) error {
+	s.mu.Lock()
+	defer s.unlock()
+	if policy.Decide(s.rules, from, api.ActionPull, api.ImageResource(name)).Allow {
+		return nil
+	}
+	return api.Errorf(api.KindUnsupported, "image %.200s is not on this machine", name).
+		WithHint("load it into your own engine, which gives it to lenders that lack it, or have its owner load it there (docker pull, docker load) or let you have it pulled: p2prc lend policy allow PEER pull:%.200s", name)
 }
 
 // MayRun says why the owner's rules let a member run nothing on a runtime.
@@ -165,14 +184,6 @@ func (s *Server) MayRun(ctx context.Context, who api.Caller, name api.RuntimeNam
 		return why
 	}
 	return nil
-}
-
-// imageOf is the image that a lease runs: its content where the borrower names it.
-func imageOf(o lease.Open) string {
-	if o.ImageID != "" {
-		return string(o.ImageID)
-	}
-	return o.Image
 }
 
 // TakesImages says why the owner's policy lets a member bring no images. A node

@@ -36,8 +36,8 @@ type Fetch interface {
 
 // Images brings borrowers' images to this machine's container engine.
 type Images interface {
-	// Bring has an image there until release is called.
-	Bring(ctx context.Context, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (release func(), err error)
+	// Bring has an image there until release is called: that of id, else the one of that name.
+	Bring(ctx context.Context, name string, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (got api.ImageID, release func(), err error)
 }
 
 // Store keeps the lender's journal and ledger. Its methods are safe for

@@ -75,7 +75,7 @@ func (s *Server) bury(l *loan) {
 	}
 	s.mu.Lock()
 	delete(s.loans, l.id)
-	l.common.letGo()
+	l.common.release()
 	s.storeLocked(l.peer, -l.common.stored)
 	if l.peer.loans--; l.peer.loans == 0 && l.peer.guests == 0 {
 		delete(s.peers, l.peer.id)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -91,7 +92,10 @@ func (sl *slot) await() *attempt {
 func (s *Server) openSandbox(sl *slot) (runtime.Sandbox, error) {
 	l := sl.loan
 	limits := s.limits.Load()
-	spec := runtime.Spec{ID: sl.id, Lease: l.id, Borrower: l.peer.id, Image: imageOf(l.open), Network: l.open.Network, Cap: sl.needs, MaxProcs: limits.MaxProcs, Lent: limits.Total}
+	s.mu.Lock()
+	image := cmp.Or(string(l.common.image), l.open.Image)
+	s.unlock()
+	spec := runtime.Spec{ID: sl.id, Lease: l.id, Borrower: l.peer.id, Image: image, Network: l.open.Network, Cap: sl.needs, MaxProcs: limits.MaxProcs, Lent: limits.Total}
 	if !l.open.Module.IsZero() {
 		path, err := s.cfg.Blobs.Path(l.open.Module)
 		if err != nil {

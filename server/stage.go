@@ -60,13 +60,13 @@ func (s *Server) stage(l *loan) {
 		c, err := s.stageCommon(l.ctx, l, who, open)
 		s.mu.Lock()
 		if err != nil {
-			c.letGo()
+			c.release()
 			l.unstaged = nil
 			s.setBackLocked(l, fmt.Sprintf("inputs could not be brought here: %v", err))
 			return
 		}
 		if !s.holdsLocked(l.peer, c.stored) {
-			c.letGo()
+			c.release()
 			l.unstaged = nil
 			s.journal.put(func(p *pending) { p.unpin = append(p.unpin, inputOwner(l.id)) })
 			s.setBackLocked(l, fmt.Sprintf("%d bytes of inputs, beside %d that are held for this borrower and %d for all: at most %d and %d may be",
@@ -102,10 +102,10 @@ func (s *Server) stage(l *loan) {
 	}
 }
 
-// letGo ends what is held for tasks beside blobs.
-func (c common) letGo() {
-	if c.image != nil {
-		c.image()
+// release ends what is held for tasks beside blobs.
+func (c common) release() {
+	if c.letGo != nil {
+		c.letGo()
 	}
 }
 
@@ -113,14 +113,13 @@ func (c common) letGo() {
 // the lease lives, and lays out the files.
 func (s *Server) stageCommon(ctx context.Context, l *loan, who api.Caller, o lease.Open) (common, error) {
 	c := common{done: true}
-	if o.ImageID != "" && s.cfg.Images != nil {
-		release, err := s.cfg.Images.Bring(ctx, o.ImageID, who, func(api.ImageProgress) {})
-		if err != nil {
+	var err error
+	if o.Runtime == api.RuntimeDocker && s.cfg.Images != nil {
+		if c.image, c.letGo, err = s.cfg.Images.Bring(ctx, o.Image, o.ImageID, who, func(api.ImageProgress) {}); err != nil {
 			return c, err
 		}
-		c.image = release
 	}
-	err := s.pinInputs(ctx, l, named(o.Common.Inputs, o.Module))
+	err = s.pinInputs(ctx, l, named(o.Common.Inputs, o.Module))
 	if err == nil {
 		err = s.bring(ctx, l.peer.id, o.Common.Inputs, o.Module)
 	}

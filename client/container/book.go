@@ -120,11 +120,14 @@ func (b *Book) find(name string) (entry, error) {
 // Create has peer make a container; each gets what is said meanwhile. A lender
 // that lacks the image is given the one that this node has by that name.
 func (b *Book) Create(ctx context.Context, peer api.PeerID, spec api.ContainerSpec, each func(api.ContainerEvent) error) (api.Container, error) {
-	if err := b.findImage(ctx, &spec); err != nil {
+	err := errors.Join(b.findImage(ctx, spec.Image, &spec.ImageID), b.findImage(ctx, spec.Base, &spec.BaseID))
+	if err != nil {
 		return api.Container{}, err
 	}
-	if spec.ImageID != "" {
-		defer b.cfg.Images.Offer(spec.ImageID)()
+	for _, id := range []api.ImageID{spec.ImageID, spec.BaseID} {
+		if id != "" {
+			defer b.cfg.Images.Offer(id)()
+		}
 	}
 	e, err := b.write(ctx, peer, spec)
 	if err != nil {
@@ -156,19 +159,19 @@ func (b *Book) Create(ctx context.Context, peer api.PeerID, spec api.ContainerSp
 	return api.Container{}, b.strike(ctx, e, err)
 }
 
-// findImage makes sure that the lender runs the image that this node has by that
-// name. Without one here it runs its own.
-func (b *Book) findImage(ctx context.Context, spec *api.ContainerSpec) error {
-	if spec.Image == "" || spec.ImageID != "" {
+// findImage makes sure that the lender takes the image that this node has by that
+// name. Without one here it takes its own.
+func (b *Book) findImage(ctx context.Context, name string, id *api.ImageID) error {
+	if name == "" || *id != "" {
 		return nil
 	}
-	img, err := b.cfg.Images.Find(ctx, spec.Image)
+	img, err := b.cfg.Images.Find(ctx, name)
 	switch api.KindOf(err) {
 	case api.KindInvalid, api.KindCanceled:
 		return err
 	}
 	if err == nil {
-		spec.ImageID = img.ID
+		*id = img.ID
 	}
 	return nil
 }

@@ -76,6 +76,8 @@ func check(id api.ContainerID, s api.ContainerSpec) error {
 		return invalid("there is no network %.40q for containers", s.Network)
 	case s.ImageID != "" && (s.Image == "" || !s.ImageID.Valid()):
 		return invalid("%.80q is no id of the image", s.ImageID)
+	case s.BaseID != "" && (s.Base == "" || !s.BaseID.Valid()):
+		return invalid("%.80q is no id of the base image", s.BaseID)
 	case s.TTL < 0:
 		return invalid("a container cannot live for %s", time.Duration(s.TTL))
 	case len(s.Publish) > maxPorts:
@@ -142,16 +144,11 @@ func (k *Keeper) make(ctx context.Context, who api.Caller, b *box, say teller) e
 		return err
 	}
 	spec := b.rec.Spec
-	image, ports, err := k.source(ctx, b, say)
+	images := &needed{images: k.cfg.Images, who: who, say: say}
+	defer images.release() // from when it is made on, the container holds what it is made of
+	image, ports, err := k.source(ctx, b, images, say)
 	if err != nil {
 		return err
-	}
-	if spec.ImageID != "" {
-		release, err := k.cfg.Images.Bring(ctx, spec.ImageID, who, fetched(spec.Image, say))
-		if err != nil {
-			return err
-		}
-		defer release() // from when it is made on, the container holds it
 	}
 	plan := Plan{ID: b.rec.ID, Borrower: b.rec.Borrower, Image: image, Hostname: hostname(spec.Name), Network: spec.Network, Command: spec.Command, Cap: b.rec.Cap, MaxProcs: k.cfg.Room.Limits().MaxProcs}
 	for _, key := range slices.Sorted(maps.Keys(spec.Env)) {
@@ -173,16 +170,15 @@ func (k *Keeper) make(ctx context.Context, who api.Caller, b *box, say teller) e
 func hostname(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
 // source finds or builds the image, and the ports to publish.
-func (k *Keeper) source(ctx context.Context, b *box, say teller) (image string, ports []api.Port, err error) {
+func (k *Keeper) source(ctx context.Context, b *box, images *needed, say teller) (image string, ports []api.Port, err error) {
 	spec := b.rec.Spec
 	for _, p := range spec.Publish {
 		ports = append(ports, api.Port{Inside: p.Inside, Outside: p.Outside})
 	}
 	switch {
-	case spec.ImageID != "":
-		return string(spec.ImageID), ports, nil
 	case spec.Image != "":
-		return spec.Image, ports, nil
+		id, err := images.bring(ctx, spec.Image, spec.ImageID)
+		return string(id), ports, err
 	case spec.Template != "":
 		t, err := readTemplate(k.cfg.Templates, spec.Template)
 		if err != nil {
@@ -193,11 +189,34 @@ func (k *Keeper) source(ctx context.Context, b *box, say teller) (image string, 
 				ports = append(ports, api.Port{Name: p.PortName, Inside: p.InternalPort})
 			}
 		}
-		image, err = k.buildTemplate(ctx, b, t, say)
+		image, err = k.buildTemplate(ctx, b, t, images, say)
 		return image, ports, err
 	}
-	image, err = k.buildTree(ctx, b, say)
+	image, err = k.buildTree(ctx, b, images, say)
 	return image, ports, err
+}
+
+// needed is the images that the making of a container needs.
+type needed struct {
+	images Images
+	who    api.Caller
+	say    teller
+	held   []func()
+}
+
+// bring has an image on the engine until release is called.
+func (n *needed) bring(ctx context.Context, name string, id api.ImageID) (api.ImageID, error) {
+	id, release, err := n.images.Bring(ctx, name, id, n.who, fetched(name, n.say))
+	if err == nil {
+		n.held = append(n.held, release)
+	}
+	return id, err
+}
+
+func (n *needed) release() {
+	for _, release := range n.held {
+		release()
+	}
 }
 
 // fetched says how far an image is, not more often than people can read.

@@ -128,6 +128,8 @@ func (e *fakeEngine) Tidy(context.Context, time.Time) error {
 	return nil
 }
 
+func (e *fakeEngine) Quiet(context.Context, api.ImageID) error { return nil }
+
 func (e *fakeEngine) Build(context.Context, io.Reader, api.Resources, func(string)) (string, error) {
 	return "", errors.New("nothing is built here")
 }
@@ -159,7 +161,8 @@ type fakeRoom struct {
 	mu     sync.Mutex
 	held   map[api.SandboxID]api.PeerID
 	cpu    map[api.PeerID]time.Duration
-	most   int // containers that Over leaves; 0: all
+	gpu    float64 // GPU-seconds of all
+	most   int     // containers that Over leaves; 0: all
 	paused bool
 	barred error
 }
@@ -219,6 +222,7 @@ func (r *fakeRoom) set(fn func()) {
 func (r *fakeRoom) Charge(who api.PeerID, _ api.SandboxID, used api.UsageRow) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.gpu += used.GPUSeconds
 	r.cpu[who] += time.Duration(used.CPUSeconds * float64(time.Second))
 }
 
@@ -273,15 +277,18 @@ type fakeImages struct {
 	holds int
 }
 
-func (i *fakeImages) Bring(ctx context.Context, id api.ImageID, _ api.Caller, tell func(api.ImageProgress)) (func(), error) {
+func (i *fakeImages) Bring(ctx context.Context, name string, id api.ImageID, _ api.Caller, tell func(api.ImageProgress)) (api.ImageID, func(), error) {
+	if id == "" {
+		id = api.ImageID(name)
+	}
 	tell(api.ImageProgress{Image: id, State: api.ImageFetching})
 	if i.bring != nil {
 		if err := i.bring(ctx); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 	}
 	i.holds++
-	return func() { i.holds-- }, nil
+	return id, func() { i.holds-- }, nil
 }
 
 // rig is a keeper with everything round it faked. The node may die and live again

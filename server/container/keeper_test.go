@@ -412,6 +412,14 @@ func TestStoppedKeepsItsGPUs(t *testing.T) {
 		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStop, ID: one}); err != nil {
 			t.Fatal(err)
 		}
+		var before float64
+		r.room.set(func() { before = r.room.gpu })
+		time.Sleep(time.Hour)
+		r.room.set(func() {
+			if used := r.room.gpu - before; used < 3598 || used > 3601 {
+				t.Errorf("%v GPU-seconds were charged for an hour in which it was stopped", used)
+			}
+		})
 		for _, when := range []string{"stopped", "adopted"} {
 			if n := r.room.count(); n != 1 {
 				t.Errorf("%s: room is held for %d", when, n)

@@ -52,6 +52,8 @@ type Engine interface {
 	Sessions(ctx context.Context, id api.ContainerID) (*session.Mux, error)
 	// Tidy removes what containers needed and none does any more.
 	Tidy(ctx context.Context, now time.Time) error
+	// Quiet says whether an image would do something of its own when it is built on.
+	Quiet(ctx context.Context, id api.ImageID) error
 	Build(ctx context.Context, folder io.Reader, cap api.Resources, progress func(string)) (image string, err error)
 }
 
@@ -94,8 +96,9 @@ type Blobs interface {
 
 // Images brings borrowers' images to the engine.
 type Images interface {
-	// Bring has an image there until release is called; tell hears how it goes.
-	Bring(ctx context.Context, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (release func(), err error)
+	// Bring has an image there until release is called: that of id, else the one of
+	// that name. tell hears how it goes.
+	Bring(ctx context.Context, name string, id api.ImageID, from api.Caller, tell func(api.ImageProgress)) (got api.ImageID, release func(), err error)
 }
 
 // Fetch brings a folder from its borrower.

@@ -143,9 +143,28 @@ func fill(text, base string) (string, error) {
 	return strings.ReplaceAll(text, placeholder, base), nil
 }
 
+// dockerfileOf is a Dockerfile with its images on the engine, named by content.
+func (k *Keeper) dockerfileOf(ctx context.Context, text string, spec api.ContainerSpec, images *needed) (string, error) {
+	text, err := fill(text, spec.Base)
+	if err != nil {
+		return "", err
+	}
+	return pin(text, func(name string) (api.ImageID, error) {
+		var id api.ImageID
+		if name == spec.Base {
+			id = spec.BaseID
+		}
+		id, err := images.bring(ctx, name, id)
+		if err == nil {
+			err = k.cfg.Engine.Quiet(ctx, id)
+		}
+		return id, err
+	})
+}
+
 // buildTemplate builds the template's image.
-func (k *Keeper) buildTemplate(ctx context.Context, b *box, t template, say teller) (string, error) {
-	text, err := fill(t.dockerfile, b.rec.Spec.Base)
+func (k *Keeper) buildTemplate(ctx context.Context, b *box, t template, images *needed, say teller) (string, error) {
+	text, err := k.dockerfileOf(ctx, t.dockerfile, b.rec.Spec, images)
 	if err != nil {
 		return "", err
 	}
@@ -182,7 +201,7 @@ func (k *Keeper) buildTemplate(ctx context.Context, b *box, t template, say tell
 }
 
 // buildTree builds an image of a folder that its borrower sent.
-func (k *Keeper) buildTree(ctx context.Context, b *box, say teller) (string, error) {
+func (k *Keeper) buildTree(ctx context.Context, b *box, images *needed, say teller) (string, error) {
 	spec := b.rec.Spec
 	say(api.ContainerEvent{Text: "fetching the folder"})
 	tree, err := k.cfg.Fetch.FetchTree(ctx, spec.Build, b.rec.Borrower)
@@ -196,10 +215,27 @@ func (k *Keeper) buildTree(ctx context.Context, b *box, say teller) (string, err
 	if tree.Files[i].Size > maxFile {
 		return "", api.Errorf(api.KindTooLarge, "the Dockerfile is larger than %d bytes", maxFile)
 	}
+	path, err := k.cfg.Blobs.Path(tree.Files[i].Blob)
+	if err != nil {
+		return "", err
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	text, err := k.dockerfileOf(ctx, string(raw), spec, images)
+	if err != nil {
+		return "", err
+	}
 	say(api.ContainerEvent{Text: "building"})
 	return k.build(ctx, b, say, func(w *tar.Writer) error {
-		for _, f := range tree.Files {
-			if err := k.addBlob(w, f, spec.Base); err != nil {
+		for n, f := range tree.Files {
+			if n == i {
+				err = add(w, dockerfile, 0o644, int64(len(text)), strings.NewReader(text))
+			} else {
+				err = k.addBlob(w, f)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -207,21 +243,10 @@ func (k *Keeper) buildTree(ctx context.Context, b *box, say teller) (string, err
 	})
 }
 
-func (k *Keeper) addBlob(w *tar.Writer, f api.TreeFile, base string) error {
+func (k *Keeper) addBlob(w *tar.Writer, f api.TreeFile) error {
 	path, err := k.cfg.Blobs.Path(f.Blob)
 	if err != nil {
 		return err
-	}
-	if f.Path == dockerfile {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		text, err := fill(string(b), base)
-		if err != nil {
-			return err
-		}
-		return add(w, dockerfile, 0o644, int64(len(text)), strings.NewReader(text))
 	}
 	file, err := os.Open(path)
 	if err != nil {

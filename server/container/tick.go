@@ -122,7 +122,9 @@ func (k *Keeper) look(ctx context.Context, b *box, f Found, there bool, asked, n
 	case r.State == api.ContainerRunning && away && (!f.Running || f.Paused != frozen):
 		k.charge(b, now)
 		k.resumeOrStop(ctx, b, f)
-	case r.State == api.ContainerStopped && f.Running:
+	case r.State == api.ContainerStopped && !f.Running:
+		k.chargeKept(b, now)
+	case r.State == api.ContainerStopped:
 		if err := k.cfg.Engine.Stop(ctx, r.ID); err != nil {
 			k.log.Error("a container that should be stopped runs", "container", r.ID, "err", err)
 		}
@@ -186,6 +188,17 @@ func (k *Keeper) charge(b *box, now time.Time) {
 	if running && !at.IsZero() {
 		spent := now.Sub(at).Seconds()
 		k.cfg.Room.Charge(b.rec.Borrower, api.SandboxID(b.rec.ID), api.UsageRow{MemorySeconds: float64(memory) * spent, GPUSeconds: float64(b.rec.Cap.GPU) * spent})
+	}
+}
+
+// chargeKept charges what a stopped container keeps from others, its GPUs.
+func (k *Keeper) chargeKept(b *box, now time.Time) {
+	k.mu.Lock()
+	at := b.sampled
+	b.sampled = now
+	k.mu.Unlock()
+	if b.rec.Cap.GPU > 0 && !at.IsZero() {
+		k.cfg.Room.Charge(b.rec.Borrower, api.SandboxID(b.rec.ID), api.UsageRow{GPUSeconds: float64(b.rec.Cap.GPU) * now.Sub(at).Seconds()})
 	}
 }
 

@@ -15,9 +15,23 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+// Quiet refuses, as KindUnsupported, to build on an image with triggers: they are
+// instructions that nobody has read.
+func (l Lasting) Quiet(ctx context.Context, id api.ImageID) error {
+	got, err := l.api.ImageInspect(ctx, string(id))
+	if err != nil {
+		return l.explain(err)
+	}
+	if c := got.Config; c != nil && len(c.OnBuild) > 0 {
+		return api.Errorf(api.KindUnsupported, "image %s cannot be built on: it has instructions of its own for that (ONBUILD)", id.Short())
+	}
+	return nil
+}
+
 // Build makes an image of a folder with a Dockerfile, given as a tar stream, and
 // answers with its id. What the build prints goes to progress line by line. A
-// build reaches nothing: what it needs is in the folder and in its base image.
+// build reaches nothing: what it needs is in the folder and in its base image. The
+// engine itself fetches what the Dockerfile tells it to: whoever calls has read it.
 func (l Lasting) Build(ctx context.Context, folder io.Reader, cap api.Resources, progress func(string)) (string, error) {
 	res, err := l.api.ImageBuild(ctx, folder, client.ImageBuildOptions{
 		NetworkMode: "none", Remove: true, ForceRemove: true, Memory: cap.Memory, MemorySwap: cap.Memory,

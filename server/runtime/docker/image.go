@@ -19,6 +19,8 @@ type Image struct {
 	Env  []string // KEY=value
 	User string   // as the image names it; empty: it names none
 	Dir  string   // its working directory; empty: it names none
+	// What it starts by itself: Entrypoint always, Cmd unless there is another command.
+	Entrypoint, Cmd []string
 }
 
 // imageID is a whole or cut hash, as engines print it.
@@ -50,7 +52,7 @@ func (e *Engine) Image(ctx context.Context, name string) (Image, error) {
 	}
 	img := Image{ID: got.ID, OS: got.Os, Arch: got.Architecture}
 	if c := got.Config; c != nil {
-		img.Env, img.User, img.Dir = c.Env, c.User, c.WorkingDir
+		img.Env, img.User, img.Dir, img.Entrypoint, img.Cmd = c.Env, c.User, c.WorkingDir, c.Entrypoint, c.Cmd
 	}
 	return img, nil
 }

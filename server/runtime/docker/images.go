@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/distribution/reference"
 	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -86,6 +87,30 @@ func (e *Engine) Load(ctx context.Context, r io.Reader) error {
 
 // maxLoadOutput bounds what an engine may say about a load.
 const maxLoadOutput = 16 << 20
+
+// Pull takes an image from its registry, as its name is written for people: what an
+// owner's rules speak of has no second name. KindUnsupported: the registry does not give it.
+func (e *Engine) Pull(ctx context.Context, name string) error {
+	ref, err := reference.ParseNormalizedNamed(name)
+	if err != nil || reference.FamiliarString(ref) != name {
+		return api.Errorf(api.KindInvalid, "an image of a registry is named like debian:12 or registry.example/team/tool:1.0, not %.100q", name)
+	}
+	out, err := e.api.ImagePull(ctx, name, client.ImagePullOptions{})
+	if err == nil {
+		defer out.Close()
+		err = out.Wait(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		return api.Errorf(api.KindUnsupported, "image %s cannot be pulled: %w", name, err)
+	}
+	return err
+}
+
+// Tag gives an image another name.
+func (e *Engine) Tag(ctx context.Context, id api.ImageID, name string) error {
+	_, err := e.api.ImageTag(ctx, client.ImageTagOptions{Source: string(id), Target: name})
+	return e.explain(err)
+}
 
 // Untag takes a name away, and the image with its last one. KindConflict: a
 // container uses it. A name that is not there is no error.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (l Lasting) Make(ctx context.Context, p lasting.Plan) error {
 	if err != nil {
 		return err
 	}
-	argv, err := l.holdCommand(ctx, img, p)
+	argv, err := holdCommand(img, p)
 	if err != nil {
 		return err
 	}
@@ -92,11 +93,7 @@ const holdConfig = 3
 
 // holdCommand is the agent with the main command: what was asked for after the
 // image's entrypoint, else the image's own command.
-func (l Lasting) holdCommand(ctx context.Context, img Image, p lasting.Plan) ([]string, error) {
-	got, err := l.api.ImageInspect(ctx, img.ID)
-	if err != nil {
-		return nil, l.explain(err)
-	}
+func holdCommand(img Image, p lasting.Plan) ([]string, error) {
 	cfg := session.Config{User: img.User}
 	for _, kv := range append(img.Env[:len(img.Env):len(img.Env)], p.Env...) {
 		if home, ok := strings.CutPrefix(kv, "HOME="); ok {
@@ -107,15 +104,11 @@ func (l Lasting) holdCommand(ctx context.Context, img Image, p lasting.Plan) ([]
 	if err != nil {
 		return nil, err
 	}
-	argv := []string{AgentPath, "agent", session.ModeHold, string(arg)}
 	asked := p.Command
-	if c := got.Config; c != nil {
-		argv = append(argv, c.Entrypoint...)
-		if len(asked) == 0 {
-			asked = c.Cmd
-		}
+	if len(asked) == 0 {
+		asked = img.Cmd
 	}
-	return append(argv, asked...), nil
+	return slices.Concat([]string{AgentPath, "agent", session.ModeHold, string(arg)}, img.Entrypoint, asked), nil
 }
 
 // Start starts a stopped container.

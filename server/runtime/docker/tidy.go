@@ -22,8 +22,7 @@ func (e *Engine) built() string { return e.name("build") }
 
 // nameBuilt gives a built image its name.
 func (e *Engine) nameBuilt(ctx context.Context, id string) error {
-	_, err := e.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: e.built() + ":" + strings.TrimPrefix(id, "sha256:")})
-	return e.explain(err)
+	return e.Tag(ctx, api.ImageID(id), e.built()+":"+strings.TrimPrefix(id, "sha256:"))
 }
 
 // Tidy removes what was made for containers and is not needed any more: built
