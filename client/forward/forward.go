@@ -1,6 +1,6 @@
 // Package forward gives a borrower local ports that lead to ports of peers, of
 // hosts beside them, and of containers. One connection is one stream of package
-// wire/tunnel, or a session in the container.
+// wire/tunnel, or a session in the container; those to peers outlive a path that breaks.
 package forward
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/resume"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
@@ -136,7 +137,7 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 	return func(ctx context.Context, _ func(error)) (splice.Stream, error) {
 		var failed []error
 		for _, peer := range peers {
-			st, err := f.open(ctx, peer, to)
+			st, err := f.connect(ctx, peer, to)
 			if err == nil {
 				return st, nil
 			}
@@ -149,45 +150,59 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 	}, nil
 }
 
-// open asks one peer.
-func (f *Forwarder) open(ctx context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error) {
+// connect asks one peer. A TCP connection lasts where the peer can do that, and
+// goes on over another path when its own breaks.
+func (f *Forwarder) connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
+	to.Lasting = to.Network == "tcp"
+	st, ready, err := f.open(ctx, peer, tunnel.KindOpen, to)
+	if err != nil || ready.Token == "" {
+		return st, err
+	}
+	return resume.Dialed(st, func(ctx context.Context, got int64) (wire.Stream, int64, error) {
+		st, again, err := f.open(ctx, peer, tunnel.KindResume, tunnel.Resume{Token: ready.Token, Got: got})
+		return st, again.Got, err
+	}), nil
+}
+
+// open opens a stream to a peer and says what is wanted of it.
+func (f *Forwarder) open(ctx context.Context, peer api.PeerID, kind wire.Kind, what any) (wire.Stream, tunnel.Ready, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, openWait, noAnswer)
 	defer cancel()
 	st, err := f.cfg.Dial.OpenStream(ctx, peer, tunnel.Protocol)
 	if err != nil {
-		return nil, err
+		return nil, tunnel.Ready{}, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // what is read next says so
-	err = ask(st, to)
+	ready, err := ask(st, kind, what)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
 		_ = st.Reset()
-		return nil, err
+		return nil, tunnel.Ready{}, err
 	}
-	return st, nil
+	return st, ready, nil
 }
 
-// ask says where to and reads the answer.
-func ask(st wire.Stream, to tunnel.Open) error {
-	if err := wire.NewWriter(st, tunnel.MaxOpen).Send(tunnel.KindOpen, to); err != nil {
-		return api.Errorf(api.KindUnavailable, "the connection to the peer broke: %w", err)
+// ask sends the first frame and reads the answer.
+func ask(st wire.Stream, kind wire.Kind, what any) (ready tunnel.Ready, err error) {
+	if err := wire.NewWriter(st, tunnel.MaxOpen).Send(kind, what); err != nil {
+		return ready, api.Errorf(api.KindUnavailable, "the connection to the peer broke: %w", err)
 	}
 	kind, payload, err := wire.ReadOne(st, tunnel.MaxOpen)
 	switch {
 	case err != nil:
-		return api.Errorf(api.KindUnavailable, "the peer ended the connection: %w", err)
+		return ready, api.Errorf(api.KindUnavailable, "the peer ended the connection: %w", err)
 	case kind == tunnel.KindReady:
-		return nil
+		return ready, wire.Decode(payload, &ready)
 	case kind != tunnel.KindFail:
-		return wire.UnknownKind(kind)
+		return ready, wire.UnknownKind(kind)
 	}
 	var p api.Problem
 	if err := wire.Decode(payload, &p); err != nil {
-		return err
+		return ready, err
 	}
-	return p.Err()
+	return ready, p.Err()
 }
 
 // run is one forward while it is open.

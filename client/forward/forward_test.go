@@ -119,7 +119,7 @@ func TestConnections(t *testing.T) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.asked) != 4 || p.asked[0] != (tunnel.Open{Network: "tcp", Host: "nas", Port: 445}) {
+	if len(p.asked) != 4 || p.asked[0] != (tunnel.Open{Network: "tcp", Host: "nas", Port: 445, Lasting: true}) {
 		t.Errorf("asked %+v", p.asked)
 	}
 }

@@ -6,6 +6,7 @@ package tunnel
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/resume"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
@@ -52,9 +54,16 @@ type Config struct {
 type Server struct {
 	cfg Config
 
-	mu   sync.Mutex // guards the rest
-	open map[*connection]struct{}
-	held map[api.PeerID]int
+	mu      sync.Mutex // guards the rest
+	open    map[*connection]struct{}
+	held    map[api.PeerID]int
+	lasting map[claim]*resume.Conn
+}
+
+// claim is what a lasting connection is taken up with, by the member whose it is.
+type claim struct {
+	from  api.PeerID
+	token string
 }
 
 // connection is one that is open, or being opened.
@@ -72,7 +81,7 @@ type connection struct {
 
 // New makes a server.
 func New(cfg Config) *Server {
-	return &Server{cfg: cfg, open: map[*connection]struct{}{}, held: map[api.PeerID]int{}}
+	return &Server{cfg: cfg, open: map[*connection]struct{}{}, held: map[api.PeerID]int{}, lasting: map[claim]*resume.Conn{}}
 }
 
 // Run ends connections over which nothing went for long, until ctx is done.
@@ -103,24 +112,52 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Serve carries one stream of a member to its target and back, to its end.
 func (s *Server) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
+	_ = st.SetReadDeadline(time.Now().Add(openWait)) // a stream without deadlines is in memory
+	kind, payload, err := wire.ReadOne(st, tunnel.MaxOpen)
+	_ = st.SetReadDeadline(time.Time{})
+	var to tunnel.Open
+	var again tunnel.Resume
+	switch {
+	case err != nil:
+	case kind == tunnel.KindOpen:
+		if err = wire.Decode(payload, &to); err == nil {
+			s.connection(ctx, from, st, to)
+		}
+	case kind == tunnel.KindResume:
+		if err = wire.Decode(payload, &again); err == nil {
+			err = s.resume(from, st, again)
+		}
+	default:
+		err = wire.UnknownKind(kind)
+	}
+	if err != nil {
+		_ = st.Reset()
+	}
+}
+
+// resume lets a lasting connection go on over st.
+func (s *Server) resume(from api.Caller, st wire.Stream, again tunnel.Resume) error {
+	s.mu.Lock()
+	conn := s.lasting[claim{from.Peer, again.Token}]
+	s.mu.Unlock()
+	w := wire.NewWriter(st, tunnel.MaxOpen)
+	if conn == nil {
+		_ = st.SetWriteDeadline(time.Now().Add(openWait))
+		return errors.Join(w.Send(tunnel.KindFail, api.ProblemOf(api.Errorf(api.KindNotFound, "that connection is over"), false)), st.Close())
+	}
+	return conn.Resume(st, again.Got, func(got int64) error {
+		_ = st.SetWriteDeadline(time.Now().Add(openWait))
+		defer func() { _ = st.SetWriteDeadline(time.Time{}) }()
+		return w.Send(tunnel.KindReady, tunnel.Ready{Got: got})
+	})
+}
+
+// connection carries a new one.
+func (s *Server) connection(ctx context.Context, from api.Caller, st wire.Stream, to tunnel.Open) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // whoever reads or writes is told
 	defer stop()
-	_ = st.SetReadDeadline(time.Now().Add(openWait)) // a stream without deadlines is in memory
-	kind, payload, err := wire.ReadOne(st, tunnel.MaxOpen)
-	var to tunnel.Open
-	if err == nil && kind != tunnel.KindOpen {
-		err = wire.UnknownKind(kind)
-	}
-	if err == nil {
-		err = wire.Decode(payload, &to)
-	}
-	if err != nil {
-		_ = st.Reset()
-		return
-	}
-	_ = st.SetReadDeadline(time.Time{})
 	now := time.Now()
 	c := &connection{id: api.TunnelID(ulid.Make().String()), from: from, to: to, since: now, quiet: now, withdraw: cancel}
 	w := wire.NewWriter(st, tunnel.MaxDatagram)
@@ -133,7 +170,11 @@ func (s *Server) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		return
 	}
 	defer s.leave(c)
-	if w.Send(tunnel.KindReady, struct{}{}) != nil {
+	var ready tunnel.Ready
+	if to.Lasting && to.Network == "tcp" {
+		ready.Token = rand.Text()
+	}
+	if w.Send(tunnel.KindReady, ready) != nil {
 		_ = target.Close()
 		_ = st.Reset()
 		return
@@ -143,9 +184,28 @@ func (s *Server) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		carryDatagrams(ctx, st, w, target, c)
 		return
 	}
-	end := context.AfterFunc(ctx, func() { _ = target.Close() }) // a copy may wait in it
+	var far splice.Stream = st
+	if ready.Token != "" {
+		stop() // it is not the stream that ends, and the other end is told
+		conn := resume.Accepted(st)
+		defer s.keep(claim{from.Peer, ready.Token}, conn)()
+		far = conn
+	}
+	end := context.AfterFunc(ctx, func() { _ = target.Close(); _ = far.Reset() }) // a copy may wait in either
 	defer end()
-	splice.Both(splice.Counted{Stream: st, N: &c.in}, splice.Counted{Stream: splice.TCP{TCPConn: target.(*net.TCPConn)}, N: &c.out})
+	splice.Both(splice.Counted{Stream: far, N: &c.in}, splice.Counted{Stream: splice.TCP{TCPConn: target.(*net.TCPConn)}, N: &c.out})
+}
+
+// keep lets a lasting connection be taken up until forget is called.
+func (s *Server) keep(by claim, conn *resume.Conn) (forget func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lasting[by] = conn
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.lasting, by)
+	}
 }
 
 // connect takes a place, asks the policy and dials. Who gets a target calls leave.

@@ -17,6 +17,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/resume"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
@@ -211,6 +212,66 @@ func resources(r *rig) (all []string) {
 		all = append(all, rule.Resource)
 	}
 	return all
+}
+
+// A lasting connection goes on over another stream of the member whose it is, and
+// ends, place and all, when it is taken back.
+func TestLasting(t *testing.T) {
+	port := echo(t)
+	r := newRig(t, api.PortResource(port))
+	open := func(from api.Caller, kind wire.Kind, what any) (wire.Stream, tunnel.Ready, error) {
+		near, far := bufpipe.Pair(64 << 10)
+		over := make(chan struct{})
+		go func() { defer close(over); r.Serve(t.Context(), from, far) }()
+		t.Cleanup(func() { near.Reset(); <-over })
+		if err := wire.NewWriter(near, tunnel.MaxOpen).Send(kind, what); err != nil {
+			t.Fatal(err)
+		}
+		answer, payload, err := wire.ReadOne(near, tunnel.MaxOpen)
+		var ready tunnel.Ready
+		var p api.Problem
+		switch {
+		case err != nil:
+		case answer == tunnel.KindReady:
+			err = wire.Decode(payload, &ready)
+		default:
+			err = errors.Join(wire.Decode(payload, &p), p.Err())
+		}
+		return near, ready, err
+	}
+	first, ready, err := open(member(anna), tunnel.KindOpen, tunnel.Open{Network: "tcp", Port: port, Lasting: true})
+	if err != nil || ready.Token == "" {
+		t.Fatalf("%+v, %v", ready, err)
+	}
+	broken := false
+	conn := resume.Dialed(first, func(_ context.Context, got int64) (wire.Stream, int64, error) {
+		if _, _, err := open(member(bert), tunnel.KindResume, tunnel.Resume{Token: ready.Token, Got: got}); api.KindOf(err) != api.KindNotFound {
+			t.Errorf("another member takes it up: %v", err)
+		}
+		broken = true
+		st, again, err := open(member(anna), tunnel.KindResume, tunnel.Resume{Token: ready.Token, Got: got})
+		return st, again.Got, err
+	})
+	defer conn.Reset()
+	for _, text := range []string{"before", "after"} {
+		if _, err := conn.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(text))
+		if _, err := io.ReadFull(conn, got); err != nil || string(got) != text {
+			t.Fatalf("%q came back as %q, %v", text, got, err)
+		}
+		first.Reset()
+	}
+	if list := r.List(); !broken || len(list) != 1 {
+		t.Errorf("broken %t, listed %+v", broken, list)
+	}
+	r.allow()
+	r.Recheck(map[api.PeerID]api.Role{anna: api.RoleMember})
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("read %v, want that it broke", err)
+	}
+	eventually(t, func() bool { return len(r.List()) == 0 })
 }
 
 // What the owner, or the network, takes back ends at once.

@@ -79,10 +79,11 @@ func tookTo(t *testing.T, m placed, p api.Peer) time.Duration {
 	return there.Sub(met)
 }
 
-// Machines behind every kind of router run jobs on each other; the table of how
+// Machines behind every kind of router run jobs on each other and reach each
+// other's ports; the table of how
 // they reached each other is what docs/nat.md shows. In full sizes there are two
 // machines of each kind, and every pair of them.
-func TestEveryPairRunsAJob(t *testing.T) {
+func TestEveryPairRunsAJobAndAForward(t *testing.T) {
 	n := newInternet(t)
 	relay := n.server("relay1")
 	public := n.server("relay2")
@@ -111,6 +112,7 @@ func TestEveryPairRunsAJob(t *testing.T) {
 	for _, m := range all[1:] {
 		places(relay, m.Machine, 2)
 	}
+	together(len(all), func(i int) { n.source(all[i].Machine, 1<<20) })
 	module := module(t)
 	type pair struct{ a, b placed }
 	var pairs []pair
@@ -126,9 +128,10 @@ func TestEveryPairRunsAJob(t *testing.T) {
 		a.OK("run", "--on", b.Name, module)
 		ran := time.Since(start)
 		p := settled(a, b)
-		rows[i] = fmt.Sprintf("| %s | %s | %s | %.1f s | %.1f s |\n", where(a, b), where(b, a), p.Path, tookTo(t, a, p).Seconds(), ran.Seconds())
+		sent := n.through(a.Machine, forward(t, a.Machine, b.Name), 1<<20, func() {})
+		rows[i] = fmt.Sprintf("| %s | %s | %s | %.1f s | %.1f s | %.1f s |\n", where(a, b), where(b, a), p.Path, tookTo(t, a, p).Seconds(), ran.Seconds(), sent.Seconds())
 	})
-	t.Logf("\n| from | to | path | after | a job takes |\n|---|---|---|---|---|\n%s", strings.Join(rows, ""))
+	t.Logf("\n| from | to | path | after | a job takes | 1 MiB each way |\n|---|---|---|---|---|---|\n%s", strings.Join(rows, ""))
 }
 
 func where(m, other placed) string {

@@ -6,16 +6,18 @@
 //
 //	kind      direction   payload
 //	1 open    to server   [Open], once, first
-//	2 ready   to asker    {}: the other end is connected
+//	2 ready   to asker    [Ready]: the other end is connected
 //	3 fail    to asker    [api.Problem]: it is not, and the stream ends
+//	5 resume  to server   [Resume] instead of open: go on with a connection that has a token
 //
 // After ready a TCP stream is the connection's bytes, as they are, both ways, and
-// the end of one way is the end of that way alone. A UDP stream goes on with
-// frames
+// the end of one way is the end of that way alone; a reset stream is a reset
+// connection. Who asked for it in open, and was given a token in ready, has a
+// connection that outlives its stream instead, as package resume says: the bytes
+// come in frames, and a stream that breaks is followed by another, with resume. A
+// server that knows nothing of this gives no token. A UDP stream goes on with frames
 //
 //	4 datagram  both  raw, one datagram
-//
-// A reset stream is a reset connection.
 package tunnel
 
 import (
@@ -42,6 +44,7 @@ const (
 	KindReady    wire.Kind = 2
 	KindFail     wire.Kind = 3
 	KindDatagram wire.Kind = 4
+	KindResume   wire.Kind = 5
 )
 
 // Open says where to.
@@ -50,6 +53,22 @@ type Open struct {
 	// Host is a name or an address beside the peer; empty: the peer's own loopback.
 	Host string `json:"host,omitempty"`
 	Port int    `json:"port"`
+	// Lasting asks for a connection that outlives its stream, of TCP.
+	Lasting bool `json:"lasting,omitempty"`
+}
+
+// Ready is the answer to what can be done.
+type Ready struct {
+	// Token is what the member that asked takes a lasting connection up with.
+	Token string `json:"token,omitempty"`
+	// Got is how many bytes the server has of one that is taken up.
+	Got int64 `json:"got,omitempty"`
+}
+
+// Resume takes a lasting connection up on another stream.
+type Resume struct {
+	Token string `json:"token"`
+	Got   int64  `json:"got"` // how many bytes the asker has
 }
 
 // Address is HOST:PORT, for people.

@@ -1,0 +1,168 @@
+//go:build linux
+
+package nat
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
+	"github.com/Akilan1999/p2p-rendering-computation/test/lab"
+)
+
+const port = 7007
+
+// forward gives at a local address that leads to the port of a peer, for the test's time.
+func forward(t *testing.T, at *lab.Machine, peer string) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	listening, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- at.API.Forward(ctx, api.ForwardSpec{Peers: []string{peer}, Port: port}, func(e api.ForwardEvent) error {
+			if e.Listening != "" {
+				listening <- e.Listening
+			}
+			return nil
+		})
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	select {
+	case addr := <-listening:
+		return addr
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("%s: forward to %s: %v", at.Name, peer, err)
+		return ""
+	}
+}
+
+// source is a service on b's port: it answers each connection with so many bytes,
+// and then with the checksum of what it is sent.
+func (n *internet) source(b *lab.Machine, size int64) {
+	n.t.Helper()
+	b.OK("lend", "policy", "allow", "role:member", fmt.Sprintf("port:%d", port))
+	var ln net.Listener
+	n.In(b.Name, func() (err error) {
+		ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		return err
+	})
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() {
+				defer c.Close()
+				if _, err := io.CopyN(c, rand.NewChaCha8([32]byte{}), size); err != nil {
+					return
+				}
+				h := sha256.New()
+				if _, err := io.Copy(h, c); err == nil {
+					_, _ = c.Write(h.Sum(nil)) // the other side sees what is missing
+				}
+			})
+		}
+	})
+	n.t.Cleanup(func() { ln.Close(); conns.Wait() })
+}
+
+// through moves size bytes each way through a forward, and calls broken when a
+// part of the first has come.
+func (n *internet) through(from *lab.Machine, addr string, size int64, broken func()) time.Duration {
+	n.t.Helper()
+	var c net.Conn
+	n.In(from.Name, func() (err error) {
+		c, err = net.Dial("tcp", addr)
+		return err
+	})
+	defer c.Close()
+	start := time.Now()
+	want, got := sha256.New(), sha256.New()
+	io.CopyN(want, rand.NewChaCha8([32]byte{}), size)
+	if _, err := io.CopyN(got, c, size/4); err != nil {
+		n.t.Fatal(err)
+	}
+	broken()
+	if k, err := io.CopyN(got, c, size-size/4); err != nil || string(got.Sum(nil)) != string(want.Sum(nil)) {
+		n.t.Fatalf("%d bytes of %d came, %v", size/4+k, size, err)
+	}
+	if _, err := io.CopyN(c, rand.NewChaCha8([32]byte{}), size); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		n.t.Fatal(err)
+	}
+	if sum, err := io.ReadAll(c); err != nil || string(sum) != string(want.Sum(nil)) {
+		n.t.Fatalf("there came %x, %v", sum, err)
+	}
+	return time.Since(start)
+}
+
+// transfer is how much goes each way: more than what is on its way at once.
+func transfer() int64 { return int64(ring.Size(64, 1024)) << 20 }
+
+// A transfer through a forward survives the loss of the relay that it goes through.
+func TestForwardSurvivesItsRelay(t *testing.T) {
+	n := newInternet(t)
+	r1, r2 := n.server("relay1"), n.server("relay2")
+	a, b := n.home("s", netlab.Symmetric).machine("sven"), n.home("t", netlab.Symmetric).machine("tina")
+	r1.Up()
+	join(r1, r2, a, b)
+	places(a, b, 2)
+	places(b, a, 2)
+	n.source(b, transfer())
+	addr := forward(t, a, "tina")
+	took := n.through(a, addr, transfer(), func() {
+		p, err := a.API.Peer(t.Context(), "tina")
+		if err != nil || p.Path != api.PathRelayed {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		for _, r := range []*lab.Machine{r1, r2} {
+			if st, err := r.API.Status(t.Context()); err == nil && st.ID == p.Via {
+				r.Kill()
+				return
+			}
+		}
+		t.Fatal("neither relay is the one in use")
+	})
+	t.Logf("%d MiB each way in %.1f s, the relay killed in between", transfer()>>20, took.Seconds())
+}
+
+// A transfer over a direct path survives that the path is blocked, UDP with it, and
+// that the router shows another address.
+func TestForwardSurvivesItsPath(t *testing.T) {
+	n := newInternet(t)
+	r1, r2 := n.server("relay1"), n.server("relay2")
+	a, b := n.home("h", netlab.EndpointIndependent).machine("anna"), n.home("k", netlab.EndpointIndependent).machine("bert")
+	r1.Up()
+	join(r1, r2, a, b)
+	places(a, b, 2)
+	places(b, a, 2)
+	a.OK("peers", "ping", "bert")
+	p, _ := direct(a, "bert")
+	n.source(b, transfer())
+	addr := forward(t, a, "bert")
+	took := n.through(a, addr, transfer(), func() {
+		n.Iptables("h-r0", "-I FORWARD -d "+outside(p)+" -j DROP")
+		n.Iptables("h-r0", "-I FORWARD -s "+outside(p)+" -j DROP")
+		n.Iptables("h-r0", "-I FORWARD -p udp -j DROP")
+	})
+	t.Logf("%d MiB each way in %.1f s, the direct path and UDP blocked in between", transfer()>>20, took.Seconds())
+	took = n.through(a, addr, transfer(), func() {
+		n.IP("h-r0", "addr flush dev out")
+		n.IP("h-r0", "addr add 5.5.5.99/32 dev out")
+		n.IP("h-r0", "route add 5.5.5.0/24 dev out")
+	})
+	t.Logf("%d MiB each way in %.1f s, another address of the router in between", transfer()>>20, took.Seconds())
+}

@@ -1,0 +1,211 @@
+package resume
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+)
+
+// Grace is how long a connection lasts without a stream.
+const Grace = 30 * time.Second
+
+const (
+	maxData   = 64 << 10
+	minWindow = 256 << 10
+	maxWindow = 4 << 20
+	lastWord  = time.Second // for what is said when a connection ends
+)
+
+const (
+	kindData wire.Kind = iota + 1
+	kindAck
+	kindEnd
+	kindReset
+)
+
+// ack says how far one end has read, and up to where it takes more.
+type ack struct {
+	Read  int64 `json:"read"`
+	Limit int64 `json:"limit"`
+}
+
+var (
+	errReset = errors.New("the connection was reset")
+	errLost  = api.Errorf(api.KindUnavailable, "the connection broke, and did not go on within %s", Grace)
+	errLies  = api.Errorf(api.KindCorrupt, "the other end sends what it may not")
+)
+
+// Conn is one end of a connection. One goroutine at a time may read, one write.
+type Conn struct {
+	reopen Reopen // nil: the other end comes back
+	ctx    context.Context
+	cancel context.CancelFunc // when it is over
+	mend   sync.WaitGroup
+	taking sync.Mutex // held while it is moved to another stream; before mu
+
+	mu       sync.Mutex  // guards what follows
+	changed  sync.Cond   // any of it
+	err      error       // why it is over
+	tell     bool        // that it is over: the other end does not know
+	link     *link       // the last one
+	patience *time.Timer // until it is over for want of one
+
+	out      queue // what was written and not acknowledged
+	ended    bool  // no more will be
+	sent     int64 // up to where, the end being a byte
+	acked    int64 // the same
+	limit    int64 // the other end takes no more
+	in       queue // what came and was not read
+	theirEnd bool  // no more will come
+	readEnd  bool  // whoever reads was told
+	told     ack
+	window   int64
+	starved  bool  // whoever reads waited since the window grew
+	grown    int64 // where that was
+}
+
+// link is a stream that a connection runs over.
+type link struct {
+	st   wire.Stream
+	gone bool // it broke, or was left; guarded by Conn.mu
+	work sync.WaitGroup
+}
+
+func newConn(reopen Reopen) *Conn {
+	c := &Conn{reopen: reopen, window: minWindow, limit: minWindow, told: ack{Limit: minWindow}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.changed.L = &c.mu
+	return c
+}
+
+// Read implements io.Reader.
+func (c *Conn) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.in.empty() && !c.theirEnd && c.err == nil {
+		c.starved = true
+		c.changed.Wait()
+	}
+	switch {
+	case c.err != nil:
+		return 0, c.err
+	case c.in.empty():
+		c.readEnd = true
+		c.changed.Broadcast()
+		return 0, io.EOF
+	}
+	n := c.in.take(p)
+	if c.owesAck() {
+		c.changed.Broadcast()
+	}
+	return n, nil
+}
+
+// Write implements io.Writer. What was written may still be lost with the
+// connection: the other end's answer says what came.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n < len(p) {
+		for c.out.to >= c.limit && c.err == nil && !c.ended {
+			c.changed.Wait()
+		}
+		switch {
+		case c.err != nil:
+			return n, c.err
+		case c.ended:
+			return n, io.ErrClosedPipe
+		}
+		n += c.out.add(p[n:min(int64(len(p)), int64(n)+c.limit-c.out.to)])
+		c.changed.Broadcast()
+	}
+	return n, nil
+}
+
+// CloseWrite ends this end's data; the other end reads EOF after it.
+func (c *Conn) CloseWrite() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	c.changed.Broadcast()
+	return c.err
+}
+
+// Close gives the connection up, unless both ends have ended: then it waits until
+// each knows so of the other, as far as a path can be had for that.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	orderly := c.ended && c.readEnd
+	for orderly && c.err == nil && !(c.settled() && (c.told.Read > c.in.to || c.link.gone && c.reopen == nil)) {
+		c.changed.Wait()
+	}
+	c.mu.Unlock()
+	c.fail(io.ErrClosedPipe, !orderly)
+	c.wait()
+	return nil
+}
+
+// Reset gives the connection up and tells the other end.
+func (c *Conn) Reset() error {
+	c.fail(errReset, true)
+	c.wait()
+	return nil
+}
+
+// fail ends the connection, if it is not over.
+func (c *Conn) fail(err error, tell bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failLocked(err, tell)
+}
+
+func (c *Conn) failLocked(err error, tell bool) {
+	if c.err != nil {
+		return
+	}
+	c.err, c.tell = err, tell
+	c.cancel()
+	if c.patience != nil {
+		c.patience.Stop()
+	}
+	_ = c.link.st.SetDeadline(time.Now().Add(lastWord)) // a write may wait in it
+	c.changed.Broadcast()
+}
+
+// wait returns when nothing of a connection that is over works any more.
+func (c *Conn) wait() {
+	c.mend.Wait()
+	c.mu.Lock()
+	l := c.link
+	c.mu.Unlock()
+	l.work.Wait()
+}
+
+// settled tells whether each end has all of the other and this one knows so.
+func (c *Conn) settled() bool { return c.theirEnd && c.acked > c.out.to }
+
+// got is how many bytes have come, the end being one.
+func (c *Conn) got() int64 {
+	if c.theirEnd {
+		return c.in.to + 1
+	}
+	return c.in.to
+}
+
+// readHere is how many were read.
+func (c *Conn) readHere() int64 {
+	if c.readEnd {
+		return c.in.to + 1
+	}
+	return c.in.from
+}
+
+// owesAck tells whether the other end must hear how far this one has read.
+func (c *Conn) owesAck() bool {
+	return c.readHere()-c.told.Read >= c.window/4 || c.readEnd && c.told.Read < c.readHere()
+}

@@ -1,0 +1,211 @@
+package resume
+
+import (
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+)
+
+// attach goes on over st, of which the other end said how much it got before.
+func (c *Conn) attach(st wire.Stream, theirs int64) *link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil && (theirs < c.acked || theirs > c.out.to+1) {
+		c.failLocked(errLies, false)
+	}
+	if c.err != nil {
+		_ = st.Reset()
+		return nil
+	}
+	if c.patience != nil {
+		c.patience.Stop()
+	}
+	l := &link{st: st}
+	if c.link != nil {
+		c.told.Read = -1 // what was told may not have come
+	}
+	c.link, c.sent = l, theirs
+	l.work.Go(func() { c.send(l) })
+	l.work.Go(func() { c.receive(l) })
+	return l
+}
+
+// detach leaves the stream and returns when nothing is done with it any more.
+func (c *Conn) detach() (got int64) {
+	c.mu.Lock()
+	l := c.link
+	l.gone = true
+	c.changed.Broadcast()
+	c.mu.Unlock()
+	_ = l.st.Reset()
+	l.work.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.got()
+}
+
+// broke is called where a stream fails.
+func (c *Conn) broke(l *link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.gone || c.err != nil {
+		return
+	}
+	l.gone = true
+	c.changed.Broadcast()
+	_ = l.st.Reset()
+	switch {
+	case c.settled() && (c.told.Read > c.in.to || c.reopen == nil):
+	case c.reopen == nil:
+		c.hopeLocked()
+	default:
+		c.mend.Go(c.retry)
+	}
+}
+
+// hopeLocked gives the other end time to come back.
+func (c *Conn) hopeLocked() {
+	if c.patience != nil {
+		c.patience.Stop()
+	}
+	c.patience = time.AfterFunc(Grace, func() { c.fail(errLost, false) })
+}
+
+// next is what the stream is sent next.
+type next struct {
+	data []byte
+	ack  *ack
+	end  bool
+	over bool // the connection is over, or elsewhere
+	tell bool // the other end of it
+}
+
+// upcoming waits until there is something to send.
+func (c *Conn) upcoming(l *link) (n next) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		switch {
+		case l.gone:
+			return next{over: true}
+		case c.err != nil:
+			return next{over: true, tell: c.tell}
+		}
+		if c.owesAck() {
+			n.ack = c.ackLocked()
+		}
+		if c.sent < c.out.to {
+			n.data = c.out.at(c.sent)
+		} else if c.ended && c.sent == c.out.to {
+			n.end = true
+		}
+		if n.ack != nil || n.data != nil || n.end {
+			return n
+		}
+		c.changed.Wait()
+	}
+}
+
+// ackLocked is the word that is owed. Where more could have been read than came,
+// the other end may send further ahead from now on.
+func (c *Conn) ackLocked() *ack {
+	if c.starved && c.window < maxWindow && c.in.from-c.grown >= c.window {
+		c.window *= 2
+		c.starved, c.grown = false, c.in.from
+	}
+	c.told = ack{Read: c.readHere(), Limit: c.in.from + c.window}
+	word := c.told
+	return &word
+}
+
+// send writes what there is to the stream, until either is over.
+func (c *Conn) send(l *link) {
+	w := wire.NewWriter(l.st, maxData)
+	for {
+		n := c.upcoming(l)
+		if n.over {
+			if n.tell {
+				_ = w.Send(kindReset, struct{}{}) // it may not be there any more
+			}
+			_ = l.st.Close()
+			return
+		}
+		var err error
+		if n.ack != nil {
+			err = w.Send(kindAck, n.ack)
+		}
+		if n.data != nil && err == nil {
+			err = w.Write(kindData, n.data)
+		}
+		if n.end && err == nil {
+			err = w.Send(kindEnd, struct{}{})
+		}
+		if err != nil {
+			c.broke(l)
+			return
+		}
+		c.wrote(l, int64(len(n.data)), n.end)
+	}
+}
+
+// wrote notes what the stream took.
+func (c *Conn) wrote(l *link, n int64, end bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.gone {
+		return
+	}
+	if c.sent += n; end {
+		c.sent++
+	}
+	c.out.drop(min(c.acked, c.sent)) // not what a write may still look at
+	c.changed.Broadcast()
+}
+
+// receive reads from the stream until it ends.
+func (c *Conn) receive(l *link) {
+	for r := wire.NewReader(l.st, maxData); ; {
+		kind, payload, err := r.Next()
+		if err != nil || !c.take(l, kind, payload) {
+			c.broke(l)
+			return
+		}
+	}
+}
+
+// take does what a frame says; false is the last one.
+func (c *Conn) take(l *link, kind wire.Kind, payload []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.gone || c.err != nil {
+		return false
+	}
+	fine := true
+	switch kind {
+	case kindData:
+		if fine = !c.theirEnd && c.in.to+int64(len(payload)) <= c.told.Limit; fine {
+			for len(payload) > 0 {
+				payload = payload[c.in.add(payload):]
+			}
+		}
+	case kindAck:
+		var a ack
+		fine = wire.Decode(payload, &a) == nil && a.Read >= c.acked && a.Read <= c.out.to+1 && a.Limit >= c.limit && a.Limit <= a.Read+maxWindow
+		if fine {
+			c.acked, c.limit = a.Read, a.Limit
+			c.out.drop(min(c.acked, c.sent))
+		}
+	case kindEnd:
+		fine = !c.theirEnd
+		c.theirEnd = true
+	case kindReset:
+		c.failLocked(errReset, false)
+	default:
+		fine = false
+	}
+	if !fine {
+		c.failLocked(errLies, true)
+	}
+	c.changed.Broadcast()
+	return c.err == nil
+}

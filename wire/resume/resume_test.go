@@ -1,0 +1,246 @@
+package resume
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rig is two ends and the stream between them, which can be broken.
+type rig struct {
+	near, far *Conn
+
+	mu      sync.Mutex // guards what follows
+	st      *bufpipe.End
+	down    bool // no other stream can be opened
+	streams int
+	resumed sync.WaitGroup
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{}
+	a, b := bufpipe.Pair(32 << 10)
+	r.st = a
+	r.far = Accepted(b)
+	r.near = Dialed(a, r.reopen)
+	t.Cleanup(func() {
+		r.near.Reset()
+		r.far.Reset()
+		r.resumed.Wait()
+	})
+	return r
+}
+
+func (r *rig) reopen(_ context.Context, got int64) (wire.Stream, int64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return nil, 0, api.Errorf(api.KindUnavailable, "it is down")
+	}
+	a, b := bufpipe.Pair(32 << 10)
+	theirs := make(chan int64)
+	r.resumed.Go(func() { r.far.Resume(b, got, func(n int64) error { theirs <- n; return nil }) })
+	r.st = a
+	r.streams++
+	return a, <-theirs, nil
+}
+
+// cut breaks the stream in use.
+func (r *rig) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.st.Reset()
+}
+
+// send writes n bytes of a seed's to c, and ends.
+func send(c *Conn, seed uint64, n int64) error {
+	if _, err := io.CopyN(c, rand.NewChaCha8([32]byte{byte(seed)}), n); err != nil {
+		return err
+	}
+	return c.CloseWrite()
+}
+
+func sumOf(seed uint64, n int64) []byte {
+	h := sha256.New()
+	io.CopyN(h, rand.NewChaCha8([32]byte{byte(seed)}), n)
+	return h.Sum(nil)
+}
+
+// Both ways, ends included, arrive whole and once, however often the stream breaks.
+func TestNothingIsLost(t *testing.T) {
+	const size = 8 << 20
+	for name, cuts := range map[string]int{"quiet": 0, "broken": 30} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			var cutter, ways sync.WaitGroup
+			cutter.Go(func() {
+				tick := time.NewTicker(300 * time.Microsecond)
+				defer tick.Stop()
+				for range cuts {
+					<-tick.C
+					r.cut()
+				}
+			})
+			for seed, from := range []*Conn{r.near, r.far} {
+				to := []*Conn{r.far, r.near}[seed]
+				ways.Go(func() {
+					if err := send(from, uint64(seed), size); err != nil {
+						t.Error(err)
+					}
+				})
+				ways.Go(func() {
+					h := sha256.New()
+					n, err := io.Copy(h, to)
+					if err != nil || n != size || !bytes.Equal(h.Sum(nil), sumOf(uint64(seed), size)) {
+						t.Errorf("%d bytes of %d, %v", n, size, err)
+					}
+				})
+			}
+			ways.Wait()
+			cutter.Wait()
+			var closing sync.WaitGroup
+			closing.Go(func() { r.near.Close() })
+			closing.Go(func() { r.far.Close() })
+			closing.Wait()
+			t.Logf("%d streams after the first", r.streams)
+			if cuts > 0 && r.streams == 0 {
+				t.Error("it never broke, which tells nothing")
+			}
+		})
+	}
+}
+
+// What a reader does not take, a writer does not get rid of; and it does not hold up the other way.
+func TestBackPressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		wrote := make(chan int64, 1)
+		go func() {
+			n, _ := io.CopyN(r.near, rand.NewChaCha8([32]byte{}), 64<<20)
+			wrote <- n
+		}()
+		synctest.Wait() // all that can move has
+		if held := r.far.in.to; held > minWindow || r.near.out.to > minWindow {
+			t.Errorf("%d bytes came, %d are held, and nobody reads", held, r.near.out.to)
+		}
+		go send(r.far, 1, 8<<20)
+		if n, err := io.Copy(io.Discard, r.near); err != nil || n != 8<<20 {
+			t.Errorf("the other way: %d bytes, %v", n, err)
+		}
+		r.near.Reset()
+		r.far.Reset()
+		<-wrote
+	})
+}
+
+// A connection that nobody takes up again is over at both ends after the time that it has.
+func TestGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.mu.Lock()
+		r.down = true
+		r.mu.Unlock()
+		start := time.Now()
+		r.cut()
+		for name, c := range map[string]*Conn{"near": r.near, "far": r.far} {
+			if _, err := c.Read(make([]byte, 1)); api.KindOf(err) != api.KindUnavailable {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if took := time.Since(start); took < Grace || took > Grace+tryTime {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// A path that comes back in time is enough.
+func TestPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.mu.Lock()
+		r.down = true
+		r.mu.Unlock()
+		r.cut()
+		go r.near.Write([]byte("hello"))
+		time.Sleep(Grace - 5*time.Second) // virtual
+		r.mu.Lock()
+		r.down = false
+		r.mu.Unlock()
+		b := make([]byte, 5)
+		if _, err := io.ReadFull(r.far, b); err != nil || string(b) != "hello" {
+			t.Errorf("%q, %v", b, err)
+		}
+	})
+}
+
+func TestResetIsTold(t *testing.T) {
+	r := newRig(t)
+	r.near.Reset()
+	if _, err := r.far.Read(make([]byte, 1)); !errors.Is(err, errReset) {
+		t.Errorf("read %v", err)
+	}
+	r = newRig(t)
+	r.far.Reset()
+	if _, err := r.near.Read(make([]byte, 1)); !errors.Is(err, errReset) {
+		t.Errorf("read %v", err)
+	}
+	if r.streams > 0 {
+		t.Error("it was taken up again")
+	}
+}
+
+// Who sends more than it may, or acknowledges what was not sent, is cut off.
+func TestLies(t *testing.T) {
+	for name, say := range map[string]func(w *wire.Writer){
+		"too much": func(w *wire.Writer) {
+			for range minWindow/maxData + 1 {
+				w.Write(kindData, make([]byte, maxData))
+			}
+		},
+		"after the end":  func(w *wire.Writer) { w.Send(kindEnd, struct{}{}); w.Write(kindData, []byte("x")) },
+		"two ends":       func(w *wire.Writer) { w.Send(kindEnd, struct{}{}); w.Send(kindEnd, struct{}{}) },
+		"ahead":          func(w *wire.Writer) { w.Send(kindAck, ack{Read: 2, Limit: minWindow}) },
+		"less than said": func(w *wire.Writer) { w.Send(kindAck, ack{Limit: minWindow - 1}) },
+		"without bounds": func(w *wire.Writer) { w.Send(kindAck, ack{Limit: 1 << 60}) },
+		"unknown":        func(w *wire.Writer) { w.Write(99, nil) },
+	} {
+		a, b := bufpipe.Pair(1 << 20)
+		c := Accepted(b)
+		say(wire.NewWriter(a, maxData))
+		<-c.ctx.Done()
+		if !errors.Is(c.err, errLies) {
+			t.Errorf("%s: %v", name, c.err)
+		}
+		c.Reset()
+	}
+}
+
+// What another end sends breaks nothing here.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x03\x01hi\x00\x00\x00\x01\x03"))
+	f.Add([]byte("\x00\x00\x00\x19\x02{\"read\":0,\"limit\":300000}"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		near, far := bufpipe.Pair(1 << 20)
+		c := Accepted(far)
+		near.Write(b[:min(len(b), 1<<20)])
+		near.CloseWrite()
+		io.CopyN(io.Discard, c, int64(min(len(c.in.chunks), 1)))
+		c.Reset()
+	})
+}
