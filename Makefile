@@ -43,12 +43,13 @@ cross: $(MODULE) ## vet and build for every system we ship to, into dist/
 		$(GO) vet -trimpath ./... && $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/p2prc-$$GOOS-$$GOARCH ./cmd/p2prc || exit 1; done
 
 LIBRARY := bindings/c/out
+PYTHON  ?= python3
 bindings: ## build the C library, and the packages of Python and Haskell
 	@mkdir -p $(LIBRARY)
 	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -ldflags '-s -w' -o $(LIBRARY)/libp2prc.so ./bindings/c
 	CGO_ENABLED=1 $(GO) build -buildmode=c-archive -ldflags '-s -w' -o $(LIBRARY)/libp2prc.a ./bindings/c
 	$(CC) -Wall -Wextra -O1 -g -o $(LIBRARY)/ctest $(addprefix bindings/c/ctest/,main.c misuse.c conformance.c) -L$(LIBRARY) -lp2prc -lpthread -Wl,-rpath,'$$ORIGIN'
-	python3 -m venv --system-site-packages $(LIBRARY)/python
+	$(PYTHON) -m venv --system-site-packages $(LIBRARY)/python
 	$(LIBRARY)/python/bin/pip install --quiet --no-build-isolation --no-index ./bindings/python
 	cd bindings/haskell && runghc Setup.hs configure --user --enable-tests --builddir=dist && runghc Setup.hs build --builddir=dist
 	cp bindings/haskell/dist/build/p2prc-conformance/p2prc-conformance $(LIBRARY)
