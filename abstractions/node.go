@@ -40,7 +40,7 @@ type Options struct {
 	Settings any          // changes config.json first, as for [Init]
 	Log      *slog.Logger // the file p2prc.log in the home if nil
 	// Agent is the command that becomes the agent in sandboxes; the p2prc on PATH or
-	// in the home if nil. Without one the node lends only Runtimes.
+	// in the home if nil. Without one, or where it is empty, the node lends only Runtimes.
 	Agent []string
 	// Routes are served at the node's own doors, beside the API.
 	Routes []Route

@@ -34,7 +34,7 @@ func open(t *testing.T, name string, o abstractions.Options) *abstractions.Node 
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Home = dir
+	o.Home, o.Agent = dir, []string{} // a runtime that is not needed is not looked at
 	if o.Settings == nil {
 		o.Settings = quiet(name)
 	}
@@ -67,7 +67,7 @@ func join(t *testing.T, n, into *abstractions.Node) {
 
 func TestAPIOfANode(t *testing.T) {
 	apitest.Run(t, func(t *testing.T) *api.Client {
-		n := open(t, "anna", abstractions.Options{})
+		n := open(t, "anna", lendsHere("anna"))
 		waitLending(t, n)
 		return n.Client
 	})
@@ -176,15 +176,17 @@ func (box) Pause(context.Context) error                  { return nil }
 func (box) Resume(context.Context) error                 { return nil }
 func (box) Close(context.Context) error                  { return nil }
 
+// lendsHere are options of a node that lends inHere.
+func lendsHere(name string) abstractions.Options {
+	return abstractions.Options{Runtimes: []abstractions.Runtime{inHere{}}, Settings: func(c *config.Config) {
+		quiet(name)(c)
+		c.Lend.Limits.Runtimes = []api.RuntimeName{"x-here"}
+		c.Lend.Policy = []api.Rule{{Subject: "*", Action: api.ActionRun, Resource: "runtime:x-here", Allow: true}}
+	}}
+}
+
 func TestStrategyAndRuntimeOfOnesOwn(t *testing.T) {
-	anna := open(t, "anna", abstractions.Options{
-		Runtimes: []abstractions.Runtime{inHere{}},
-		Settings: func(c *config.Config) {
-			quiet("anna")(c)
-			c.Lend.Limits.Runtimes = []api.RuntimeName{"x-here"}
-			c.Lend.Policy = []api.Rule{{Subject: "*", Action: api.ActionRun, Resource: "runtime:x-here", Allow: true}}
-		},
-	})
+	anna := open(t, "anna", lendsHere("anna"))
 	slow := &reversed{}
 	bert := open(t, "bert", abstractions.Options{Strategies: map[string]abstractions.NewStrategy{
 		"one": func(api.JobSpec) (abstractions.Strategy, error) { return slow, nil },
