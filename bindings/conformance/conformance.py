@@ -35,7 +35,7 @@ def blocking(node: p2prc.Client) -> None:
     print(f"job {job.state} {job.tasks.done}/{job.tasks.total} progress", "yes" if seen else "no")
 
     if environ.get("P2PRC_IMAGE"):
-        made = node.make_container(environ["P2PRC_PEER"], t.ContainerSpec(name="conformance", image=environ["P2PRC_IMAGE"]))
+        made = node.make_container(environ["P2PRC_PEER"], t.ContainerSpec(name="conformance", image=environ["P2PRC_IMAGE"], needs=t.Resources(cpu=0.25)))
         node.remove_container(made.name)
         gone = all(c.name != made.name for c in node.containers())
         print("container", made.state, "removed" if gone else "still there")
@@ -62,7 +62,7 @@ async def waiting(node: p2prc.AsyncClient) -> None:
     print(f"job {job.state} {job.tasks.done}/{job.tasks.total} progress", "yes" if seen else "no")
 
     if environ.get("P2PRC_IMAGE"):
-        made = await node.make_container(environ["P2PRC_PEER"], t.ContainerSpec(name="conformance", image=environ["P2PRC_IMAGE"]))
+        made = await node.make_container(environ["P2PRC_PEER"], t.ContainerSpec(name="conformance", image=environ["P2PRC_IMAGE"], needs=t.Resources(cpu=0.25)))
         await node.remove_container(made.name)
         gone = all(c.name != made.name for c in await node.containers())
         print("container", made.state, "removed" if gone else "still there")

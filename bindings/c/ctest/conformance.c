@@ -127,7 +127,7 @@ static void container(void)
 		return;
 	}
 	char body[600], path[300];
-	snprintf(body, sizeof body, "{\"name\":\"conformance\",\"image\":\"%s\"}", image);
+	snprintf(body, sizeof body, "{\"name\":\"conformance\",\"image\":\"%s\",\"needs\":{\"cpu\":0.25}}", image);
 	snprintf(path, sizeof path, "/v1/peers/%s/containers", getenv("P2PRC_PEER"));
 	char *out = call("POST", path, body, strlen(body));
 	const char *made = strstr(out, "\"container\":");

@@ -49,7 +49,7 @@ script node = do
 
   image <- maybe "" T.pack <$> lookupEnv "P2PRC_IMAGE"
   if T.null image then say ["container", "no", "engine"] else do
-    made <- must =<< makeContainer node lender (blank { containerSpecName = "conformance", containerSpecImage = image } :: ContainerSpec)
+    made <- must =<< makeContainer node lender (blank { containerSpecName = "conformance", containerSpecImage = image, containerSpecNeeds = Just (blank { resourcesCpu = 0.25 }) } :: ContainerSpec)
     must =<< Node.removeContainer node (containerName made) []
     left <- must =<< Node.containers node
     say ["container", containerState made, if containerName made `elem` map containerName left then "still there" else "removed"]
