@@ -42,6 +42,24 @@ cross: $(MODULE) ## vet and build for every system we ship to, into dist/
 	@for target in $(CROSS); do export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; echo "vet and build $$target"; \
 		$(GO) vet -trimpath ./... && $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/p2prc-$$GOOS-$$GOARCH ./cmd/p2prc || exit 1; done
 
+LIBRARY := bindings/c/out
+PYTHON  ?= python3
+bindings: ## build the C library, and the packages of Python and Haskell
+	@mkdir -p $(LIBRARY)
+	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -ldflags '-s -w' -o $(LIBRARY)/libp2prc.so ./bindings/c
+	CGO_ENABLED=1 $(GO) build -buildmode=c-archive -ldflags '-s -w' -o $(LIBRARY)/libp2prc.a ./bindings/c
+	$(CC) -Wall -Wextra -O1 -g -o $(LIBRARY)/ctest $(addprefix bindings/c/ctest/,main.c misuse.c conformance.c) -L$(LIBRARY) -lp2prc -lpthread -Wl,-rpath,'$$ORIGIN'
+	$(PYTHON) -m venv --system-site-packages $(LIBRARY)/python
+	$(LIBRARY)/python/bin/pip install --quiet --no-build-isolation --no-index ./bindings/python
+	cd bindings/haskell && runghc Setup.hs configure --user --enable-tests --builddir=dist && runghc Setup.hs build --builddir=dist
+	cp bindings/haskell/dist/build/p2prc-conformance/p2prc-conformance $(LIBRARY)
+
+test-bindings: bindings build ## test them, and run one script in every language
+	cp p2prc $(LIBRARY)
+	bindings/haskell/dist/build/unit/unit
+	P2PRC_HOSTS=127.0.0.1 P2PRC=$$(mktemp -d) sh -c '$(LIBRARY)/ctest misuse $$P2PRC && rm -rf $$P2PRC'
+	P2PRC_BINDINGS=$(CURDIR)/$(LIBRARY) $(GO) test -count=1 -v -run "Python|EveryLanguage" ./bindings/conformance
+
 bench: build ## measure: the whole path against its floor, in one run
 	$(GO) run ./bench
 
@@ -49,9 +67,9 @@ docs: ## write the generated documents: OpenAPI, job schema, command reference
 	$(GO) generate ./...
 
 clean: ## remove what make built
-	rm -rf p2prc dist $(MODULE)
+	rm -rf p2prc dist $(MODULE) $(LIBRARY) bindings/haskell/dist
 
 help: ## show this menu
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: build demo install test test-all race lint cross bench docs clean help
+.PHONY: build demo install test test-all race lint cross bindings test-bindings bench docs clean help

@@ -3,20 +3,53 @@ package abstractions
 import (
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/Akilan1999/p2p-rendering-computation/agent"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The test binary is the agent of its nodes: they find it as p2prc on PATH.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "agent" {
+		os.Exit(agent.Main(os.Args[2:]))
+	}
+	flag.Parse()
+	os.Exit(withAgent(m))
+}
+
+func withAgent(m *testing.M) int {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	dir, err := os.MkdirTemp("", "p2prc")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Symlink(self, filepath.Join(dir, "p2prc")); err != nil {
+		panic(err)
+	}
+	os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	return code
+}
 
 // home gives the test a home of its own on the loopback interface.
 func home(t *testing.T) string {
@@ -144,15 +177,13 @@ func TestStart(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	seen := errors.New("seen")
-	err = Events(ctx, 0, func(e api.Event) error {
-		if e.Type == api.EventLend {
-			return seen
+	for e, err := range Events(ctx, 0) {
+		if err != nil {
+			t.Fatalf("lending was paused and no event came: %v", err)
 		}
-		return nil
-	})
-	if !errors.Is(err, seen) {
-		t.Errorf("lending was paused and no event came: %v", err)
+		if e.Type == api.EventLend {
+			break
+		}
 	}
 
 	if err := Stop(); err != nil {
@@ -206,10 +237,10 @@ func TestHomeInUse(t *testing.T) {
 	if _, err := Start(); err != nil {
 		t.Fatal(err)
 	}
-	mine := std.running
-	std.running = nil
+	mine, routes := std.node, std.routes
+	std.node = nil
 	_, err := Start()
-	std.running = mine
+	std.node, std.routes = mine, routes
 	if api.KindOf(err) != api.KindConflict || api.HintOf(err) == "" {
 		t.Errorf("a home that is in use: %v", err)
 	}

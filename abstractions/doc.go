@@ -6,9 +6,11 @@
 //
 // Init chooses the home and its settings, Start runs the node in the
 // background, Stop ends it. The other functions speak to the node of the home,
-// whether this program started it or "p2prc up" did. There is one node per
-// program here: this is the only package that keeps one in a variable. A program
-// that wants several uses package node.
+// whether this program started it or "p2prc up" did. There is one such node per
+// program: this is the only package that keeps one in a variable.
+//
+// Open is the full system: a [Node] for each home, with contexts, and with routes,
+// strategies and runtimes of the program's own.
 //
 // All functions may be called from any goroutine. Errors are of type
 // *api.Error; api.KindOf tells the kind.

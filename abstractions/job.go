@@ -26,17 +26,18 @@ func RunJob(ctx context.Context, spec api.JobSpec, onEvent func(api.Event) error
 	if err != nil {
 		return api.Job{}, err
 	}
+	return runJob(ctx, c, spec, onEvent)
+}
+
+func runJob(ctx context.Context, c *api.Client, spec api.JobSpec, onEvent func(api.Event) error) (api.Job, error) {
 	job, err := c.SubmitJob(ctx, spec)
 	if err != nil {
 		return job, err
 	}
-	err = c.WatchJob(ctx, job.ID, func(e api.Event) error {
-		if onEvent != nil {
-			return onEvent(e)
-		}
-		return nil
-	})
-	if err != nil {
+	if onEvent == nil {
+		onEvent = func(api.Event) error { return nil }
+	}
+	if err := c.WatchJob(ctx, job.ID, onEvent); err != nil {
 		return job, err
 	}
 	detail, err := c.Job(ctx, job.ID)
@@ -50,15 +51,6 @@ func RunJob(ctx context.Context, spec api.JobSpec, onEvent func(api.Event) error
 	return detail.Job, nil
 }
 
-// Results calls fn for each task that has ended, with its files.
-func Results(ctx context.Context, id api.JobID, fn func(api.Task) error) error {
-	c, err := Client()
-	if err != nil {
-		return err
-	}
-	return c.Results(ctx, id, fn)
-}
-
 // Download opens a blob: an output of a task.
 func Download(ctx context.Context, id api.BlobID) (io.ReadCloser, error) {
 	c, err := Client()
@@ -67,15 +59,4 @@ func Download(ctx context.Context, id api.BlobID) (io.ReadCloser, error) {
 	}
 	r, _, err := c.GetBlob(ctx, id)
 	return r, err
-}
-
-// Events calls fn for everything that happens on the node, from the cursor on,
-// until ctx ends or fn returns an error. It takes up where it was when it is
-// given the last event's cursor.
-func Events(ctx context.Context, since api.Cursor, fn func(api.Event) error) error {
-	c, err := Client()
-	if err != nil {
-		return err
-	}
-	return c.Events(ctx, since, true, fn)
 }

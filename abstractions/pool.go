@@ -17,15 +17,12 @@ func Client() (*api.Client, error) { return std.api() }
 func (e *embedded) api() (*api.Client, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.running != nil {
-		return e.running.client, nil
+	if e.node != nil {
+		return e.node.Client, nil
 	}
-	home := e.home
-	if home == "" {
-		var err error
-		if home, err = config.Home(os.Getenv); err != nil {
-			return nil, err
-		}
+	home, err := homeOf(e.home)
+	if err != nil {
+		return nil, err
 	}
 	socket, err := config.Socket(home)
 	if err != nil {
@@ -97,10 +94,7 @@ func GetSpecs(ip string) (*api.Specs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ip == "" {
-		ip = "self"
-	}
-	s, err := c.PeerSpecs(context.Background(), ip)
+	s, err := c.PeerSpecs(context.Background(), orSelf(ip))
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ type Routes struct {
 	*http.ServeMux
 	ln     net.Listener
 	server *http.Server
+	ended  chan error // how the server did
 }
 
 // preferredPort is tried first; any other free one is as good.
@@ -33,23 +34,28 @@ func listen() (net.Listener, error) {
 	return ln, nil
 }
 
-func newRoutes(ln net.Listener) *Routes {
-	r := &Routes{ServeMux: http.NewServeMux(), ln: ln}
+// serveRoutes listens and serves until close.
+func serveRoutes() (*Routes, error) {
+	ln, err := listen()
+	if err != nil {
+		return nil, err
+	}
+	r := &Routes{ServeMux: http.NewServeMux(), ln: ln, ended: make(chan error, 1)}
 	r.server = &http.Server{Handler: local(http.NewCrossOriginProtection().Handler(r.ServeMux)), ReadHeaderTimeout: headerTimeout}
-	return r
+	go func() { r.ended <- r.server.Serve(ln) }()
+	return r, nil
 }
 
 // Addr is where the routes are served, like 127.0.0.1:8088.
 func (r *Routes) Addr() string { return r.ln.Addr().String() }
 
-func (r *Routes) serve() error {
-	if err := r.server.Serve(r.ln); !errors.Is(err, http.ErrServerClosed) {
-		return err
+func (r *Routes) close() error {
+	err := r.server.Close()
+	if ended := <-r.ended; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
 	}
-	return nil
+	return err
 }
-
-func (r *Routes) close() error { return r.server.Close() }
 
 // headerTimeout bounds how long a request may take to say what it wants.
 const headerTimeout = 10 * time.Second

@@ -125,6 +125,18 @@ func kindOfStatus(status int) Kind {
 	return KindInternal
 }
 
+// Do sends one request to any route, such as one that this version does not know:
+// target is its path and query. The answer's status is below 300, and the caller
+// closes its body.
+func (c *Client) Do(ctx context.Context, method, target, contentType string, body io.Reader) (*http.Response, error) {
+	path, query, _ := strings.Cut(target, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil || !strings.HasPrefix(path, "/") {
+		return nil, Errorf(KindInvalid, "%q is not the path of a route", clip(target, 80))
+	}
+	return c.do(ctx, method, path, values, contentType, body)
+}
+
 // call sends in as JSON (nothing if nil) and decodes the answer into out (nothing if nil).
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	var body io.Reader

@@ -27,7 +27,7 @@ type JobSpec struct {
 	Limits    TaskLimits        `json:"limits,omitzero"`
 	Where     string            `json:"where,omitempty" maxLength:"1000" doc:"CEL over the peer record, true where the job may run"`
 	On        []PeerID          `json:"on,omitempty" maxItems:"1000" doc:"only on these peers"`
-	Strategy  string            `json:"strategy,omitempty" enum:",spread,pin" doc:"spread if empty"`
+	Strategy  string            `json:"strategy,omitempty" maxLength:"40" doc:"spread, pin, or one of the program's that the node runs in; spread if empty"`
 	Retry     int               `json:"retry,omitempty" minimum:"0" maximum:"100" doc:"further tries of a task that failed"`
 	MaxFails  int               `json:"max_fails,omitempty" minimum:"0" doc:"cancel the job when more tasks than this failed for good; 0: never"`
 	Restart   string            `json:"restart,omitempty" enum:",on-loss,never" doc:"never: a task that was lost with its machine is not run again"`

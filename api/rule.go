@@ -26,6 +26,15 @@ func Actions() []string {
 // Runtimes lists the runtimes there are.
 func Runtimes() []RuntimeName { return []RuntimeName{RuntimeWasm, RuntimeDocker, RuntimeProcess} }
 
+// ownRuntime is how an embedding program calls a runtime of its own.
+var ownRuntime = regexp.MustCompile(`^x-[a-z0-9][a-z0-9-]{0,37}$`)
+
+// Valid tells whether r is one of the runtimes there are, or a name for one of an
+// embedding program's: x- and lower-case letters, digits and dashes.
+func (r RuntimeName) Valid() bool {
+	return slices.Contains(Runtimes(), r) || ownRuntime.MatchString(string(r))
+}
+
 // Networks lists the networks a rule may name; none needs no rule.
 func Networks() []GuestNetwork { return []GuestNetwork{GuestFiltered, GuestOpen} }
 
@@ -68,7 +77,7 @@ func (r Rule) Check() *Error {
 func (r Rule) actionsOn() []string {
 	kind, name, _ := strings.Cut(r.Resource, ":")
 	switch {
-	case kind == "runtime" && slices.Contains(Runtimes(), RuntimeName(name)):
+	case kind == "runtime" && RuntimeName(name).Valid():
 		return []string{ActionRun, ActionContainer, ActionImage}
 	case kind == "network" && slices.Contains(Networks(), GuestNetwork(name)):
 		return []string{ActionNetwork}

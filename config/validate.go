@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -198,7 +197,7 @@ func ValidateLimits(l api.Limits) error {
 		return err
 	}
 	for _, r := range l.Runtimes {
-		if !slices.Contains(runtimes, r) {
+		if !r.Valid() {
 			return bad("lend.limits.runtimes", "there is no runtime %q", r).WithHint("%s", hintFor(string(r), runtimes))
 		}
 	}

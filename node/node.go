@@ -54,6 +54,14 @@ type Options struct {
 	// Listen are multiaddrs to listen on instead of all that.
 	Listen []string
 
+	// Routes are served at the doors beside the API's.
+	Routes []Route
+	// Strategies are those that jobs may name beside spread and pin.
+	Strategies map[string]NewStrategy
+	// Runtimes are lent beside those that Agent makes, where the owner's limits and
+	// policy name them; their names begin with x-.
+	Runtimes []Runtime
+
 	runtimes []runtime.Runtime // for tests: instead of those that Agent makes
 }
 
@@ -98,6 +106,9 @@ type Node struct {
 func New(ctx context.Context, opts Options) (_ *Node, err error) {
 	n := &Node{opts: opts, log: opts.Log, hub: events.New(events.Kept), local: newTasks(), ready: make(chan struct{}), started: time.Now()}
 	n.refusal.log, n.refusal.publish = n.log, n.hub.Publish
+	if err := opts.checkExtensions(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -160,7 +171,7 @@ func (n *Node) openWork() (err error) {
 	}
 	n.jobs, err = job.New(job.Config{
 		Self: n.net.ID(), Store: n.store.Jobs(), Dial: dial, Peers: pool{n.net, n}, Blobs: n.blobs, Fetch: n.fetch, Images: n.images,
-		Log: n.log.With("part", "job"), OnEvent: n.hub.Publish,
+		Strategies: n.opts.Strategies, Log: n.log.With("part", "job"), OnEvent: n.hub.Publish,
 	})
 	if err != nil {
 		return err
@@ -188,6 +199,7 @@ func (n *Node) openDoors() {
 		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
 		Lender: lender{n.server, n}, Containers: n.book, SSH: n, Forwards: n, Tunnels: n.tunnels, Events: n.hub, OpenAPI: openAPI,
 	})
+	table = append(table, rowsOf(n.opts.Routes)...)
 	log := n.log.With("part", "api")
 	refused := func(who door.Who, route, reason string) { n.refused(who.String(), route, reason) }
 	n.owner = door.New(door.Owner, table, log, refused)

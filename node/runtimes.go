@@ -3,6 +3,7 @@ package node
 import (
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
@@ -23,13 +24,13 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 	case n.opts.runtimes != nil:
 		return n.opts.runtimes, nil
 	case !n.runsGuests(cfg):
-		return nil, nil
+		return n.opts.Runtimes, nil
 	}
 	log := n.log.With("part", "runtime")
-	lent := []runtime.Runtime{
+	lent := append(slices.Clone(n.opts.Runtimes),
 		wasm.New(wasm.Config{Agent: n.opts.Agent, Dir: rooms, CacheDir: n.home.path(cacheName), Log: log}),
 		process.New(process.Config{Agent: n.opts.Agent, Dir: rooms, Home: n.home.dir, Log: log}),
-	}
+	)
 	if n.engine == nil {
 		return lent, nil
 	}

@@ -114,7 +114,7 @@ func checkOpen(o lease.Open) error {
 	switch {
 	case !sane.MatchString(string(o.Lease)) || !sane.MatchString(string(o.Job)):
 		return api.Errorf(api.KindInvalid, "the lease or the job has no usable id")
-	case !slices.Contains(api.Runtimes(), o.Runtime):
+	case !o.Runtime.Valid():
 		return api.Errorf(api.KindInvalid, "unknown runtime %q", clip(string(o.Runtime)))
 	case o.Slots < 0 || len(o.JobName) > 400 || len(o.Image) > 1000:
 		return api.Errorf(api.KindInvalid, "malformed open message")

@@ -22,7 +22,7 @@ const (
 	quietAbove = 100                    // ended tasks a second beyond which only failures are events
 )
 
-// Config is what an engine needs. All but Images and OnEvent are required.
+// Config is what an engine needs. All but Images, Strategies and OnEvent are required.
 type Config struct {
 	Self  api.PeerID
 	Store Store
@@ -33,6 +33,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Images finds images on this node's container engine; nil: there is none.
 	Images Images
+	// Strategies are those that jobs may name beside spread and pin.
+	Strategies map[string]NewStrategy
 	// OnEvent is told of jobs (every state change, and progress at most five times
 	// a second each) and of tasks that ended (all of them up to 100 a second, beyond
 	// that only those that failed). It is called without locks held, one call at a

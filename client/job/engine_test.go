@@ -342,7 +342,7 @@ func TestNobodyCanRunIt(t *testing.T) {
 func TestNetworkThatNobodyGives(t *testing.T) {
 	spec := batch(1)
 	spec.Runtime, spec.Module, spec.Image, spec.Network = "", api.BlobID{}, "x", api.GuestFiltered
-	p, err := compile(spec)
+	p, err := compile(spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func (e *Engine) reload(ctx context.Context) error {
 
 // rebuild makes a scheduler of what the journal says of a job.
 func (e *Engine) rebuild(ctx context.Context, j *api.JobDetail) (*run, error) {
-	p, err := compile(j.Spec)
+	p, err := compile(j.Spec, e.cfg.Strategies)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func newSim(seed uint64) *sim {
 			}
 		}
 	}
-	p, err := compile(spec)
+	p, err := compile(spec, nil)
 	if err != nil {
 		panic(err)
 	}

@@ -55,8 +55,9 @@ type inputTemplate struct {
 }
 
 // compile checks a spec, fills in its defaults, and makes its plan. Every error
-// is an [api.Error]: KindInvalid or KindTooLarge.
-func compile(spec api.JobSpec) (*plan, error) {
+// is an [api.Error]: KindInvalid or KindTooLarge. own are strategies beside spread
+// and pin.
+func compile(spec api.JobSpec, own map[string]NewStrategy) (*plan, error) {
 	p := &plan{spec: spec}
 	var err error
 	if p.array, err = newArray(spec.Each); err != nil {
@@ -70,7 +71,7 @@ func compile(spec api.JobSpec) (*plan, error) {
 	if p.where, err = compileWhere(spec.Where); err != nil {
 		return nil, err
 	}
-	if p.strategy, err = newStrategy(&p.spec); err != nil {
+	if p.strategy, err = newStrategy(&p.spec, own); err != nil {
 		return nil, err
 	}
 	p.common.Limits = spec.Limits
@@ -144,8 +145,10 @@ func (p *plan) runtime() error {
 		if s.Image == "" {
 			return api.Errorf(api.KindInvalid, "runtime docker needs an image").WithHint("--image NAME")
 		}
-	case api.RuntimeProcess:
 	default:
+		if s.Runtime.Valid() { // its own affair what it needs
+			break
+		}
 		return api.Errorf(api.KindInvalid, "unknown runtime %q", clip(string(s.Runtime), 40)).WithHint("wasm, docker or process")
 	}
 	if !s.Module.IsZero() && s.Runtime != api.RuntimeWasm {

@@ -69,7 +69,7 @@ func TestBadSpecs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			spec := batch(10)
 			c.change(&spec)
-			_, err := compile(spec)
+			_, err := compile(spec, nil)
 			if api.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("kind %q, %v; want %q and %q", api.KindOf(err), err, c.kind, c.says)
 			}
@@ -82,7 +82,7 @@ func TestRendering(t *testing.T) {
 		Each:    []api.Axis{{Name: "a", Values: []string{"x", "y"}}, {Name: "n", From: 8, To: 12, Step: 2, Width: 3}},
 		Inputs:  []api.Input{{Path: "in/{n}", Blob: api.BlobID{1}}, {Path: "all", Blob: api.BlobID{2}}},
 		Outputs: []string{"out/{a}/*.png", "**/log"}}
-	p, err := compile(spec)
+	p, err := compile(spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestMillionTasksAreCheap(t *testing.T) {
 	}
 	spec := batch(api.MaxTasks)
 	spec.Outputs = []string{"o/{k}.png"}
-	p, err := compile(spec)
+	p, err := compile(spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

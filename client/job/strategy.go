@@ -11,7 +11,8 @@ import (
 // are called by the scheduler only.
 //
 // Tasks are dealt into lanes, task i into lane i mod Lanes; a lender takes from
-// the lanes it serves, in order of index, returned tasks first.
+// the lane it serves, in order of index, returned tasks first. Who has only one
+// lane serves it with AnyLane.
 type Strategy interface {
 	// Lanes is how many lanes there are, at least 1.
 	Lanes() int
@@ -96,7 +97,42 @@ func (p pin) Lane(peer api.PeerID) int {
 	return NoLane
 }
 
-func newStrategy(spec *api.JobSpec) (Strategy, error) {
+// NewStrategy makes the strategy of one job, which it may refuse.
+type NewStrategy func(spec api.JobSpec) (Strategy, error)
+
+// maxLanes bounds what a strategy of somebody else's may ask for.
+const maxLanes = 100_000
+
+// foreign is a strategy that this package did not write: what it answers is held
+// to what it may.
+type foreign struct {
+	Strategy
+	lanes int
+}
+
+func (f foreign) Lanes() int { return f.lanes }
+
+func (f foreign) Lane(peer api.PeerID) int {
+	switch n := f.Strategy.Lane(peer); {
+	case n == AnyLane && f.lanes == 1, n >= 0 && n < f.lanes:
+		return n
+	}
+	return NoLane
+}
+
+func newForeign(spec *api.JobSpec, own NewStrategy) (Strategy, error) {
+	s, err := own(*spec)
+	if err != nil {
+		return nil, err
+	}
+	lanes := s.Lanes()
+	if lanes < 1 || lanes > maxLanes {
+		return nil, api.Errorf(api.KindInvalid, "strategy %s has %d lanes: want 1 to %d", spec.Strategy, lanes, maxLanes)
+	}
+	return foreign{s, lanes}, nil
+}
+
+func newStrategy(spec *api.JobSpec, own map[string]NewStrategy) (Strategy, error) {
 	switch spec.Strategy {
 	case "", "spread":
 		return spread{}, nil
@@ -111,6 +147,9 @@ func newStrategy(spec *api.JobSpec) (Strategy, error) {
 			}
 		}
 		return pin{on}, nil
+	}
+	if mine, ok := own[spec.Strategy]; ok {
+		return newForeign(spec, mine)
 	}
 	return nil, api.Errorf(api.KindInvalid, "unknown strategy %q", clip(spec.Strategy, 40)).WithHint("spread or pin")
 }

@@ -32,7 +32,7 @@ func (e *Engine) Submit(ctx context.Context, spec api.JobSpec) (api.Job, error) 
 	if err := e.stdinBlob(ctx, &spec); err != nil {
 		return api.Job{}, err
 	}
-	p, err := compile(spec)
+	p, err := compile(spec, e.cfg.Strategies)
 	if err != nil {
 		return api.Job{}, err
 	}

@@ -9,7 +9,7 @@ import (
 
 // Names lists the rings in the order in which they are reported.
 func Names() []string {
-	return []string{"unit", "stories", "simulation", "multi", "race", "isolation", "docker", "netns", "ssh", "render"}
+	return []string{"unit", "stories", "simulation", "multi", "race", "isolation", "docker", "netns", "ssh", "bindings", "render"}
 }
 
 // Probe says for each ring why it cannot run here; empty means it can.
@@ -24,6 +24,7 @@ func Probe() map[string]string {
 		"docker":     Docker(),
 		"netns":      Netns(),
 		"ssh":        SSH(),
+		"bindings":   Bindings(),
 		"render":     Render(),
 	}
 }
@@ -33,6 +34,17 @@ func multi() string {
 		return "needs unix sockets and signals"
 	}
 	return ""
+}
+
+// Bindings says why C and Python cannot be tried here.
+func Bindings() string {
+	if _, err := exec.LookPath("python3"); err != nil {
+		return "there is no python3"
+	}
+	if runtime.GOOS != "linux" {
+		return "the tests in C are linked on Linux"
+	}
+	return race() // a C compiler is what it needs
 }
 
 func race() string {

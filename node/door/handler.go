@@ -92,6 +92,18 @@ func Download[In any](contentType string, fn func(w http.ResponseWriter, r *http
 	}}
 }
 
+// Plain hands the request to a handler that knows nothing of this package. It
+// stands in no document.
+func Plain(handler http.Handler) Handler {
+	return Handler{func(h huma.API, op huma.Operation) {
+		h.Adapter().Handle(&op, func(ctx huma.Context) {
+			x := exchangeOf(ctx.Context())
+			x.r.Body = http.MaxBytesReader(x.w, x.r.Body, op.MaxBodyBytes)
+			handler.ServeHTTP(x.w, x.r)
+		})
+	}}
+}
+
 // failed logs err and makes it what huma writes.
 func failed(ctx context.Context, op huma.Operation, err error) error {
 	return &problem{exchangeOf(ctx).d.problem(ctx, op.Method+" "+op.Path, err)}

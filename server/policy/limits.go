@@ -177,7 +177,7 @@ func checkScalars(l api.Limits) error {
 		return api.Errorf(api.KindInvalid, "images %d is negative", l.Images)
 	}
 	for i, name := range l.Runtimes {
-		if !slices.Contains(api.Runtimes(), name) {
+		if !name.Valid() {
 			return api.Errorf(api.KindInvalid, "unknown runtime %q", name).WithHint("runtimes are wasm, docker and process")
 		}
 		if slices.Index(l.Runtimes, name) != i {

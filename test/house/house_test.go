@@ -40,6 +40,7 @@ var rules = []struct {
 	{"node", []string{"api", "wire", "config", "store", "blob", "image", "p2p", "agent", "server", "client", "sshd"}, "the composition root; the only room that sees all others"},
 	{"cli", []string{"api", "config", "jobfile", "wire"}, "whatever the command line can do, curl can do; its two-way streams are wire frames"},
 	{"abstractions", []string{"api", "config", "node", "jobfile"}, "thin over node"},
+	{"bindings", []string{"abstractions", "api", "config"}, "thin over the embedding API"},
 	{"demo", []string{"api", "node", "jobfile", "config"}, "a user's program, shipped in the binary"},
 	{"examples", []string{"abstractions", "api", "config"}, "what a user could write"},
 	{"bench", []string{"api", "wire", "config", "store", "blob", "p2p", "agent", "server", "client", "sshd", "node"}, "measures everything"},

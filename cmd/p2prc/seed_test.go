@@ -1,7 +1,8 @@
-package abstractions
+package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,10 +14,18 @@ import (
 )
 
 // TestSeedProgram builds the project's first example, unchanged, as a module of
-// its own, and checks that the node works while the program's main goroutine spins.
+// its own, checks that the node works while the program's main goroutine spins, and
+// that it answers p2prc peers.
 func TestSeedProgram(t *testing.T) {
 	program := buildSeed(t)
-	dir := home(t)
+	dir, err := os.MkdirTemp("", "p2prc") // t.TempDir's path may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	t.Setenv("P2PRC", dir)
+	t.Setenv("P2PRC_MDNS", "off")
+	t.Setenv("P2PRC_HOSTS", "127.0.0.1")
 	cmd := exec.Command(program)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -63,13 +72,21 @@ func TestSeedProgram(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("%d calls beside a spinning main took %s", calls, took)
 	}
+	var peers []api.Peer
+	out, err := exec.Command("p2prc", "peers", "--json").Output()
+	if err == nil {
+		err = json.Unmarshal(out, &peers)
+	}
+	if err != nil || len(peers) != 1 || peers[0].State != api.PeerSelf {
+		t.Errorf("p2prc peers says %s, %v", out, err)
+	}
 }
 
 // buildSeed builds the program in a module that replaces this one by the tree
 // it is tested in.
 func buildSeed(t *testing.T) string {
 	t.Helper()
-	root, err := filepath.Abs("..")
+	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,316 @@
+"""The routes of the API as methods. Generated from the node's OpenAPI document by bindings/gen; do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Iterator, Dict, List, Optional
+from urllib.parse import quote
+
+from . import types as t
+
+
+class Routes:
+    """Every route that a node's owner has. Arguments called peer, job or container
+    are what a person types: names and unique parts of ids."""
+
+    def _call(self, method: str, path: str, query: Any, body: Any, content: str, into: Any) -> Any:
+        raise NotImplementedError
+
+    def _rows(self, method: str, path: str, query: Any, body: Any, into: Any) -> Any:
+        raise NotImplementedError
+
+    def add_peer(self, body: t.AddrRequest) -> t.Peer:
+        """dial an address and learn whose it is"""
+        return self._call("POST", "/v1/peers", None, body, "application/json", t.Peer)
+
+    def blob_stats(self) -> t.BlobStats:
+        """the content store at a glance"""
+        return self._call("GET", "/v1/blobs", None, None, "", t.BlobStats)
+
+    def cancel_job(self, job: str, body: Optional[t.ReasonRequest] = None) -> None:
+        """end a job"""
+        return self._call("POST", f'/v1/jobs/{quote(str(job), safe="")}/cancel', None, body, "application/json", None)
+
+    def close_tunnel(self, id: str) -> None:
+        """end a member's connection"""
+        return self._call("POST", f'/v1/lend/tunnels/{quote(str(id), safe="")}/close', None, None, "", None)
+
+    def container_logs(self, container: str, *, follow: Optional[bool] = None, tail: Optional[int] = None) -> Iterator[t.ContainerLog]:
+        """what its main command printed"""
+        return self._rows("GET", f'/v1/containers/{quote(str(container), safe="")}/logs', {"follow": follow, "tail": tail}, None, t.ContainerLog)
+
+    def container_stats(self, container: str, *, follow: Optional[bool] = None) -> Iterator[t.Container]:
+        """what a container uses, once or once a second"""
+        return self._rows("GET", f'/v1/containers/{quote(str(container), safe="")}/stats', {"follow": follow}, None, t.Container)
+
+    def containers(self) -> List[t.Container]:
+        """what this node has at its lenders, with what it uses"""
+        return self._call("GET", "/v1/containers", None, None, "", List[t.Container])
+
+    def create_container(self, peer: str, body: t.ContainerSpec) -> Iterator[t.ContainerEvent]:
+        """have a peer make a long-lived container"""
+        return self._rows("POST", f'/v1/peers/{quote(str(peer), safe="")}/containers', None, body, t.ContainerEvent)
+
+    def create_invite(self, body: t.InviteRequest) -> t.InviteToken:
+        """make an invite"""
+        return self._call("POST", "/v1/invites", None, body, "application/json", t.InviteToken)
+
+    def doctor(self) -> t.Diagnosis:
+        """the node's place in the network, looked at now, with advice"""
+        return self._call("GET", "/v1/doctor", None, None, "", t.Diagnosis)
+
+    def drain_lending(self, body: Optional[t.ReasonRequest] = None) -> None:
+        """take no more, let what runs end"""
+        return self._call("POST", "/v1/lend/drain", None, body, "application/json", None)
+
+    def events(self, *, since: Optional[int] = None, follow: Optional[bool] = None) -> Iterator[t.Event]:
+        """what happens, from a cursor on"""
+        return self._rows("GET", "/v1/events", {"since": since, "follow": follow}, None, t.Event)
+
+    def export_key(self, body: t.KeyRequest) -> t.NetworkKey:
+        """the network's key, encrypted"""
+        return self._call("POST", "/v1/network/key/export", None, body, "application/json", t.NetworkKey)
+
+    def forward(self, body: t.ForwardSpec) -> Iterator[t.ForwardEvent]:
+        """a local port that leads to a peer or a container, as long as the request lasts"""
+        return self._rows("POST", "/v1/forward", None, body, t.ForwardEvent)
+
+    def gc_blobs(self) -> t.GCResult:
+        """drop what nothing needs any more"""
+        return self._call("POST", "/v1/blobs/gc", None, None, "", t.GCResult)
+
+    def get_blob(self, id: str) -> bytes:
+        """download bytes, also a range of them"""
+        return self._call("GET", f'/v1/blobs/{quote(str(id), safe="")}', None, None, "", bytes)
+
+    def get_tree(self, id: str) -> t.Tree:
+        """a folder's manifest"""
+        return self._call("GET", f'/v1/trees/{quote(str(id), safe="")}', None, None, "", t.Tree)
+
+    def images(self) -> List[t.Image]:
+        """the images of the node's container engine; to peers those that they may run"""
+        return self._call("GET", "/v1/images", None, None, "", List[t.Image])
+
+    def import_image(self, body: Any) -> t.Image:
+        """upload an image's archive, to be sent by its id"""
+        return self._call("POST", "/v1/images", None, body, "application/x-tar", t.Image)
+
+    def invites(self) -> List[t.Invite]:
+        """invites made here"""
+        return self._call("GET", "/v1/invites", None, None, "", List[t.Invite])
+
+    def job(self, job: str) -> t.JobDetail:
+        """one job with what was submitted"""
+        return self._call("GET", f'/v1/jobs/{quote(str(job), safe="")}', None, None, "", t.JobDetail)
+
+    def jobs(self) -> List[t.Job]:
+        """jobs, running and ended"""
+        return self._call("GET", "/v1/jobs", None, None, "", List[t.Job])
+
+    def join(self, body: t.JoinRequest) -> t.JoinResult:
+        """go into the network of an invite"""
+        return self._call("POST", "/v1/join", None, body, "application/json", t.JoinResult)
+
+    def kill_sandbox(self, id: str, body: Optional[t.ReasonRequest] = None) -> None:
+        """end a sandbox with all that is in it"""
+        return self._call("POST", f'/v1/lend/sandboxes/{quote(str(id), safe="")}/kill', None, body, "application/json", None)
+
+    def leave(self) -> None:
+        """leave the network for a new one of its own"""
+        return self._call("POST", "/v1/leave", None, None, "", None)
+
+    def lend(self) -> t.LendStatus:
+        """the lending side at a glance"""
+        return self._call("GET", "/v1/lend", None, None, "", t.LendStatus)
+
+    def limits(self) -> t.Limits:
+        """what is lent at most"""
+        return self._call("GET", "/v1/lend/limits", None, None, "", t.Limits)
+
+    def members(self) -> List[t.Member]:
+        """admitted nodes, seen or not"""
+        return self._call("GET", "/v1/members", None, None, "", List[t.Member])
+
+    def openapi(self) -> Any:
+        """this document"""
+        return self._call("GET", "/v1/openapi.json", None, None, "", object)
+
+    def pause_job(self, job: str) -> None:
+        """start no more tasks"""
+        return self._call("POST", f'/v1/jobs/{quote(str(job), safe="")}/pause', None, None, "", None)
+
+    def pause_lending(self, body: Optional[t.ReasonRequest] = None) -> None:
+        """freeze every guest and take no more"""
+        return self._call("POST", "/v1/lend/pause", None, body, "application/json", None)
+
+    def pause_sandbox(self, id: str) -> None:
+        """freeze a sandbox"""
+        return self._call("POST", f'/v1/lend/sandboxes/{quote(str(id), safe="")}/pause', None, None, "", None)
+
+    def peer(self, peer: str) -> t.Peer:
+        """one peer"""
+        return self._call("GET", f'/v1/peers/{quote(str(peer), safe="")}', None, None, "", t.Peer)
+
+    def peer_images(self, peer: str) -> List[t.Image]:
+        """ask a peer for the images that this node may run there"""
+        return self._call("GET", f'/v1/peers/{quote(str(peer), safe="")}/images', None, None, "", List[t.Image])
+
+    def peer_specs(self, peer: str) -> t.Specs:
+        """ask a peer what its machine is"""
+        return self._call("GET", f'/v1/peers/{quote(str(peer), safe="")}/specs', None, None, "", t.Specs)
+
+    def peers(self, *, where: Optional[str] = None) -> List[t.Peer]:
+        """the peer table, this node included"""
+        return self._call("GET", "/v1/peers", {"where": where}, None, "", List[t.Peer])
+
+    def ping_peer(self, peer: str) -> t.PingResult:
+        """measure the round trip to a peer"""
+        return self._call("POST", f'/v1/peers/{quote(str(peer), safe="")}/ping', None, None, "", t.PingResult)
+
+    def policy(self) -> List[t.Rule]:
+        """who may do what here"""
+        return self._call("GET", "/v1/lend/policy", None, None, "", List[t.Rule])
+
+    def put_blob(self, body: Any) -> t.BlobInfo:
+        """upload bytes"""
+        return self._call("POST", "/v1/blobs", None, body, "application/octet-stream", t.BlobInfo)
+
+    def put_tree(self, body: Any) -> t.TreeInfo:
+        """upload a folder as a tar"""
+        return self._call("POST", "/v1/trees", None, body, "application/x-tar", t.TreeInfo)
+
+    def refresh_peers(self) -> List[t.Peer]:
+        """ask every peer anew"""
+        return self._call("POST", "/v1/peers/refresh", None, None, "", List[t.Peer])
+
+    def remove_container(self, container: str, *, force: Optional[bool] = None) -> None:
+        """take a container away"""
+        return self._call("DELETE", f'/v1/containers/{quote(str(container), safe="")}', {"force": force}, None, "", None)
+
+    def remove_job(self, job: str) -> None:
+        """forget an ended job"""
+        return self._call("DELETE", f'/v1/jobs/{quote(str(job), safe="")}', None, None, "", None)
+
+    def remove_key(self, body: t.KeyRequest) -> None:
+        """take the network's key off the home, given a working export"""
+        return self._call("POST", "/v1/network/key/remove", None, body, "application/json", None)
+
+    def restore_key(self, body: t.KeyRequest) -> t.JoinResult:
+        """bring an exported network key back"""
+        return self._call("POST", "/v1/network/key/restore", None, body, "application/json", t.JoinResult)
+
+    def results(self, job: str) -> Iterator[t.Task]:
+        """ended tasks and the files they left"""
+        return self._rows("GET", f'/v1/jobs/{quote(str(job), safe="")}/results', None, None, t.Task)
+
+    def resume_job(self, job: str) -> None:
+        """go on"""
+        return self._call("POST", f'/v1/jobs/{quote(str(job), safe="")}/resume', None, None, "", None)
+
+    def resume_lending(self) -> None:
+        """undo a pause or a drain"""
+        return self._call("POST", "/v1/lend/resume", None, None, "", None)
+
+    def resume_sandbox(self, id: str) -> None:
+        """let a frozen sandbox go on"""
+        return self._call("POST", f'/v1/lend/sandboxes/{quote(str(id), safe="")}/resume', None, None, "", None)
+
+    def retry_job(self, job: str) -> t.RetryResult:
+        """run failed and canceled tasks again"""
+        return self._call("POST", f'/v1/jobs/{quote(str(job), safe="")}/retry', None, None, "", t.RetryResult)
+
+    def revoke(self, body: t.RevokeRequest) -> None:
+        """end memberships"""
+        return self._call("POST", "/v1/revocations", None, body, "application/json", None)
+
+    def revoke_invite(self, id: str) -> None:
+        """make an invite admit nobody any more"""
+        return self._call("DELETE", f'/v1/invites/{quote(str(id), safe="")}', None, None, "", None)
+
+    def sandboxes(self) -> List[t.Sandbox]:
+        """who runs what here now"""
+        return self._call("GET", "/v1/lend/sandboxes", None, None, "", List[t.Sandbox])
+
+    def send_image(self, body: t.SendImage) -> Iterator[t.ImageProgress]:
+        """give an image to members, and watch"""
+        return self._rows("POST", "/v1/images/send", None, body, t.ImageProgress)
+
+    def set_labels(self, body: Dict[str, str]) -> None:
+        """replace the labels of the node's record"""
+        return self._call("PUT", "/v1/labels", None, body, "application/json", None)
+
+    def set_limits(self, body: t.Limits) -> None:
+        """replace the limits"""
+        return self._call("PUT", "/v1/lend/limits", None, body, "application/json", None)
+
+    def set_meta(self, body: t.MetaRequest) -> None:
+        """replace the custom text of the node's record"""
+        return self._call("PUT", "/v1/meta", None, body, "application/json", None)
+
+    def set_policy(self, body: List[t.Rule]) -> None:
+        """replace the policy"""
+        return self._call("PUT", "/v1/lend/policy", None, body, "application/json", None)
+
+    def set_role(self, peer: str, body: t.RoleRequest) -> None:
+        """give a member another role"""
+        return self._call("PUT", f'/v1/members/{quote(str(peer), safe="")}/role', None, body, "application/json", None)
+
+    def shutdown(self) -> None:
+        """stop the node"""
+        return self._call("POST", "/v1/shutdown", None, None, "", None)
+
+    def specs(self) -> t.Specs:
+        """what the node's machine is"""
+        return self._call("GET", "/v1/specs", None, None, "", t.Specs)
+
+    def speed_peer(self, peer: str) -> t.SpeedResult:
+        """measure what the path to a peer carries, both ways"""
+        return self._call("POST", f'/v1/peers/{quote(str(peer), safe="")}/speed', None, None, "", t.SpeedResult)
+
+    def start_container(self, container: str) -> t.Container:
+        """run a stopped container again"""
+        return self._call("POST", f'/v1/containers/{quote(str(container), safe="")}/start', None, None, "", t.Container)
+
+    def status(self) -> t.Status:
+        """the node at a glance"""
+        return self._call("GET", "/v1/status", None, None, "", t.Status)
+
+    def stop_container(self, container: str) -> t.Container:
+        """end what runs in a container, keep its files"""
+        return self._call("POST", f'/v1/containers/{quote(str(container), safe="")}/stop', None, None, "", t.Container)
+
+    def submit_job(self, body: t.JobSpec) -> t.Job:
+        """submit a job"""
+        return self._call("POST", "/v1/jobs", None, body, "application/json", t.Job)
+
+    def task(self, job: str, task: int) -> t.Task:
+        """one task"""
+        return self._call("GET", f'/v1/jobs/{quote(str(job), safe="")}/tasks/{quote(str(task), safe="")}', None, None, "", t.Task)
+
+    def task_log(self, job: str, task: int, *, follow: Optional[bool] = None) -> Iterator[t.LogChunk]:
+        """a task's output"""
+        return self._rows("GET", f'/v1/jobs/{quote(str(job), safe="")}/tasks/{quote(str(task), safe="")}/log', {"follow": follow}, None, t.LogChunk)
+
+    def tasks(self, job: str, *, state: Optional[str] = None, after: Optional[int] = None, limit: Optional[int] = None) -> List[t.Task]:
+        """a page of a job's tasks"""
+        return self._call("GET", f'/v1/jobs/{quote(str(job), safe="")}/tasks', {"state": state, "after": after, "limit": limit}, None, "", List[t.Task])
+
+    def templates(self, peer: str) -> List[t.Template]:
+        """what a peer's containers can be made from"""
+        return self._call("GET", f'/v1/peers/{quote(str(peer), safe="")}/templates', None, None, "", List[t.Template])
+
+    def tunnels(self) -> List[t.Tunnel]:
+        """who is connected to what on or beside this machine"""
+        return self._call("GET", "/v1/lend/tunnels", None, None, "", List[t.Tunnel])
+
+    def usage(self, *, by: Optional[List[str]] = None, since: Optional[datetime] = None) -> List[t.UsageRow]:
+        """the ledger, summed"""
+        return self._call("GET", "/v1/lend/usage", {"by": by, "since": since}, None, "", List[t.UsageRow])
+
+    def watch_job(self, job: str) -> Iterator[t.Event]:
+        """a job's state and events until it ends"""
+        return self._rows("GET", f'/v1/jobs/{quote(str(job), safe="")}/events', None, None, t.Event)
+
+    def why_job(self, job: str) -> t.Why:
+        """what waiting tasks wait for"""
+        return self._call("GET", f'/v1/jobs/{quote(str(job), safe="")}/why', None, None, "", t.Why)
