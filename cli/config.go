@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -72,19 +73,29 @@ is printed as it is, all else as JSON.` + exits(api.KindNotFound),
 }
 
 func configSetCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	defaults := false
+	cmd := &cobra.Command{
 		Use:   "set KEY VALUE",
 		Short: "Change a setting",
 		Long: `Change a setting in config.json. The whole file is checked first; when it makes
 no sense, the old one stays. Lists are separated by commas, sizes are written
-like 20GiB, tables as JSON.` + exits(),
-		Example:           "  p2prc config set name big-box\n  p2prc config set listen.port 4001\n  p2prc config set lend.limits.total.memory 8GiB",
-		Args:              takes(2, 2, "a KEY and a VALUE"),
+like 20GiB, tables as JSON. With --defaults a config.json with the defaults is written
+where there is none.` + exits(),
+		Example: "  p2prc config set name big-box\n  p2prc config set listen.port 4001\n  p2prc config set lend.limits.total.memory 8GiB",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if defaults {
+				return takes(0, 0, "")(cmd, args)
+			}
+			return takes(2, 2, "a KEY and a VALUE")(cmd, args)
+		},
 		ValidArgsFunction: configKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := a.settings()
 			if err != nil {
 				return err
+			}
+			if defaults {
+				return writeDefaults(a, f)
 			}
 			if err := f.Update(func(c *config.Config) error { return c.Set(args[0], args[1]) }); err != nil {
 				return err
@@ -99,6 +110,20 @@ like 20GiB, tables as JSON.` + exits(),
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&defaults, "defaults", false, "write the defaults where there is no config.json")
+	return cmd
+}
+
+// writeDefaults replaces nothing that somebody set.
+func writeDefaults(a *app, f *config.File) error {
+	if _, err := os.Stat(f.Path()); err == nil {
+		return api.Errorf(api.KindConflict, "%s is there already", f.Path()).WithHint("remove it to go back to the defaults")
+	}
+	if err := f.Update(func(*config.Config) error { return nil }); err != nil {
+		return err
+	}
+	a.out.note("%s has the defaults", f.Path())
+	return nil
 }
 
 func configPathCmd(a *app) *cobra.Command {

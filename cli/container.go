@@ -111,20 +111,18 @@ func containerStopCmd(a *app) *cobra.Command {
 
 func containerAct(a *app, word, short, long string, act func(*api.Client, context.Context, string) (api.Container, error)) *cobra.Command {
 	return &cobra.Command{
-		Use: word + " NAME...", Short: short, Long: long + exits(api.KindNotRunning, api.KindNotFound),
+		Use: word + " NAME|GROUP...", Short: short, Long: long + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc container " + word + " bench",
-		Args:    takes(1, -1, "the NAME of a container"), ValidArgsFunction: complete(a, containerWords),
+		Args:    takes(1, -1, "the NAME of a container"), ValidArgsFunction: complete(a, targetWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
 				return err
 			}
-			for _, name := range args {
-				if _, err := act(client, cmd.Context(), name); err != nil {
-					return err
-				}
-			}
-			return nil
+			return each(cmd.Context(), a, client, args, false, func(ctx context.Context, _ *app, name string) error {
+				_, err := act(client, ctx, name)
+				return err
+			})
 		},
 	}
 }
@@ -132,23 +130,20 @@ func containerAct(a *app, word, short, long string, act func(*api.Client, contex
 func containerRmCmd(a *app) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "rm NAME...",
+		Use:   "rm NAME|GROUP...",
 		Short: "Take containers away with all that is in them",
 		Long: `Kill what runs in containers and remove them with their files. With --force one is
 forgotten although its lender does not answer; there it ends when its time is up.` + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc container rm bench",
-		Args:    takes(1, -1, "the NAME of a container"), ValidArgsFunction: complete(a, containerWords),
+		Args:    takes(1, -1, "the NAME of a container"), ValidArgsFunction: complete(a, targetWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
 				return err
 			}
-			for _, name := range args {
-				if err := client.RemoveContainer(cmd.Context(), name, force); err != nil {
-					return err
-				}
-			}
-			return nil
+			return each(cmd.Context(), a, client, args, false, func(ctx context.Context, _ *app, name string) error {
+				return client.RemoveContainer(ctx, name, force)
+			})
 		},
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "forget it although its lender does not answer")

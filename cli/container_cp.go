@@ -23,7 +23,9 @@ func containerCpCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cp [flags] SOURCE DESTINATION",
 		Short: "Copy files and folders into a container, or out of it",
-		Long: `Copy a file or a folder: one of SOURCE and DESTINATION is NAME:PATH in a container.
+		Long: `Copy a file or a folder: one of SOURCE and DESTINATION is NAME:PATH in a container,
+or in every container of a group; what comes out of a group's containers is put into
+a folder for each, DESTINATION/NAME.
 Where DESTINATION is a folder that is there, the copy is put into it; else it is
 made under that name. A path without / at its beginning is below the container's
 working folder.
@@ -44,13 +46,32 @@ are left out, and said.` + exits(api.KindNotRunning, api.KindNotFound),
 				return err
 			}
 			if toIn {
-				return copyIn(cmd.Context(), client, a.abs(args[0]), to, session.Request{Path: toPath, User: user})
+				return each(cmd.Context(), a, client, []string{to}, false, func(ctx context.Context, _ *app, name string) error {
+					return copyIn(ctx, client, a.abs(args[0]), name, session.Request{Path: toPath, User: user})
+				})
 			}
-			return copyOut(cmd.Context(), a, client, from, session.Request{Path: fromPath, User: user}, args[1])
+			return each(cmd.Context(), a, client, []string{from}, false, func(ctx context.Context, one *app, name string) error {
+				dest := args[1]
+				if one != a {
+					if dest, err = memberFolder(a, dest, name); err != nil {
+						return err
+					}
+				}
+				return copyOut(ctx, one, client, name, session.Request{Path: fromPath, User: user}, dest)
+			})
 		},
 	}
 	userVar(cmd.Flags(), &user)
 	return cmd
+}
+
+// memberFolder makes the folder for what comes out of one of many.
+func memberFolder(a *app, dest, name string) (string, error) {
+	dir := filepath.Join(a.abs(dest), name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", api.Errorf(api.KindInternal, "%w", err)
+	}
+	return dir, nil
 }
 
 // inContainer reads NAME:PATH. A local path that holds a colon has a / before it.

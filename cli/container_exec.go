@@ -24,18 +24,19 @@ type execOptions struct {
 func containerExecCmd(a *app) *cobra.Command {
 	var o execOptions
 	cmd := &cobra.Command{
-		Use:   "exec [flags] NAME [--] COMMAND [ARGUMENT...]",
+		Use:   "exec [flags] NAME|GROUP [--] COMMAND [ARGUMENT...]",
 		Short: "Run a command in a container",
 		Long: `Run a command in a container and end with its exit code. The words are handed over
 as they are: no shell reads them. With -i the command reads this command's input,
-with -t it gets a terminal of this terminal's type and size.
+with -t it gets a terminal of this terminal's type and size. In a GROUP it is run in every
+container at once, without input.
 
 When the command ends, and when this one does, whatever it started in the container
 is killed. What is to live on belongs into the container's main command.` +
 			exits(api.KindCanceled) + "\n  125  p2prc itself failed; else the exit code is the command's",
 		Example:     "  p2prc container exec bench uname -a\n  p2prc container exec -it bench bash\n  tar c . | p2prc container exec -i bench tar x -C /srv",
 		Annotations: map[string]string{ownFailures: "yes"},
-		Args:        takes(2, -1, "the NAME of a container and a command"), ValidArgsFunction: byPlace(complete(a, containerWords)),
+		Args:        takes(2, -1, "the NAME of a container and a command"), ValidArgsFunction: byPlace(complete(a, targetWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {
@@ -48,7 +49,12 @@ is killed. What is to live on belongs into the container's main command.` +
 			if len(command) == 0 {
 				return api.Errorf(api.KindUsage, "%s needs a command after the NAME", cmd.CommandPath())
 			}
-			return runExec(cmd.Context(), a, client, args[0], command, o)
+			return each(cmd.Context(), a, client, args[:1], true, func(ctx context.Context, one *app, name string) error {
+				if one != a && (o.interactive || o.tty) {
+					return api.Errorf(api.KindUsage, "many containers cannot share an input or a terminal")
+				}
+				return runExec(ctx, one, client, name, command, o)
+			})
 		},
 	}
 	f := cmd.Flags()

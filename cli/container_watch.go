@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -13,13 +14,13 @@ func containerLogsCmd(a *app) *cobra.Command {
 	var follow bool
 	var tail int
 	cmd := &cobra.Command{
-		Use:   "logs NAME",
+		Use:   "logs NAME|GROUP",
 		Short: "Show what a container's main command printed",
 		Long: `Print what the main command of a container printed, as far as the lender kept it
 (the last 20 MiB): its stdout here on stdout, its stderr on stderr. With -f go on
 until the container stops.` + exits(api.KindNotRunning, api.KindNotFound, api.KindCanceled),
 		Example: "  p2prc container logs -f --tail 20 web",
-		Args:    takes(1, 1, "the NAME of a container"), ValidArgsFunction: byPlace(complete(a, containerWords)),
+		Args:    takes(1, 1, "the NAME of a container"), ValidArgsFunction: byPlace(complete(a, targetWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if tail < 0 {
 				return api.Errorf(api.KindUsage, "--tail %d is negative", tail)
@@ -28,13 +29,15 @@ until the container stops.` + exits(api.KindNotRunning, api.KindNotFound, api.Ki
 			if err != nil {
 				return err
 			}
-			return client.ContainerLogs(cmd.Context(), args[0], follow, tail, func(l api.ContainerLog) error {
-				w := a.out.stdout
-				if l.Stream == "stderr" {
-					w = a.out.stderr
-				}
-				_, err := w.Write(l.Data)
-				return err
+			return each(cmd.Context(), a, client, args, false, func(ctx context.Context, a *app, name string) error {
+				return client.ContainerLogs(ctx, name, follow, tail, func(l api.ContainerLog) error {
+					w := a.out.stdout
+					if l.Stream == "stderr" {
+						w = a.out.stderr
+					}
+					_, err := w.Write(l.Data)
+					return err
+				})
 			})
 		},
 	}

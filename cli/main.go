@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -143,6 +144,15 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // execute runs a command, prints its error, and gives the exit code.
 func (a *app) execute(ctx context.Context, args []string) int {
+	now, err := newForm(args)
+	if err != nil {
+		a.out.problem(err)
+		return api.KindOf(err).ExitCode()
+	}
+	if now != nil {
+		a.out.note("hint: this is now: p2prc %s", strings.Join(now, " "))
+		args = now
+	}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetOut(a.out.stdout)
@@ -152,23 +162,30 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	if err == nil {
 		return 0
 	}
-	var ee *exitError
-	if errors.As(err, &ee) {
-		if ee.err != nil {
-			a.out.problem(ee.err)
-		}
-		return ee.code
-	}
-	if cmd != nil && cmd.Annotations[ownFailures] != "" && !a.array {
-		code := guestCode(api.KindOf(err))
-		if code == 125 { // the code does not tell any more what it was
-			err = api.Errorf(api.KindOf(err), "%w (%s)", err, api.KindOf(err)).WithHint("%s", api.HintOf(err))
-		}
+	code, err := outcome(err, cmd != nil && cmd.Annotations[ownFailures] != "" && !a.array)
+	if err != nil {
 		a.out.problem(err)
-		return code
 	}
-	a.out.problem(err)
-	return api.KindOf(err).ExitCode()
+	return code
+}
+
+// outcome is an error as an exit code, and what is to be printed of it. own says
+// that the exit codes are a guest's.
+func outcome(err error, own bool) (int, error) {
+	var ee *exitError
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.As(err, &ee):
+		return ee.code, ee.err
+	case !own:
+		return api.KindOf(err).ExitCode(), err
+	}
+	code := guestCode(api.KindOf(err))
+	if code == 125 { // the code does not tell any more what it was
+		err = api.Errorf(api.KindOf(err), "%w (%s)", err, api.KindOf(err)).WithHint("%s", api.HintOf(err))
+	}
+	return code, err
 }
 
 // ownFailures marks commands that end with a guest's exit code.

@@ -29,16 +29,13 @@ node's home, and one line that includes it to the top of ~/.ssh/config.` + exits
 			if err != nil {
 				return err
 			}
-			block := sshBlock(a.env.Program, home)
 			if !install && !uninstall {
-				_, err := fmt.Fprint(a.out.stdout, block)
+				_, err := fmt.Fprint(a.out.stdout, sshBlock(a.env.Program, home))
 				return err
 			}
-			at := filepath.Join(home, api.SSHFolder, "config")
-			if install {
-				if err := atomicfile.Write(at, []byte(block)); err != nil {
-					return api.Errorf(api.KindInternal, "%w", err)
-				}
+			at, err := writeSSHBlock(a.env.Program, home)
+			if err != nil {
+				return err
 			}
 			return includeSSH(a, "Include "+quoted(at), install)
 		},
@@ -66,6 +63,15 @@ func sshBlock(program, home string) string {
 	line("PubkeyAuthentication", "no")
 	line("Ciphers", "aes128-gcm@openssh.com")
 	return b.String()
+}
+
+// writeSSHBlock writes the block into the home.
+func writeSSHBlock(program, home string) (path string, err error) {
+	path = filepath.Join(home, api.SSHFolder, "config")
+	if err := atomicfile.Write(path, []byte(sshBlock(program, home))); err != nil {
+		return "", api.Errorf(api.KindInternal, "ssh's configuration cannot be written: %w", err)
+	}
+	return path, nil
 }
 
 // quoted is a path as ssh's configuration reads it.

@@ -45,6 +45,7 @@ var (
 	_ routes.Jobs       = (*job.Engine)(nil)
 	_ routes.Lender     = lender{}
 	_ routes.Containers = (*container.Book)(nil)
+	_ routes.Groups     = (*container.Book)(nil)
 	_ container.Store   = (*store.Documents)(nil)
 	_ lent.Store        = (*store.Documents)(nil)
 	_ lent.Room         = (*server.Server)(nil)

@@ -21,7 +21,7 @@ import (
 func (n *Node) openContainers(dial *dialer) (err error) {
 	var builds atomic.Int64
 	n.book, err = container.Open(context.Background(), container.Config{
-		Store: n.store.Containers(), Dial: dial, Names: n.nameOf, Host: n.hostOf, Images: n.images, Log: n.log.With("part", "containers"),
+		Store: n.store.Containers(), Groups: n.store.Groups(), Dial: dial, Names: n.nameOf, Host: n.hostOf, Images: n.images, Log: n.log.With("part", "containers"),
 		Lent: func(ctx context.Context, tree api.BlobID) (func(), error) {
 			owner := "build/" + strconv.FormatInt(builds.Add(1), 10)
 			free := func() {

@@ -79,7 +79,7 @@ func rowsToTry() []door.Row {
 // try makes a request of a row and says what came of it.
 func try(hc *http.Client, base string, row door.Row) (string, error) {
 	path := row.Path
-	for _, v := range []string{"{peer}", "{job}", "{task}", "{id}", "{container}"} {
+	for _, v := range []string{"{peer}", "{job}", "{task}", "{id}", "{container}", "{group}"} {
 		path = strings.ReplaceAll(path, v, "7")
 	}
 	var body io.Reader

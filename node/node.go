@@ -197,7 +197,7 @@ func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
 		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
-		Lender: lender{n.server, n}, Containers: n.book, SSH: n, Forwards: n, Tunnels: n.tunnels, Events: n.hub, OpenAPI: openAPI,
+		Lender: lender{n.server, n}, Containers: n.book, Groups: n.book, SSH: n, Forwards: n, Tunnels: n.tunnels, Events: n.hub, OpenAPI: openAPI,
 	})
 	table = append(table, rowsOf(n.opts.Routes)...)
 	log := n.log.With("part", "api")

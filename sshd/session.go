@@ -15,8 +15,9 @@ import (
 
 const (
 	maxEnv = 64 << 10 // bytes of environment that a client may set
-	// ownFailure is the exit code when no command ran, as in p2prc ssh.
-	ownFailure = 125
+	// ownFailure is the exit code when the failure is not the command's: ssh's own,
+	// by which Ansible takes a host for unreachable.
+	ownFailure = 255
 )
 
 // open opens a session in the connection's container.

@@ -151,7 +151,7 @@ func codeOf(t *testing.T, err error) int {
 	return exit.ExitStatus()
 }
 
-// What keeps a command from running is told, and is 125.
+// What keeps a command from running is told, and is ssh's own failure.
 func TestNoCommand(t *testing.T) {
 	b := newBox(t)
 	for _, tt := range []struct{ container, user, want string }{
@@ -366,6 +366,38 @@ func TestDroppedClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustDie(t, pid)
+	}
+}
+
+// What a command left behind lives on when it ended by itself: services are started
+// so.
+func TestServiceLivesOn(t *testing.T) {
+	c := dial(t, newBox(t), "box", api.SSHUser)
+	out, err := newSession(t, c).Output("sleep 1000 </dev/null >/dev/null 2>&1 & echo $!")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Errorf("it is gone: %v", err)
+	}
+}
+
+// One that holds the command's output open keeps the session, but not beyond its
+// client, which the connection's end waits for.
+func TestServiceThatHoldsItsOutput(t *testing.T) {
+	c := dial(t, newBox(t), "box", api.SSHUser)
+	s := newSession(t, c)
+	shell := pidOf(t, s, "echo $$; sleep 1000 & exit 0")
+	mustDie(t, shell) // by itself
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -20,6 +20,9 @@ func (db *DB) LentContainers() *Documents { return &Documents{db, "lend_containe
 // Containers is what the borrowing side has where, by name.
 func (db *DB) Containers() *Documents { return &Documents{db, "containers", "name"} }
 
+// Groups is the borrowing side's groups of containers, by name.
+func (db *DB) Groups() *Documents { return &Documents{db, "groups", "name"} }
+
 // Load calls fn with each document, in order of the keys.
 func (d *Documents) Load(ctx context.Context, fn func(doc []byte) error) error {
 	rows, err := d.db.read().QueryContext(ctx, `SELECT doc FROM `+d.table+` ORDER BY `+d.key)

@@ -18,11 +18,12 @@ type Program struct {
 	Files []uintptr
 	TTY   bool                // Files[0] is a terminal that the program is to control
 	User  *syscall.Credential // nil: this process's own
+	Leave bool                // what it leaves behind when it ends by itself lives on
 }
 
 // Supervise runs one program, as this process's only business, and returns when
 // it and everything it started is dead: the rest is killed when the program
-// ends, and all of it once kill is closed. started is told the program's group.
+// ends, but for what it may leave, and all of it once kill is closed. started is told the program's group.
 // How it ended is in the End; the error is the machine's failure.
 func Supervise(p Program, kill <-chan struct{}, started func(pgid int)) (task.End, error) {
 	f, err := newFamily()
@@ -44,9 +45,11 @@ func Supervise(p Program, kill <-chan struct{}, started func(pgid int)) (task.En
 	started(pid)
 	over := make(chan struct{})
 	var killer sync.WaitGroup
+	killed := false
 	killer.Go(func() {
 		select {
 		case <-kill:
+			killed = true
 			f.kill(pid)
 		case <-over:
 		}
@@ -55,7 +58,9 @@ func Supervise(p Program, kill <-chan struct{}, started func(pgid int)) (task.En
 	status, err := f.waitMain(pid, ignoreUse)
 	close(over)
 	killer.Wait()
-	err = errors.Join(err, f.killRest(pid, ignoreUse))
+	if killed || !p.Leave {
+		err = errors.Join(err, f.killRest(pid, ignoreUse))
+	}
 	if status.Signaled() {
 		return task.End{Code: 128 + int(status.Signal()), Signal: status.Signal().String()}, err
 	}

@@ -30,7 +30,10 @@ func (g *guest) exec(req session.Request) error {
 		return err
 	}
 	defer sup.kill()
-	in := g.listen(events{resize: std.resize, signal: sup.signal, ended: sup.kill})
+	in := g.listen(events{resize: std.resize, signal: sup.signal, ended: func() {
+		sup.kill()
+		std.closeOutput() // what was left behind may hold it open
+	}})
 	if req.Stdin {
 		go feed(std, in)
 	} else {

@@ -18,6 +18,7 @@ func (g *guest) program(req session.Request, who account) (start, error) {
 	switch req.Kind {
 	case session.KindShell:
 		sh := who.shell()
+		s.Leave = true // as an sshd does: services are started so
 		s.Args, s.Dir = append([]string{sh, "-c"}, req.Args...), who.folder()
 		if len(req.Args) == 0 {
 			s.Args = []string{sh, "-l"}

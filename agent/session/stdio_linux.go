@@ -19,10 +19,11 @@ func isReadOnly(err error) bool { return errors.Is(err, unix.EROFS) }
 
 // stdio is a command's standard streams: three pipes, or one terminal.
 type stdio struct {
-	in, out  *os.File // our ends; the same file with a terminal
-	err      *os.File // nil with a terminal
-	child    [3]*os.File
-	inClosed sync.Once
+	in, out   *os.File // our ends; the same file with a terminal
+	err       *os.File // nil with a terminal
+	child     [3]*os.File
+	inClosed  sync.Once
+	outClosed sync.Once
 }
 
 func (s *stdio) tty() bool { return s.err == nil }
@@ -111,12 +112,19 @@ func (s *stdio) close() {
 	if s.in != nil {
 		s.inClosed.Do(func() { s.in.Close() })
 	}
-	if s.out != nil && s.out != s.in {
-		s.out.Close()
-	}
-	if s.err != nil {
-		s.err.Close()
-	}
+	s.closeOutput()
+}
+
+// closeOutput gives up what is printed; a terminal has only one end for all.
+func (s *stdio) closeOutput() {
+	s.outClosed.Do(func() {
+		if s.out != nil && s.out != s.in {
+			s.out.Close()
+		}
+		if s.err != nil {
+			s.err.Close()
+		}
+	})
 }
 
 func control(f *os.File, fn func(fd int) error) error {

@@ -35,6 +35,8 @@ type start struct {
 	Dir  string              `json:"dir"`
 	TTY  bool                `json:"tty,omitempty"`
 	User *syscall.Credential `json:"user"`
+	// Leave lets live on what the command left behind, when it ended by itself.
+	Leave bool `json:"leave,omitempty"`
 }
 
 const killWithin = 5 * time.Second
@@ -139,7 +141,7 @@ func supervise() error {
 	}()
 	end, err := process.Supervise(process.Program{
 		Args: what.Args, Env: what.Env, Dir: what.Dir, Files: []uintptr{0, 1, 2}, TTY: what.TTY,
-		User: what.User,
+		User: what.User, Leave: what.Leave,
 	}, dead, func(pgid int) {
 		group <- pgid
 		letGo()

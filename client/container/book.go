@@ -1,5 +1,5 @@
 // Package container is the borrowing side of long-lived containers: the book of
-// what this node has at which lender, and the requests to them.
+// what this node has at which lender, in what groups, and the requests to them.
 //
 // A container's name is unique among all that the book has. It is written down,
 // with the id and the lender, before the lender is asked: a create whose answer
@@ -49,9 +49,10 @@ type Images interface {
 
 // Config is what a Book is made of; all of it is required.
 type Config struct {
-	Store Store
-	Dial  Dialer
-	Names func(api.PeerID) string
+	Store  Store
+	Groups Store
+	Dial   Dialer
+	Names  func(api.PeerID) string
 	// Host is where a lender's published ports are reached from here; empty: not known.
 	Host func(api.PeerID) string
 	// Images finds images on this node's container engine, and lets lenders ask for them.
@@ -65,8 +66,11 @@ type Config struct {
 type Book struct {
 	cfg Config
 
-	mu      sync.Mutex // guards entries
+	changing sync.Mutex // held while a group is changed and saved; taken before mu
+
+	mu      sync.Mutex // guards the rest
 	entries map[string]entry
+	groups  map[string]group
 }
 
 // entry is one container in the book.
@@ -79,7 +83,7 @@ type entry struct {
 
 // Open reads the book.
 func Open(ctx context.Context, cfg Config) (*Book, error) {
-	b := &Book{cfg: cfg, entries: map[string]entry{}}
+	b := &Book{cfg: cfg, entries: map[string]entry{}, groups: map[string]group{}}
 	err := cfg.Store.Load(ctx, func(doc []byte) error {
 		var e entry
 		if err := json.Unmarshal(doc, &e); err != nil {
@@ -88,6 +92,9 @@ func Open(ctx context.Context, cfg Config) (*Book, error) {
 		b.entries[e.Spec.Name] = e
 		return nil
 	})
+	if err == nil {
+		err = b.openGroups(ctx)
+	}
 	return b, err
 }
 
@@ -180,14 +187,17 @@ func (b *Book) write(ctx context.Context, peer api.PeerID, spec api.ContainerSpe
 	e := entry{ID: api.ContainerID(ulid.MustNew(ulid.Now(), rand.Reader).String()), Peer: peer, Spec: spec, Created: time.Now().UTC()}
 	b.mu.Lock()
 	_, taken := b.entries[spec.Name]
+	_, group := b.groups[spec.Name]
 	full := len(b.entries) >= maxContainers
-	if !taken && !full {
+	if !taken && !group && !full {
 		b.entries[spec.Name] = e
 	}
 	b.mu.Unlock()
 	switch {
 	case taken:
 		return e, api.Errorf(api.KindConflict, "a container is called %s already", spec.Name).WithHint("take another --name, or remove it: p2prc container rm %s", spec.Name)
+	case group:
+		return e, api.Errorf(api.KindConflict, "a group is called %s, and a container would be mistaken for it", spec.Name).WithHint("take another --name")
 	case full:
 		return e, api.Errorf(api.KindQuota, "%d containers are in the book, which is the most", maxContainers)
 	}
@@ -208,6 +218,7 @@ func (b *Book) strike(ctx context.Context, e entry, err error) error {
 	if derr := b.cfg.Store.Drop(context.WithoutCancel(ctx), e.Spec.Name); derr != nil {
 		b.cfg.Log.Error("an entry of the book of containers cannot be dropped", "name", e.Spec.Name, "err", derr)
 	}
+	b.leaveGroups(context.WithoutCancel(ctx), e.ID)
 	return err
 }
 

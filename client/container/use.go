@@ -48,6 +48,11 @@ func (b *Book) List(ctx context.Context) []api.Container {
 		})
 	}
 	asked.Wait()
+	for _, c := range all {
+		if c.State == api.ContainerGone {
+			b.leaveGroups(ctx, c.ID)
+		}
+	}
 	sortByName(all)
 	return all
 }

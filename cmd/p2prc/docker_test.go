@@ -18,6 +18,7 @@ import (
 // is the agent in the containers too.
 func TestContainerStories(t *testing.T) {
 	ring.Need(t, "docker", ring.Docker())
+	ring.Need(t, "ssh", ring.SSH())
 	bin := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "p2prc"), ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -36,11 +37,16 @@ func TestContainerStories(t *testing.T) {
 	if err := localimage.Make(t.Context(), engine, "p2prc-test/story:latest", nil, files...); err != nil {
 		t.Fatal(err)
 	}
+	examples, err := filepath.Abs("../../plugins")
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := stories(t, filepath.Join("testdata", "docker"))
 	setup := p.Setup
 	p.Setup = func(e *testscript.Env) error {
 		e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
 		e.Setenv("DOCKER_HOST", os.Getenv("DOCKER_HOST"))
+		e.Setenv("EXAMPLES", examples)
 		return setup(e)
 	}
 	testscript.Run(t, p)

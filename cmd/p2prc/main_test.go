@@ -57,6 +57,8 @@ func stories(t *testing.T, dir string) testscript.Params {
 			"cut-file":  cutFile,
 			"kill-task": killTask,
 
+			"kill-guest": killGuest,
+
 			"revoke-invites": revokeInvites,
 		},
 	}
@@ -245,4 +247,21 @@ func killTask(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		ts.Fatalf("nothing runs in %v", args)
 	}
+}
+
+// killGuest has the owner of a home kill the only guest that it has.
+func killGuest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: kill-guest HOME")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c := api.NewClient(filepath.Join(ts.MkAbs(args[0]), config.SocketName))
+	defer c.Close()
+	boxes, err := c.Sandboxes(ctx)
+	ts.Check(err)
+	if len(boxes) != 1 {
+		ts.Fatalf("%d guests in %s", len(boxes), args[0])
+	}
+	ts.Check(c.KillSandbox(ctx, boxes[0].ID, "mine"))
 }

@@ -28,6 +28,7 @@ type Services struct {
 	Jobs       Jobs
 	Lender     Lender
 	Containers Containers
+	Groups     Groups
 	SSH        SSH
 	Forwards   Forwards
 	Tunnels    Tunnels
@@ -120,6 +121,16 @@ type Containers interface {
 	Stats(ctx context.Context, name string, follow bool, fn func(api.Container) error) error
 	Session(ctx context.Context, name string) (wire.Stream, error)
 	Templates(ctx context.Context, peer api.PeerID) ([]api.Template, error)
+}
+
+// Groups are named sets of containers.
+type Groups interface {
+	Groups(ctx context.Context) []api.Group
+	Group(ctx context.Context, name string) (api.Group, error)
+	CreateGroup(ctx context.Context, g api.Group) (api.Group, error)
+	AddToGroup(ctx context.Context, name string, containers []string) (api.Group, error)
+	RemoveFromGroup(ctx context.Context, name string, containers []string) (api.Group, error)
+	RemoveGroup(ctx context.Context, name string) error
 }
 
 // SSH is the node's SSH server; container is a name or an id.

@@ -97,6 +97,13 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/containers/{container}/session", own, owner, 0, "containers", "container-session", "a command, files or a connection in a container, see docs/containers.md", door.Upgrade(session.Upgrade, s.containerSession)),
 		row("POST", "/v1/containers/{container}/ssh", own, owner, 0, "containers", "container-ssh", "an SSH connection to the node's own server, for a container", door.Upgrade(api.SSHProtocol, s.containerSSH)),
 
+		row("GET", "/v1/groups", own, owner, 0, "groups", "groups", "named sets of containers", door.Get(s.groups)),
+		row("POST", "/v1/groups", own, owner, medium, "groups", "create-group", "make a group", door.Get(s.createGroup)),
+		row("GET", "/v1/groups/{group}", own, owner, 0, "groups", "group", "one group", door.Get(s.group)),
+		row("DELETE", "/v1/groups/{group}", own, owner, 0, "groups", "remove-group", "forget a group; its containers live on", door.Do(s.removeGroup)),
+		row("POST", "/v1/groups/{group}/add", own, owner, medium, "groups", "add-to-group", "put containers into a group", door.Get(s.addToGroup)),
+		row("POST", "/v1/groups/{group}/remove", own, owner, medium, "groups", "remove-from-group", "take containers out of a group", door.Get(s.removeFromGroup)),
+
 		row("POST", "/v1/forward", own, owner, small, "forward", "forward", "a local port that leads to a peer or a container, as long as the request lasts", door.Stream(s.forward)),
 
 		row("GET", "/v1/lend", own, owner, 0, "lend", "lend", "the lending side at a glance", door.Get(s.lend)),

@@ -108,7 +108,7 @@ func TestStockSSHThroughARelay(t *testing.T) {
 		{name: "stdin", stdin: "words", args: []string{"ssh", "-F", config, "anna@box.p2prc", "cat; id -u"}, stdout: "words1000\n"},
 		{name: "a terminal", args: []string{"ssh", "-F", config, "-tt", "box.p2prc", "test -t 0 && test -t 1 && echo $TERM yes"}, stdout: " yes\r\n"},
 		{name: "unknown container", args: []string{"ssh", "-F", config, "nosuch.p2prc", "true"}, stderr: `there is no container "nosuch"`, code: 255},
-		{name: "unknown user", args: []string{"ssh", "-F", config, "nosuch@box.p2prc", "true"}, stderr: `the container has no user "nosuch"`, code: 125},
+		{name: "unknown user", args: []string{"ssh", "-F", config, "nosuch@box.p2prc", "true"}, stderr: `the container has no user "nosuch"`, code: 255},
 		{name: "scp in", args: []string{"scp", "-F", config, file, "box.p2prc:/tmp/one"}},
 		{name: "scp out", args: []string{"scp", "-F", config, "box.p2prc:/tmp/one", file + ".scp"}},
 		{name: "sftp", stdin: "get /tmp/one " + file + ".sftp\nls /tmp\n", args: []string{"sftp", "-F", config, "-b", "-", "box.p2prc"}, stdout: "/tmp/one"},
@@ -169,10 +169,10 @@ func TestStockSSHThroughARelay(t *testing.T) {
 			t.Fatal(err)
 		}
 		me.OK("container", "stop", "box")
-		if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 125 {
+		if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 255 {
 			t.Errorf("%v, %s", err, errs.String())
 		}
-		if _, errs, code := run("", "ssh", "-F", config, "box.p2prc", "true"); code != 125 || !strings.Contains(errs, "stopped cannot be entered") {
+		if _, errs, code := run("", "ssh", "-F", config, "box.p2prc", "true"); code != 255 || !strings.Contains(errs, "stopped cannot be entered") {
 			t.Errorf("%d %s", code, errs)
 		}
 	})

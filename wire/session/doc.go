@@ -33,7 +33,8 @@
 //
 //	exec  run a command; input is its stdin, and with a terminal the end of the
 //	      input is typed as ^D; exit says how it ended, after all it printed
-//	shell as exec, by the user's own shell in the user's home folder
+//	shell as exec, by the user's own shell in the user's home folder; what it
+//	      leaves behind when it ends by itself lives on, as services do
 //	sftp  as exec, of an SFTP server (version 3) that has the user's rights
 //	put   input is a tar stream of files and folders, made below Path
 //	get   output is a tar stream of the file or folder at Path
@@ -41,7 +42,8 @@
 //	main  the state of the container's main command
 //
 // At the end of the stream, whichever side ends it, everything that the session
-// started is killed, orphans in sessions of their own included.
+// started is killed, orphans in sessions of their own included; but for what a shell
+// left behind before.
 //
 // # Trust
 //

@@ -23,6 +23,10 @@ class AsyncRoutes:
         """dial an address and learn whose it is"""
         return await self._call("POST", "/v1/peers", None, body, "application/json", t.Peer)
 
+    async def add_to_group(self, group: str, body: t.GroupChange) -> t.Group:
+        """put containers into a group"""
+        return await self._call("POST", f'/v1/groups/{quote(str(group), safe="")}/add', None, body, "application/json", t.Group)
+
     async def blob_stats(self) -> t.BlobStats:
         """the content store at a glance"""
         return await self._call("GET", "/v1/blobs", None, None, "", t.BlobStats)
@@ -50,6 +54,10 @@ class AsyncRoutes:
     def create_container(self, peer: str, body: t.ContainerSpec) -> AsyncIterator[t.ContainerEvent]:
         """have a peer make a long-lived container"""
         return self._rows("POST", f'/v1/peers/{quote(str(peer), safe="")}/containers', None, body, t.ContainerEvent)
+
+    async def create_group(self, body: t.Group) -> t.Group:
+        """make a group"""
+        return await self._call("POST", "/v1/groups", None, body, "application/json", t.Group)
 
     async def create_invite(self, body: t.InviteRequest) -> t.InviteToken:
         """make an invite"""
@@ -86,6 +94,14 @@ class AsyncRoutes:
     async def get_tree(self, id: str) -> t.Tree:
         """a folder's manifest"""
         return await self._call("GET", f'/v1/trees/{quote(str(id), safe="")}', None, None, "", t.Tree)
+
+    async def group(self, group: str) -> t.Group:
+        """one group"""
+        return await self._call("GET", f'/v1/groups/{quote(str(group), safe="")}', None, None, "", t.Group)
+
+    async def groups(self) -> List[t.Group]:
+        """named sets of containers"""
+        return await self._call("GET", "/v1/groups", None, None, "", List[t.Group])
 
     async def images(self) -> List[t.Image]:
         """the images of the node's container engine; to peers those that they may run"""
@@ -186,6 +202,14 @@ class AsyncRoutes:
     async def remove_container(self, container: str, *, force: Optional[bool] = None) -> None:
         """take a container away"""
         return await self._call("DELETE", f'/v1/containers/{quote(str(container), safe="")}', {"force": force}, None, "", None)
+
+    async def remove_from_group(self, group: str, body: t.GroupChange) -> t.Group:
+        """take containers out of a group"""
+        return await self._call("POST", f'/v1/groups/{quote(str(group), safe="")}/remove', None, body, "application/json", t.Group)
+
+    async def remove_group(self, group: str) -> None:
+        """forget a group; its containers live on"""
+        return await self._call("DELETE", f'/v1/groups/{quote(str(group), safe="")}', None, None, "", None)
 
     async def remove_job(self, job: str) -> None:
         """forget an ended job"""

@@ -186,6 +186,19 @@ class GPU(Model):
 
 
 @dataclass(repr=False)
+class Group(Model):
+    _required: ClassVar[FrozenSet[str]] = frozenset({"containers", "name"})
+    containers: List[str] = field(default_factory=list)  # names; one that ends leaves
+    name: str = ""  # no group and no container has it already
+
+
+@dataclass(repr=False)
+class GroupChange(Model):
+    _required: ClassVar[FrozenSet[str]] = frozenset({"containers"})
+    containers: List[str] = field(default_factory=list)  # names or ids
+
+
+@dataclass(repr=False)
 class Image(Model):
     _required: ClassVar[FrozenSet[str]] = frozenset({"id", "size", "tags"})
     arch: str = ""

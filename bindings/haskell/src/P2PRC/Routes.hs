@@ -19,6 +19,10 @@ import P2PRC.Types
 addPeer :: Client -> AddrRequest -> IO (Either Error Peer)
 addPeer c b = value c (request "POST" (mconcat ["/v1/peers"]) [] (json b))
 
+-- | put containers into a group.
+addToGroup :: Client -> Text -> GroupChange -> IO (Either Error Group)
+addToGroup c pGroup b = value c (request "POST" (mconcat ["/v1/groups/", segment pGroup, "/add"]) [] (json b))
+
 -- | the content store at a glance.
 blobStats :: Client -> IO (Either Error BlobStats)
 blobStats c = value c (request "GET" (mconcat ["/v1/blobs"]) [] nobody)
@@ -46,6 +50,10 @@ containers c = value c (request "GET" (mconcat ["/v1/containers"]) [] nobody)
 -- | have a peer make a long-lived container. Rows are handed out until one is answered with False.
 createContainer :: Client -> Text -> ContainerSpec -> (ContainerEvent -> IO Bool) -> IO (Either Error ())
 createContainer c pPeer b each = rows c (request "POST" (mconcat ["/v1/peers/", segment pPeer, "/containers"]) [] (json b)) each
+
+-- | make a group.
+createGroup :: Client -> Group -> IO (Either Error Group)
+createGroup c b = value c (request "POST" (mconcat ["/v1/groups"]) [] (json b))
 
 -- | make an invite.
 createInvite :: Client -> InviteRequest -> IO (Either Error InviteToken)
@@ -82,6 +90,14 @@ getBlob c pId = bytes c (request "GET" (mconcat ["/v1/blobs/", segment pId]) [] 
 -- | a folder's manifest.
 getTree :: Client -> Text -> IO (Either Error Tree)
 getTree c pId = value c (request "GET" (mconcat ["/v1/trees/", segment pId]) [] nobody)
+
+-- | one group.
+group :: Client -> Text -> IO (Either Error Group)
+group c pGroup = value c (request "GET" (mconcat ["/v1/groups/", segment pGroup]) [] nobody)
+
+-- | named sets of containers.
+groups :: Client -> IO (Either Error [Group])
+groups c = value c (request "GET" (mconcat ["/v1/groups"]) [] nobody)
 
 -- | the images of the node's container engine; to peers those that they may run.
 images :: Client -> IO (Either Error [Image])
@@ -182,6 +198,14 @@ refreshPeers c = value c (request "POST" (mconcat ["/v1/peers/refresh"]) [] nobo
 -- | take a container away. Query: @force@.
 removeContainer :: Client -> Text -> Query -> IO (Either Error ())
 removeContainer c pContainer q = done c (request "DELETE" (mconcat ["/v1/containers/", segment pContainer]) q nobody)
+
+-- | take containers out of a group.
+removeFromGroup :: Client -> Text -> GroupChange -> IO (Either Error Group)
+removeFromGroup c pGroup b = value c (request "POST" (mconcat ["/v1/groups/", segment pGroup, "/remove"]) [] (json b))
+
+-- | forget a group; its containers live on.
+removeGroup :: Client -> Text -> IO (Either Error ())
+removeGroup c pGroup = done c (request "DELETE" (mconcat ["/v1/groups/", segment pGroup]) [] nobody)
 
 -- | forget an ended job.
 removeJob :: Client -> Text -> IO (Either Error ())

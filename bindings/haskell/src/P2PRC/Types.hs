@@ -561,6 +561,44 @@ instance ToJSON GPU where
     , "vendor" =! gpuVendor v
     ]
 
+data Group = Group
+  { groupContainers :: [Text]
+    -- ^ names; one that ends leaves
+  , groupName :: Text
+    -- ^ no group and no container has it already
+  } deriving (Eq, Show)
+
+instance Blank Group where
+  blank = Group blank blank
+
+instance FromJSON Group where
+  parseJSON = withObject "Group" $ \o -> Group
+    <$> o ?: "containers"
+    <*> o ?: "name"
+
+instance ToJSON Group where
+  toJSON v = object $ concat
+    [ "containers" =! groupContainers v
+    , "name" =! groupName v
+    ]
+
+data GroupChange = GroupChange
+  { groupChangeContainers :: [Text]
+    -- ^ names or ids
+  } deriving (Eq, Show)
+
+instance Blank GroupChange where
+  blank = GroupChange blank
+
+instance FromJSON GroupChange where
+  parseJSON = withObject "GroupChange" $ \o -> GroupChange
+    <$> o ?: "containers"
+
+instance ToJSON GroupChange where
+  toJSON v = object $ concat
+    [ "containers" =! groupChangeContainers v
+    ]
+
 data Image = Image
   { imageArch :: Text
   , imageFor :: Text
