@@ -30,6 +30,7 @@ type Tunnel struct {
 	Name     string    `json:"name,omitempty" doc:"its name"`
 	Network  string    `json:"network"`
 	To       string    `json:"to" doc:"HOST:PORT; no host: this machine"`
+	Public   bool      `json:"public,omitempty" doc:"for somebody outside of the network: it comes through a mapping"`
 	BytesIn  int64     `json:"bytes_in" doc:"to the target"`
 	BytesOut int64     `json:"bytes_out" doc:"from the target"`
 	Since    time.Time `json:"since"`

@@ -24,6 +24,8 @@ type (
 	SandboxID string
 	// TunnelID is a ULID chosen by the node that is reached.
 	TunnelID string
+	// MappingID is a ULID chosen by the node that maps.
+	MappingID string
 	// ContainerID is a ULID chosen by the borrowing node; to the lender's owner it
 	// is also the container's sandbox.
 	ContainerID string

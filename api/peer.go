@@ -136,6 +136,7 @@ type Record struct {
 	Addrs    []string          `json:"addrs" doc:"multiaddrs at which it can be reached; /p2p/ID/p2p-circuit is through the member ID"`
 	Reach    Reachability      `json:"reachability" doc:"as it found out with the help of others"`
 	Relays   bool              `json:"relays" doc:"it relays for members"`
+	Gateway  bool              `json:"gateway,omitempty" doc:"its owner lets some members map ports through it"`
 	Specs    Specs             `json:"specs"`
 	Runtimes []RuntimeInfo     `json:"runtimes" doc:"those it lends"`
 	Total    Resources         `json:"total" doc:"lent at most"`

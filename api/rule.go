@@ -16,11 +16,12 @@ const (
 	ActionPull      = "pull"      // having images pulled from their registries; on image:NAME
 	ActionNetwork   = "network"   // being on a network of guests; on network:NAME
 	ActionForward   = "forward"   // connections; on port:PORTS of this machine, and on host:NAME:PORTS beside it
+	ActionMap       = "map"       // opening to everybody: those same, and listen:PORTS for members' own
 )
 
 // Actions lists what a rule may speak of.
 func Actions() []string {
-	return []string{ActionRun, ActionContainer, ActionImage, ActionPull, ActionNetwork, ActionForward}
+	return []string{ActionRun, ActionContainer, ActionImage, ActionPull, ActionNetwork, ActionForward, ActionMap}
 }
 
 // Runtimes lists the runtimes there are.
@@ -65,7 +66,7 @@ func (r Rule) Check() *Error {
 	on := r.actionsOn()
 	if on == nil {
 		return Errorf(KindInvalid, "%q is not a resource", r.Resource).
-			WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open, image:debian, image:registry.example/team/*, port:5432, port:8000-8010, host:NAME:PORT or *")
+			WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open, image:debian, image:registry.example/team/*, port:5432, port:8000-8010, host:NAME:PORT, listen:8000-8010 or *")
 	}
 	if r.Action != "*" && !slices.Contains(on, r.Action) {
 		return Errorf(KindInvalid, "action %s cannot be on %s", r.Action, r.Resource).WithHint("that is for action %s", strings.Join(on, ", "))
@@ -84,8 +85,11 @@ func (r Rule) actionsOn() []string {
 	case kind == "image" && imagePattern.MatchString(name) && !strings.HasPrefix(name, "docker.io/"): // people leave that out
 		return []string{ActionPull}
 	}
-	if _, _, ok := portsOf(r.Resource); ok {
-		return []string{ActionForward}
+	if kind, _, _, ok := portsOf(r.Resource); ok {
+		if kind == "listen" {
+			return []string{ActionMap}
+		}
+		return []string{ActionForward, ActionMap}
 	}
 	return nil
 }
@@ -99,9 +103,9 @@ func Covers(pattern, resource string) bool {
 		name, is := strings.CutPrefix(resource, "image:")
 		return is && coversImage(images, name)
 	}
-	host, ports, ok := portsOf(pattern)
-	asked, port, is := portsOf(resource)
-	return ok && is && host == asked && ports[0] <= port[0] && port[1] <= ports[1]
+	kind, host, ports, ok := portsOf(pattern)
+	asked, on, port, is := portsOf(resource)
+	return ok && is && kind == asked && host == on && ports[0] <= port[0] && port[1] <= ports[1]
 }
 
 // imagePattern is an image's name, all below a place of a registry, or every image.
@@ -132,19 +136,34 @@ func HostResource(host string, port int) string {
 	return "host:" + net.JoinHostPort(strings.ToLower(host), strconv.Itoa(port))
 }
 
-// portsOf reads port:PORTS or host:NAME:PORTS, where PORTS is one, a range A-B, or
-// * for all.
-func portsOf(resource string) (host string, ports [2]int, ok bool) {
-	spec, own := strings.CutPrefix(resource, "port:")
-	if !own {
-		rest, beside := strings.CutPrefix(resource, "host:")
+// ListenResource is a port that this node opens for a member.
+func ListenResource(port int) string { return "listen:" + strconv.Itoa(port) }
+
+// ListenPorts is the range of ports that a row's resource lets a node open.
+func ListenPorts(resource string) (first, last int, ok bool) {
+	if resource == "*" {
+		resource = "listen:*"
+	}
+	kind, _, ports, ok := portsOf(resource)
+	return ports[0], ports[1], ok && kind == "listen"
+}
+
+// portsOf reads port:PORTS, listen:PORTS or host:NAME:PORTS, where PORTS is one, a
+// range A-B, or * for all.
+func portsOf(resource string) (kind, host string, ports [2]int, ok bool) {
+	kind, spec, _ := strings.Cut(resource, ":")
+	switch kind {
+	case "port", "listen":
+	case "host":
 		var err error
-		if host, spec, err = net.SplitHostPort(rest); !beside || err != nil || host == "" || host != strings.ToLower(host) {
-			return "", ports, false
+		if host, spec, err = net.SplitHostPort(spec); err != nil || host == "" || host != strings.ToLower(host) {
+			return "", "", ports, false
 		}
+	default:
+		return "", "", ports, false
 	}
 	if spec == "*" {
-		return host, [2]int{1, 65535}, true
+		return kind, host, [2]int{1, 65535}, true
 	}
 	from, to, isRange := strings.Cut(spec, "-")
 	if !isRange {
@@ -152,5 +171,5 @@ func portsOf(resource string) (host string, ports [2]int, ok bool) {
 	}
 	first, err := strconv.Atoi(from)
 	last, err2 := strconv.Atoi(to)
-	return host, [2]int{first, last}, err == nil && err2 == nil && 1 <= first && first <= last && last <= 65535
+	return kind, host, [2]int{first, last}, err == nil && err2 == nil && 1 <= first && first <= last && last <= 65535
 }

@@ -11,6 +11,8 @@ func TestRuleCheck(t *testing.T) {
 	for _, r := range []Rule{
 		{Subject: somebody, Action: ActionForward, Resource: "port:5432"},
 		{Subject: "role:member", Action: ActionForward, Resource: "port:8000-8010"},
+		{Subject: "role:member", Action: ActionMap, Resource: "port:8000-8010"},
+		{Subject: somebody, Action: ActionMap, Resource: "listen:8000-8999"},
 		{Subject: "*", Action: "*", Resource: "host:nas.lan:*"},
 		{Subject: "*", Action: ActionForward, Resource: "host:[2001:db8::1]:443"},
 		{Subject: "*", Action: ActionNetwork, Resource: "network:filtered"},
@@ -37,6 +39,8 @@ func TestRuleCheck(t *testing.T) {
 		`"image:docker.io/library/debian" is not`: {Subject: "*", Action: ActionPull, Resource: "image:docker.io/library/debian"}, // it would decide nothing
 		`"image:deb*" is not`:                     {Subject: "*", Action: ActionPull, Resource: "image:deb*"},
 		`action run cannot be on port:`:           {Subject: "*", Action: ActionRun, Resource: "port:80"},
+		`action forward cannot be on l`:           {Subject: "*", Action: ActionForward, Resource: "listen:80"},
+		`"listen:x" is not a resource`:            {Subject: "*", Action: ActionMap, Resource: "listen:x"},
 		`action forward cannot be on r`:           {Subject: "*", Action: ActionForward, Resource: "runtime:wasm"},
 		`action run cannot be on netwo`:           {Subject: "*", Action: ActionRun, Resource: "network:open"},
 	} {
@@ -55,6 +59,7 @@ func TestCovers(t *testing.T) {
 		{"*", "port:1", true}, {"port:80", PortResource(80), true}, {"port:80", PortResource(81), false},
 		{"port:80-90", PortResource(80), true}, {"port:80-90", PortResource(90), true}, {"port:80-90", PortResource(91), false},
 		{"port:*", PortResource(65535), true}, {"port:*", HostResource("nas", 80), false}, {"host:nas:*", PortResource(80), false},
+		{"listen:80-90", ListenResource(85), true}, {"port:80", ListenResource(80), false}, {"listen:80", PortResource(80), false},
 		{"host:nas:80", HostResource("NAS", 80), true}, {"host:nas:80", HostResource("nas2", 80), false},
 		{"host:[::1]:80", HostResource("::1", 80), true}, {"runtime:wasm", "runtime:docker", false},
 		{"image:debian", ImageResource("debian"), true}, {"image:debian", ImageResource("debian:12"), true}, {"image:debian", ImageResource("debian@sha256:0"), true},

@@ -104,7 +104,7 @@ The node's files are in $P2PRC, or ~/.p2prc where that is not set.`,
 		}
 	}
 	add("node", upCmd(a), downCmd(a), statusCmd(a), doctorCmd(a), inviteCmd(a), joinCmd(a), leaveCmd(a), membersCmd(a), networkCmd(a), peersCmd(a), specsCmd(a), labelCmd(a), metaCmd(a))
-	add("work", runCmd(a), jobCmd(a), imageCmd(a), containerCmd(a), groupCmd(a), pluginCmd(a), templateCmd(a), sshCmd(a), sshConfigCmd(a), forwardCmd(a))
+	add("work", runCmd(a), jobCmd(a), imageCmd(a), containerCmd(a), groupCmd(a), pluginCmd(a), templateCmd(a), sshCmd(a), sshConfigCmd(a), forwardCmd(a), mapCmd(a))
 	add("own", lendCmd(a))
 	add("more", configCmd(a), demoCmd(a), versionCmd(a))
 	root.AddCommand(agentCmd(a), sshProxyCmd(a))

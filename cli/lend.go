@@ -19,7 +19,7 @@ anything at any moment: pause and kill free the processor within 5 seconds.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: group,
 	}
-	cmd.AddCommand(lendStatusCmd(a), lendLsCmd(a), lendLimitsCmd(a), lendPolicyCmd(a), lendPauseCmd(a), lendResumeCmd(a), lendDrainCmd(a), lendKillCmd(a), lendConnectionsCmd(a), lendUsageCmd(a))
+	cmd.AddCommand(lendStatusCmd(a), lendLsCmd(a), lendLimitsCmd(a), lendPolicyCmd(a), lendPauseCmd(a), lendResumeCmd(a), lendDrainCmd(a), lendKillCmd(a), lendConnectionsCmd(a), lendMappingsCmd(a), lendUsageCmd(a))
 	return cmd
 }
 

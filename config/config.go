@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/size"
@@ -26,6 +27,19 @@ type Config struct {
 	Labels      map[string]string `json:"labels" doc:"shown to the pool; job files select by them"`
 	Meta        string            `json:"meta" doc:"custom text shown to the pool"`
 	Lend        Lend              `json:"lend"`
+	Gateway     Gateway           `json:"gateway"`
+}
+
+// Gateway bounds what members map through this node, where the policy lets them.
+type Gateway struct {
+	Hosts        []string     `json:"hosts" doc:"IP addresses to listen on for members; all if empty"`
+	Public       string       `json:"public" doc:"the name or address at which clients reach this node; empty: where members reach it"`
+	Connections  int          `json:"connections" doc:"clients' connections at a time"`
+	PerMapping   int          `json:"per_mapping" doc:"of one mapping"`
+	PerClient    int          `json:"per_client" doc:"of one client's address"`
+	NewPerSecond int          `json:"new_per_second" doc:"new connections a second of one mapping"`
+	Idle         api.Duration `json:"idle" doc:"a connection over which nothing goes for so long ends"`
+	Longest      api.Duration `json:"longest" doc:"a connection that is so old ends"`
 }
 
 // Relay is what this node relays for members while it is public.
@@ -92,6 +106,8 @@ func Default() Config {
 			Policy:  DefaultPolicy(),
 			Docker:  Docker{Refuse: []string{}, Resolvers: []string{}},
 		},
+		Gateway: Gateway{Hosts: []string{}, Connections: 4096, PerMapping: 1024, PerClient: 256, NewPerSecond: 500,
+			Idle: api.Duration(time.Hour), Longest: api.Duration(24 * time.Hour)},
 	}
 }
 

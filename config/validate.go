@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -26,11 +27,14 @@ const (
 	minQuota     = 16 << 20
 	minRate      = 64 << 10
 	maxCircuits  = 4096
+	maxClients   = 1_000_000
+	minIdle      = 10 * time.Second
 )
 
 var (
-	nameRE  = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
-	labelRE = regexp.MustCompile(`^[a-z]([a-z0-9_.-]*[a-z0-9])?$`)
+	nameRE   = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
+	domainRE = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	labelRE  = regexp.MustCompile(`^[a-z]([a-z0-9_.-]*[a-z0-9])?$`)
 )
 
 func bad(key, format string, args ...any) *api.Error {
@@ -75,7 +79,30 @@ func (c Config) Validate() error {
 	if err := c.Lend.Docker.validate(); err != nil {
 		return err
 	}
+	if err := c.Gateway.validate(); err != nil {
+		return err
+	}
 	return ValidatePolicy(c.Lend.Policy)
+}
+
+func (g Gateway) validate() error {
+	if err := validateHosts("gateway.hosts", g.Hosts); err != nil {
+		return err
+	}
+	if _, err := netip.ParseAddr(g.Public); err != nil && g.Public != "" && (len(g.Public) > 253 || !domainRE.MatchString(g.Public)) {
+		return bad("gateway.public", "%q is neither a domain nor an address", g.Public).WithHint("like gw.example.com or 203.0.113.9")
+	}
+	for key, n := range map[string]int{"connections": g.Connections, "per_mapping": g.PerMapping, "per_client": g.PerClient, "new_per_second": g.NewPerSecond} {
+		if n < 1 || n > maxClients {
+			return bad("gateway."+key, "%d is not 1 to %d", n, maxClients).WithHint("nothing is mapped without rows for listen: in the policy: p2prc lend policy")
+		}
+	}
+	for key, d := range map[string]api.Duration{"idle": g.Idle, "longest": g.Longest} {
+		if time.Duration(d) < minIdle {
+			return bad("gateway."+key, "%s is too short", time.Duration(d)).WithHint("at least %s", minIdle)
+		}
+	}
+	return nil
 }
 
 var (
@@ -145,16 +172,23 @@ func prefix(s string) (netip.Prefix, error) {
 }
 
 func (l Listen) validate() error {
-	for _, h := range l.Hosts {
-		if _, err := netip.ParseAddr(h); err != nil {
-			return bad("listen.hosts", "%q is not an IP address", h).WithHint("like 192.0.2.7 or ::")
-		}
+	if err := validateHosts("listen.hosts", l.Hosts); err != nil {
+		return err
 	}
 	if l.Port < 0 || l.Port > math.MaxUint16 {
 		return bad("listen.port", "%d is not a port", l.Port).WithHint("1 to 65535, or 0 for any that is free")
 	}
 	if l.Kept < 0 || l.Kept > math.MaxUint16 {
 		return bad("listen.kept_port", "%d is not a port", l.Kept)
+	}
+	return nil
+}
+
+func validateHosts(key string, hosts []string) error {
+	for _, h := range hosts {
+		if _, err := netip.ParseAddr(h); err != nil {
+			return bad(key, "%q is not an IP address", h).WithHint("like 192.0.2.7 or ::")
+		}
 	}
 	return nil
 }

@@ -10,8 +10,11 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/blob"
 	"github.com/Akilan1999/p2p-rendering-computation/client/container"
+	"github.com/Akilan1999/p2p-rendering-computation/client/forward"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
+	"github.com/Akilan1999/p2p-rendering-computation/client/mapping"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/gateway"
 	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
 	"github.com/Akilan1999/p2p-rendering-computation/node/routes"
@@ -46,6 +49,10 @@ var (
 	_ routes.Lender     = lender{}
 	_ routes.Containers = (*container.Book)(nil)
 	_ routes.Groups     = (*container.Book)(nil)
+	_ routes.Mappings   = (*mapping.Book)(nil)
+	_ routes.Gateway    = (*gateway.Gateway)(nil)
+	_ mapping.Store     = (*store.Documents)(nil)
+	_ mapping.Targets   = (*forward.Forwarder)(nil)
 	_ container.Store   = (*store.Documents)(nil)
 	_ lent.Store        = (*store.Documents)(nil)
 	_ lent.Room         = (*server.Server)(nil)

@@ -12,15 +12,17 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p/membership"
+	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
 // Features are the protocols and features this version speaks, as they stand in
 // records and in /v1/status.
 func Features() []string {
-	return []string{PeersDoor, blob.Protocol, image.Protocol, lease.Protocol, container.Protocol, tunnel.Protocol}
+	return []string{PeersDoor, blob.Protocol, image.Protocol, lease.Protocol, container.Protocol, tunnel.Protocol, mapping.Protocol, mapping.Carry}
 }
 
 // openNet opens identity and network.
@@ -164,6 +166,7 @@ func (n *Node) announceLending() {
 	}
 	n.net.Announce(func(r *api.Record) {
 		r.Lending, r.Total, r.Free, r.Runtimes = s.State, s.Total, s.Free, lent
+		r.Gateway = s.State != api.LendPaused && policy.Gateway(n.server.Policy())
 	})
 	n.jobs.PeersChanged()          // this node is one of the lenders it may use
 	if s.State == api.LendPaused { // by its owner, or by the hours he set

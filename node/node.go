@@ -15,7 +15,9 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/client/container"
 	"github.com/Akilan1999/p2p-rendering-computation/client/forward"
 	"github.com/Akilan1999/p2p-rendering-computation/client/job"
+	"github.com/Akilan1999/p2p-rendering-computation/client/mapping"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/gateway"
 	"github.com/Akilan1999/p2p-rendering-computation/image"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/machine"
 	"github.com/Akilan1999/p2p-rendering-computation/node/door"
@@ -31,6 +33,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	wcontainer "github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
+	wmapping "github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 	wtunnel "github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
@@ -84,6 +87,8 @@ type Node struct {
 	tunnels  *tunnel.Server
 	forwards *forward.Forwarder
 	sshd     *sshd.Server
+	gateway  *gateway.Gateway
+	mappings *mapping.Book
 	hub      *events.Hub
 	local    *tasks // streams to oneself, and small work in the background
 	doors    *http.Client
@@ -183,8 +188,12 @@ func (n *Node) openWork() (err error) {
 	if err := n.openSSH(); err != nil {
 		return err
 	}
+	if err := n.openMappings(dial); err != nil {
+		return err
+	}
 	for protocol, h := range map[string]serve{
 		lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, wtunnel.Protocol: n.tunnels.Serve, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve,
+		wmapping.Protocol: n.gateway.Serve, wmapping.Carry: n.mappings.Serve,
 	} {
 		n.net.Handle(protocol, h)
 		dial.self[protocol] = h
@@ -197,7 +206,7 @@ func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
 		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
-		Lender: lender{n.server, n}, Containers: n.book, Groups: n.book, SSH: n, Forwards: n, Tunnels: n.tunnels, Events: n.hub, OpenAPI: openAPI,
+		Lender: lender{n.server, n}, Containers: n.book, Groups: n.book, SSH: n, Forwards: n, Tunnels: n.tunnels, Mappings: n.mappings, Gateway: n.gateway, Events: n.hub, OpenAPI: openAPI,
 	})
 	table = append(table, rowsOf(n.opts.Routes)...)
 	log := n.log.With("part", "api")
@@ -230,6 +239,8 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		{"server", n.server.Run},
 		{"containers", n.runContainers},
 		{"tunnels", n.tunnels.Run},
+		{"gateway", n.gateway.Run},
+		{"mappings", n.mappings.Run},
 		{"jobs", n.jobs.Run},
 		{"machine", n.watchMachine},
 		{"peers' door", func(ctx context.Context) error { return n.peers.Serve(ctx, peersLn) }},

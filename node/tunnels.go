@@ -13,7 +13,7 @@ import (
 func (n *Node) openTunnels(dial *dialer) {
 	n.tunnels = tunnel.New(tunnel.Config{
 		Rules: n.server.Policy, Lends: n.connectsNot, Names: n.nameOf, Log: n.log.With("part", "tunnel"),
-		Own:     func(port int) bool { return port == n.net.Port() },
+		Own:     n.listensAt,
 		Refused: func(from api.Caller, why error) { n.refused(from.String(), wtunnel.Protocol, why.Error()) },
 	})
 	n.forwards = forward.New(forward.Config{Dial: dial, Containers: n.book, Resolve: n.net.Resolve, Log: n.log.With("part", "forward")})
@@ -30,9 +30,6 @@ func (n *Node) connectsNot(from api.Caller) string {
 	}
 	return ""
 }
-
-// recheckTunnels ends connections that are allowed no more.
-func (n *Node) recheckTunnels() { n.tunnels.Recheck(n.roles()) }
 
 // Forward is the forwards of this node, for the API.
 func (n *Node) Forward(ctx context.Context, spec api.ForwardSpec, tell func(api.ForwardEvent) error) error {

@@ -23,6 +23,9 @@ func (db *DB) Containers() *Documents { return &Documents{db, "containers", "nam
 // Groups is the borrowing side's groups of containers, by name.
 func (db *DB) Groups() *Documents { return &Documents{db, "groups", "name"} }
 
+// Mappings is what this node has at gateways, by mapping id.
+func (db *DB) Mappings() *Documents { return &Documents{db, "mappings", "id"} }
+
 // Load calls fn with each document, in order of the keys.
 func (d *Documents) Load(ctx context.Context, fn func(doc []byte) error) error {
 	rows, err := d.db.read().QueryContext(ctx, `SELECT doc FROM `+d.table+` ORDER BY `+d.key)

@@ -114,13 +114,7 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 			return nil, err
 		}
 		return func(ctx context.Context, late func(error)) (splice.Stream, error) {
-			ctx, cancel := context.WithTimeoutCause(ctx, openWait, noAnswer)
-			defer cancel()
-			st, err := f.cfg.Containers.Session(ctx, spec.Container)
-			if err != nil {
-				return nil, err
-			}
-			return dialInside(st, spec.Port, late), nil
+			return f.Inside(ctx, spec.Container, spec.Port, late)
 		}, nil
 	}
 	if len(spec.Peers) == 0 {
@@ -137,7 +131,7 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 	return func(ctx context.Context, _ func(error)) (splice.Stream, error) {
 		var failed []error
 		for _, peer := range peers {
-			st, err := f.connect(ctx, peer, to)
+			st, err := f.Connect(ctx, peer, to)
 			if err == nil {
 				return st, nil
 			}
@@ -150,9 +144,21 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 	}, nil
 }
 
-// connect asks one peer. A TCP connection lasts where the peer can do that, and
+// Inside connects to a port of a container. That nothing listens there shows in the
+// first read, and late is told.
+func (f *Forwarder) Inside(ctx context.Context, name string, port int, late func(error)) (splice.Stream, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, openWait, noAnswer)
+	defer cancel()
+	st, err := f.cfg.Containers.Session(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return dialInside(st, port, late), nil
+}
+
+// Connect connects to a port of one peer, or beside it. A TCP connection lasts where the peer can do that, and
 // goes on over another path when its own breaks.
-func (f *Forwarder) connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
+func (f *Forwarder) Connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
 	to.Lasting = to.Network == "tcp"
 	st, ready, err := f.open(ctx, peer, tunnel.KindOpen, to)
 	if err != nil || ready.Token == "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
@@ -48,7 +49,7 @@ func (p *peers) OpenStream(_ context.Context, peer api.PeerID, _ string) (wire.S
 		p.mu.Lock()
 		p.asked = append(p.asked, to)
 		p.mu.Unlock()
-		w := wire.NewWriter(far, tunnel.MaxDatagram)
+		w := wire.NewWriter(far, datagrams.Max)
 		if peer == "closed" {
 			w.Send(tunnel.KindFail, api.ProblemOf(api.Errorf(api.KindDenied, "not you"), false))
 			return
@@ -58,7 +59,7 @@ func (p *peers) OpenStream(_ context.Context, peer api.PeerID, _ string) (wire.S
 			io.Copy(far, far)
 			return
 		}
-		for r := wire.NewReader(far, tunnel.MaxDatagram); ; {
+		for r := wire.NewReader(far, datagrams.Max); ; {
 			kind, p, err := r.Next()
 			if err != nil || w.Write(kind, p) != nil {
 				return

@@ -32,6 +32,8 @@ type Services struct {
 	SSH        SSH
 	Forwards   Forwards
 	Tunnels    Tunnels
+	Mappings   Mappings
+	Gateway    Gateway
 	Events     *events.Hub
 	OpenAPI    []byte
 }
@@ -147,6 +149,19 @@ type Forwards interface {
 type Tunnels interface {
 	List() []api.Tunnel
 	Close(id api.TunnelID) error
+}
+
+// Mappings are this node's ports at gateways.
+type Mappings interface {
+	Map(ctx context.Context, spec api.MapSpec) (api.Mapping, error)
+	Mappings() []api.Mapping
+	Unmap(ctx context.Context, id api.MappingID) error
+}
+
+// Gateway is what this node carries for members.
+type Gateway interface {
+	List() []api.Carried
+	Close(id api.MappingID) error
 }
 
 // Lender is the lending side.

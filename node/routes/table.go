@@ -105,6 +105,9 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/groups/{group}/remove", own, owner, medium, "groups", "remove-from-group", "take containers out of a group", door.Get(s.removeFromGroup)),
 
 		row("POST", "/v1/forward", own, owner, small, "forward", "forward", "a local port that leads to a peer or a container, as long as the request lasts", door.Stream(s.forward)),
+		row("GET", "/v1/mappings", own, owner, 0, "forward", "mappings", "this node's ports at gateways", door.Get(s.mappings)),
+		row("POST", "/v1/mappings", own, owner, small, "forward", "map", "open a port at a gateway, and keep it open", door.Get(s.mapPort)),
+		row("DELETE", "/v1/mappings/{id}", own, owner, 0, "forward", "unmap", "close a port at a gateway", door.Do(s.unmap)),
 
 		row("GET", "/v1/lend", own, owner, 0, "lend", "lend", "the lending side at a glance", door.Get(s.lend)),
 		row("GET", "/v1/lend/sandboxes", own, owner, 0, "lend", "sandboxes", "who runs what here now", door.Get(s.sandboxes)),
@@ -116,6 +119,8 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/lend/sandboxes/{id}/resume", own, owner, 0, "lend", "resume-sandbox", "let a frozen sandbox go on", door.Do(s.resumeSandbox)),
 		row("GET", "/v1/lend/tunnels", own, owner, 0, "lend", "tunnels", "who is connected to what on or beside this machine", door.Get(s.tunnels)),
 		row("POST", "/v1/lend/tunnels/{id}/close", own, owner, 0, "lend", "close-tunnel", "end a member's connection", door.Do(s.closeTunnel)),
+		row("GET", "/v1/lend/mappings", own, owner, 0, "lend", "carried", "what members map through this node", door.Get(s.carried)),
+		row("POST", "/v1/lend/mappings/{id}/close", own, owner, 0, "lend", "close-carried", "end a member's mapping and its connections", door.Do(s.closeCarried)),
 		row("GET", "/v1/lend/limits", own, owner, 0, "lend", "limits", "what is lent at most", door.Get(s.limits)),
 		row("PUT", "/v1/lend/limits", own, owner, small, "lend", "set-limits", "replace the limits", door.Do(s.setLimits)),
 		row("GET", "/v1/lend/policy", own, owner, 0, "lend", "policy", "who may do what here", door.Get(s.policy)),

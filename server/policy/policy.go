@@ -5,6 +5,7 @@
 package policy
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -43,15 +44,16 @@ type Decision struct {
 // Decide finds the first row that matches.
 func Decide(rules []api.Rule, who api.Caller, action, resource string) Decision {
 	for i, r := range rules {
-		if !api.Covers(r.Action, action) || !api.Covers(r.Resource, resource) {
-			continue
-		}
-		named := who.Peer != "" && r.Subject == string(who.Peer)
-		if named || r.Subject == "*" || r.Subject == "role:"+string(who.Role) {
-			return Decision{Allow: r.Allow, Row: i, ByName: named}
+		if api.Covers(r.Action, action) && api.Covers(r.Resource, resource) && about(r, who) {
+			return Decision{Allow: r.Allow, Row: i, ByName: r.Subject == string(who.Peer)}
 		}
 	}
 	return Decision{Row: -1}
+}
+
+// about tells whether a row's subject is who asks.
+func about(r api.Rule, who api.Caller) bool {
+	return r.Subject == "*" || r.Subject == "role:"+string(who.Role) || who.Peer != "" && r.Subject == string(who.Peer)
 }
 
 // Grants tells whether the table allows something to anybody.
@@ -62,6 +64,40 @@ func Grants(rules []api.Rule, action, resource string) bool {
 		}
 	}
 	return false
+}
+
+// Gateway tells whether the table lets anybody have ports opened at this node.
+func Gateway(rules []api.Rule) bool {
+	return slices.ContainsFunc(rules, func(r api.Rule) bool {
+		_, _, ports := api.ListenPorts(r.Resource)
+		return r.Allow && api.Covers(r.Action, api.ActionMap) && ports
+	})
+}
+
+const (
+	unprivileged = 1024 // the first port that is not the administrator's
+	mostPorts    = 1024 // of a row's range that are looked at
+)
+
+// Ports are the ports that the table lets somebody have opened, as its rows name
+// them; of a row for all of them those that need no privilege.
+func Ports(rules []api.Rule, who api.Caller) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for _, r := range rules {
+			first, last, ok := api.ListenPorts(r.Resource)
+			if !ok || !r.Allow || !about(r, who) {
+				continue
+			}
+			if last == 65535 {
+				first = max(first, unprivileged)
+			}
+			for port := first; port <= min(last, first+mostPorts-1); port++ {
+				if Decide(rules, who, api.ActionMap, api.ListenResource(port)).Allow && !yield(port) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // CheckRules refuses, as KindInvalid, a table with a row that says nothing that

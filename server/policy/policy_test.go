@@ -113,6 +113,40 @@ func TestGrants(t *testing.T) {
 	}
 }
 
+// A gateway is who opens ports for somebody; it opens those that the first row that
+// matches allows, and no privileged ones by a row for all.
+func TestPorts(t *testing.T) {
+	row := func(subject, resource string, allow bool) api.Rule {
+		return api.Rule{Subject: subject, Action: api.ActionMap, Resource: resource, Allow: allow}
+	}
+	who := api.Caller{Peer: anna, Role: api.RoleMember}
+	for name, c := range map[string]struct {
+		rules []api.Rule
+		want  []int
+	}{
+		"a range less one": {[]api.Rule{row("*", "listen:8001", false), row(string(anna), "listen:8000-8002", true)}, []int{8000, 8002}},
+		"another's":        {[]api.Rule{row(string(bert), "listen:8000", true)}, nil},
+		"another action":   {[]api.Rule{{Subject: "*", Action: api.ActionForward, Resource: "*", Allow: true}}, nil},
+		"all":              {[]api.Rule{row("role:member", "*", true)}, []int{1024, 1025, 1026}},
+	} {
+		var got []int
+		for port := range policy.Ports(c.rules, who) {
+			if got = append(got, port); len(got) == 3 {
+				break
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+		if want := name == "a range less one" || name == "another's" || name == "all"; policy.Gateway(c.rules) != want {
+			t.Errorf("%s: a gateway %v", name, !want)
+		}
+	}
+	if policy.Gateway(policy.Default(api.Runtimes())) {
+		t.Error("a gateway by default")
+	}
+}
+
 func TestCheckRules(t *testing.T) {
 	sound := api.Rule{Subject: "role:member", Action: "run", Resource: "runtime:wasm", Allow: true}
 	change := func(fn func(*api.Rule)) []api.Rule { r := sound; fn(&r); return []api.Rule{r} }

@@ -22,6 +22,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/resume"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
@@ -160,7 +161,7 @@ func (s *Server) connection(ctx context.Context, from api.Caller, st wire.Stream
 	defer stop()
 	now := time.Now()
 	c := &connection{id: api.TunnelID(ulid.Make().String()), from: from, to: to, since: now, quiet: now, withdraw: cancel}
-	w := wire.NewWriter(st, tunnel.MaxDatagram)
+	w := wire.NewWriter(st, tunnel.MaxOpen)
 	target, err := s.connect(ctx, c)
 	if err != nil {
 		s.cfg.Refused(from, err)
@@ -181,7 +182,7 @@ func (s *Server) connection(ctx context.Context, from api.Caller, st wire.Stream
 	}
 	s.cfg.Log.Debug("a connection is open", "caller", from, "network", to.Network, "to", to.Address())
 	if to.Network == "udp" {
-		carryDatagrams(ctx, st, w, target, c)
+		datagrams.Carry(ctx, st, tunnel.KindDatagram, target, func(in, out int) { c.in.Add(int64(in)); c.out.Add(int64(out)) })
 		return
 	}
 	var far splice.Stream = st
@@ -238,9 +239,13 @@ func (s *Server) allowed(from api.Caller, to tunnel.Open) error {
 	if to.Host != "" {
 		resource, what = api.HostResource(to.Host, to.Port), to.Address()
 	}
-	if !policy.Decide(s.cfg.Rules(), from, api.ActionForward, resource).Allow {
-		return api.Errorf(api.KindDenied, "the owner's policy does not let you reach %s", what).
-			WithHint("its owner can: p2prc lend policy allow YOU %s", resource)
+	action, verb, word := api.ActionForward, "reach", resource
+	if to.Public {
+		action, verb, word = api.ActionMap, "map", "map:"+resource
+	}
+	if !policy.Decide(s.cfg.Rules(), from, action, resource).Allow {
+		return api.Errorf(api.KindDenied, "the owner's policy does not let you %s %s", verb, what).
+			WithHint("its owner can: p2prc lend policy allow YOU %s", word)
 	}
 	if to.Host == "" && s.cfg.Own(to.Port) {
 		return api.Errorf(api.KindDenied, "port %d is p2prc's own", to.Port)
@@ -308,7 +313,7 @@ func (s *Server) List() []api.Tunnel {
 	defer s.mu.Unlock()
 	all := make([]api.Tunnel, 0, len(s.open))
 	for c := range s.open {
-		all = append(all, api.Tunnel{ID: c.id, Peer: c.from.Peer, Name: s.cfg.Names(c.from.Peer), Network: c.to.Network, To: c.to.Address(),
+		all = append(all, api.Tunnel{ID: c.id, Peer: c.from.Peer, Name: s.cfg.Names(c.from.Peer), Network: c.to.Network, To: c.to.Address(), Public: c.to.Public,
 			BytesIn: c.in.Load(), BytesOut: c.out.Load(), Since: c.since.UTC()})
 	}
 	slices.SortFunc(all, func(a, b api.Tunnel) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })

@@ -17,6 +17,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/resume"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
@@ -161,7 +162,7 @@ func TestDatagrams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, rd := wire.NewWriter(st, tunnel.MaxDatagram), wire.NewReader(st, tunnel.MaxDatagram)
+	w, rd := wire.NewWriter(st, datagrams.Max), wire.NewReader(st, datagrams.Max)
 	for _, s := range []string{"one", "", "three"} {
 		if err := w.Write(tunnel.KindDatagram, []byte(s)); err != nil {
 			t.Fatal(err)

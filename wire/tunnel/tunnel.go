@@ -17,7 +17,7 @@
 // come in frames, and a stream that breaks is followed by another, with resume. A
 // server that knows nothing of this gives no token. A UDP stream goes on with frames
 //
-//	4 datagram  both  raw, one datagram
+//	4 datagram  both  raw, one datagram, see package datagrams
 package tunnel
 
 import (
@@ -34,8 +34,6 @@ const (
 	Protocol = "/p2prc/tunnel/1"
 	// MaxOpen bounds the first frame each way.
 	MaxOpen = 4 << 10
-	// MaxDatagram bounds a datagram: what fits into one of IPv4.
-	MaxDatagram = 65_507
 )
 
 // The kinds of frames.
@@ -53,6 +51,8 @@ type Open struct {
 	// Host is a name or an address beside the peer; empty: the peer's own loopback.
 	Host string `json:"host,omitempty"`
 	Port int    `json:"port"`
+	// Public says that it is for somebody outside of the network: a mapping leads here.
+	Public bool `json:"public,omitempty"`
 	// Lasting asks for a connection that outlives its stream, of TCP.
 	Lasting bool `json:"lasting,omitempty"`
 }

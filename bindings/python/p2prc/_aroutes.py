@@ -35,6 +35,14 @@ class AsyncRoutes:
         """end a job"""
         return await self._call("POST", f'/v1/jobs/{quote(str(job), safe="")}/cancel', None, body, "application/json", None)
 
+    async def carried(self) -> List[t.Carried]:
+        """what members map through this node"""
+        return await self._call("GET", "/v1/lend/mappings", None, None, "", List[t.Carried])
+
+    async def close_carried(self, id: str) -> None:
+        """end a member's mapping and its connections"""
+        return await self._call("POST", f'/v1/lend/mappings/{quote(str(id), safe="")}/close', None, None, "", None)
+
     async def close_tunnel(self, id: str) -> None:
         """end a member's connection"""
         return await self._call("POST", f'/v1/lend/tunnels/{quote(str(id), safe="")}/close', None, None, "", None)
@@ -142,6 +150,14 @@ class AsyncRoutes:
     async def limits(self) -> t.Limits:
         """what is lent at most"""
         return await self._call("GET", "/v1/lend/limits", None, None, "", t.Limits)
+
+    async def map(self, body: t.MapSpec) -> t.Mapping:
+        """open a port at a gateway, and keep it open"""
+        return await self._call("POST", "/v1/mappings", None, body, "application/json", t.Mapping)
+
+    async def mappings(self) -> List[t.Mapping]:
+        """this node's ports at gateways"""
+        return await self._call("GET", "/v1/mappings", None, None, "", List[t.Mapping])
 
     async def members(self) -> List[t.Member]:
         """admitted nodes, seen or not"""
@@ -326,6 +342,10 @@ class AsyncRoutes:
     async def tunnels(self) -> List[t.Tunnel]:
         """who is connected to what on or beside this machine"""
         return await self._call("GET", "/v1/lend/tunnels", None, None, "", List[t.Tunnel])
+
+    async def unmap(self, id: str) -> None:
+        """close a port at a gateway"""
+        return await self._call("DELETE", f'/v1/mappings/{quote(str(id), safe="")}', None, None, "", None)
 
     async def usage(self, *, by: Optional[List[str]] = None, since: Optional[datetime] = None) -> List[t.UsageRow]:
         """the ledger, summed"""

@@ -35,6 +35,14 @@ class Routes:
         """end a job"""
         return self._call("POST", f'/v1/jobs/{quote(str(job), safe="")}/cancel', None, body, "application/json", None)
 
+    def carried(self) -> List[t.Carried]:
+        """what members map through this node"""
+        return self._call("GET", "/v1/lend/mappings", None, None, "", List[t.Carried])
+
+    def close_carried(self, id: str) -> None:
+        """end a member's mapping and its connections"""
+        return self._call("POST", f'/v1/lend/mappings/{quote(str(id), safe="")}/close', None, None, "", None)
+
     def close_tunnel(self, id: str) -> None:
         """end a member's connection"""
         return self._call("POST", f'/v1/lend/tunnels/{quote(str(id), safe="")}/close', None, None, "", None)
@@ -142,6 +150,14 @@ class Routes:
     def limits(self) -> t.Limits:
         """what is lent at most"""
         return self._call("GET", "/v1/lend/limits", None, None, "", t.Limits)
+
+    def map(self, body: t.MapSpec) -> t.Mapping:
+        """open a port at a gateway, and keep it open"""
+        return self._call("POST", "/v1/mappings", None, body, "application/json", t.Mapping)
+
+    def mappings(self) -> List[t.Mapping]:
+        """this node's ports at gateways"""
+        return self._call("GET", "/v1/mappings", None, None, "", List[t.Mapping])
 
     def members(self) -> List[t.Member]:
         """admitted nodes, seen or not"""
@@ -326,6 +342,10 @@ class Routes:
     def tunnels(self) -> List[t.Tunnel]:
         """who is connected to what on or beside this machine"""
         return self._call("GET", "/v1/lend/tunnels", None, None, "", List[t.Tunnel])
+
+    def unmap(self, id: str) -> None:
+        """close a port at a gateway"""
+        return self._call("DELETE", f'/v1/mappings/{quote(str(id), safe="")}', None, None, "", None)
 
     def usage(self, *, by: Optional[List[str]] = None, since: Optional[datetime] = None) -> List[t.UsageRow]:
         """the ledger, summed"""

@@ -43,6 +43,23 @@ class BlobStats(Model):
 
 
 @dataclass(repr=False)
+class Carried(Model):
+    _required: ClassVar[FrozenSet[str]] = frozenset({"bytes_in", "bytes_out", "id", "network", "open", "peer", "ports", "refused", "since", "total"})
+    allow: List[str] = field(default_factory=list)  # clients that may; empty: everybody
+    bytes_in: int = 0  # to the target
+    bytes_out: int = 0  # from the target
+    id: str = ""
+    name: str = ""  # its name
+    network: str = ""
+    open: int = 0  # connections now
+    peer: str = ""  # whose it is
+    ports: List[int] = field(default_factory=list)  # listened on for it
+    refused: int = 0  # connections that were turned away: over a limit, or from an address that may not
+    since: Optional[datetime] = None
+    total: int = 0  # connections
+
+
+@dataclass(repr=False)
 class Container(Model):
     _required: ClassVar[FrozenSet[str]] = frozenset({"cap", "created", "expires", "id", "name", "peer", "source", "state", "use"})
     cap: Optional[Resources] = None
@@ -411,6 +428,49 @@ class MainCommand(Model):
 
 
 @dataclass(repr=False)
+class MapSpec(Model):
+    _required: ClassVar[FrozenSet[str]] = frozenset({"port"})
+    allow: List[str] = field(default_factory=list)  # networks and addresses of clients; empty: everybody
+    any: bool = False  # any free port will do at the gateway
+    container: str = ""  # one of this node's containers, instead of peers
+    network: str = ""  # tcp if empty
+    on: List[str] = field(default_factory=list)  # names or ids of peers; connections are spread over those that answer. Empty: this node
+    port: int = 0  # where it leads; the first, where there are several
+    ports: int = 0  # how many ports side by side; 1 if 0
+    proxy_protocol: bool = False  # each connection begins with the PROXY protocol's line that says who the client is
+    public: int = 0  # the first port at the gateway; 0: Port if that can be had, else any
+    ttl: str = ""  # how long it lives; 0: until it is removed
+    via: str = ""  # the gateway, by name or id; empty: the one with the least latency, and another when it is gone
+
+
+@dataclass(repr=False)
+class MapTarget(Model):
+    down: str = ""  # why it gets no connections now
+    name: str = ""
+    peer: str = ""  # empty: this node, or a container
+
+
+@dataclass(repr=False)
+class Mapping(Model):
+    _required: ClassVar[FrozenSet[str]] = frozenset({"bytes_in", "bytes_out", "created", "id", "open", "public", "refused", "spec", "state", "targets", "total"})
+    bytes_in: int = 0  # to the target
+    bytes_out: int = 0  # from the target
+    created: Optional[datetime] = None
+    expires: Optional[datetime] = None
+    gateway: str = ""  # the gateway that has it, or had it last
+    gateway_name: str = ""
+    id: str = ""
+    open: int = 0  # connections now
+    public: List[str] = field(default_factory=list)  # where it is reached: HOST:PORT for each port
+    reason: str = ""  # why it is not open, or what failed last
+    refused: int = 0  # connections that were turned away: over a limit, or from an address that may not
+    spec: Optional[MapSpec] = None
+    state: str = ""
+    targets: List[MapTarget] = field(default_factory=list)  # where it leads
+    total: int = 0  # connections
+
+
+@dataclass(repr=False)
 class Member(Model):
     _required: ClassVar[FrozenSet[str]] = frozenset({"admitted", "by", "expires", "id", "name", "revoked", "role", "self"})
     admitted: Optional[datetime] = None
@@ -469,6 +529,7 @@ class Peer(Model):
     addrs: List[str] = field(default_factory=list)  # multiaddrs at which it can be reached; /p2p/ID/p2p-circuit is through the member ID
     features: List[str] = field(default_factory=list)  # protocol ids and feature names
     free: Optional[Resources] = None  # lent now at most
+    gateway: bool = False  # its owner lets some members map ports through it
     id: str = ""
     labels: Dict[str, str] = field(default_factory=dict)
     last_seen: Optional[datetime] = None  # by this node's clock
@@ -849,6 +910,7 @@ class Tunnel(Model):
     name: str = ""  # its name
     network: str = ""
     peer: str = ""  # who connected
+    public: bool = False  # for somebody outside of the network: it comes through a mapping
     since: Optional[datetime] = None
     to: str = ""  # HOST:PORT; no host: this machine
 

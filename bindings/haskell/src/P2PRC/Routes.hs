@@ -31,6 +31,14 @@ blobStats c = value c (request "GET" (mconcat ["/v1/blobs"]) [] nobody)
 cancelJob :: Client -> Text -> Maybe ReasonRequest -> IO (Either Error ())
 cancelJob c pJob b = done c (request "POST" (mconcat ["/v1/jobs/", segment pJob, "/cancel"]) [] (maybe nobody json b))
 
+-- | what members map through this node.
+carried :: Client -> IO (Either Error [Carried])
+carried c = value c (request "GET" (mconcat ["/v1/lend/mappings"]) [] nobody)
+
+-- | end a member's mapping and its connections.
+closeCarried :: Client -> Text -> IO (Either Error ())
+closeCarried c pId = done c (request "POST" (mconcat ["/v1/lend/mappings/", segment pId, "/close"]) [] nobody)
+
 -- | end a member's connection.
 closeTunnel :: Client -> Text -> IO (Either Error ())
 closeTunnel c pId = done c (request "POST" (mconcat ["/v1/lend/tunnels/", segment pId, "/close"]) [] nobody)
@@ -138,6 +146,14 @@ lend c = value c (request "GET" (mconcat ["/v1/lend"]) [] nobody)
 -- | what is lent at most.
 limits :: Client -> IO (Either Error Limits)
 limits c = value c (request "GET" (mconcat ["/v1/lend/limits"]) [] nobody)
+
+-- | open a port at a gateway, and keep it open.
+map :: Client -> MapSpec -> IO (Either Error Mapping)
+map c b = value c (request "POST" (mconcat ["/v1/mappings"]) [] (json b))
+
+-- | this node's ports at gateways.
+mappings :: Client -> IO (Either Error [Mapping])
+mappings c = value c (request "GET" (mconcat ["/v1/mappings"]) [] nobody)
 
 -- | admitted nodes, seen or not.
 members :: Client -> IO (Either Error [Member])
@@ -322,6 +338,10 @@ templates c pPeer = value c (request "GET" (mconcat ["/v1/peers/", segment pPeer
 -- | who is connected to what on or beside this machine.
 tunnels :: Client -> IO (Either Error [Tunnel])
 tunnels c = value c (request "GET" (mconcat ["/v1/lend/tunnels"]) [] nobody)
+
+-- | close a port at a gateway.
+unmap :: Client -> Text -> IO (Either Error ())
+unmap c pId = done c (request "DELETE" (mconcat ["/v1/mappings/", segment pId]) [] nobody)
 
 -- | the ledger, summed. Query: @by@, @since@.
 usage :: Client -> Query -> IO (Either Error [UsageRow])

@@ -112,6 +112,64 @@ instance ToJSON BlobStats where
     , "quota" =! blobStatsQuota v
     ]
 
+data Carried = Carried
+  { carriedAllow :: [Text]
+    -- ^ clients that may; empty: everybody
+  , carriedBytesIn :: Int64
+    -- ^ to the target
+  , carriedBytesOut :: Int64
+    -- ^ from the target
+  , carriedId :: Text
+  , carriedName :: Text
+    -- ^ its name
+  , carriedNetwork :: Text
+  , carriedOpen :: Int64
+    -- ^ connections now
+  , carriedPeer :: Text
+    -- ^ whose it is
+  , carriedPorts :: [Int64]
+    -- ^ listened on for it
+  , carriedRefused :: Int64
+    -- ^ connections that were turned away: over a limit, or from an address that may not
+  , carriedSince :: Maybe UTCTime
+  , carriedTotal :: Int64
+    -- ^ connections
+  } deriving (Eq, Show)
+
+instance Blank Carried where
+  blank = Carried blank blank blank blank blank blank blank blank blank blank blank blank
+
+instance FromJSON Carried where
+  parseJSON = withObject "Carried" $ \o -> Carried
+    <$> o ?: "allow"
+    <*> o ?: "bytes_in"
+    <*> o ?: "bytes_out"
+    <*> o ?: "id"
+    <*> o ?: "name"
+    <*> o ?: "network"
+    <*> o ?: "open"
+    <*> o ?: "peer"
+    <*> o ?: "ports"
+    <*> o ?: "refused"
+    <*> o ?: "since"
+    <*> o ?: "total"
+
+instance ToJSON Carried where
+  toJSON v = object $ concat
+    [ "allow" =? carriedAllow v
+    , "bytes_in" =! carriedBytesIn v
+    , "bytes_out" =! carriedBytesOut v
+    , "id" =! carriedId v
+    , "name" =? carriedName v
+    , "network" =! carriedNetwork v
+    , "open" =! carriedOpen v
+    , "peer" =! carriedPeer v
+    , "ports" =! carriedPorts v
+    , "refused" =! carriedRefused v
+    , "since" =! carriedSince v
+    , "total" =! carriedTotal v
+    ]
+
 data Container = Container
   { containerCap :: Resources
   , containerCreated :: Maybe UTCTime
@@ -1280,6 +1338,154 @@ instance ToJSON MainCommand where
     , "exit" =? mainCommandExit v
     ]
 
+data MapSpec = MapSpec
+  { mapSpecAllow :: [Text]
+    -- ^ networks and addresses of clients; empty: everybody
+  , mapSpecAny :: Bool
+    -- ^ any free port will do at the gateway
+  , mapSpecContainer :: Text
+    -- ^ one of this node's containers, instead of peers
+  , mapSpecNetwork :: Text
+    -- ^ tcp if empty
+  , mapSpecOn :: [Text]
+    -- ^ names or ids of peers; connections are spread over those that answer. Empty: this node
+  , mapSpecPort :: Int64
+    -- ^ where it leads; the first, where there are several
+  , mapSpecPorts :: Int64
+    -- ^ how many ports side by side; 1 if 0
+  , mapSpecProxyProtocol :: Bool
+    -- ^ each connection begins with the PROXY protocol's line that says who the client is
+  , mapSpecPublic :: Int64
+    -- ^ the first port at the gateway; 0: Port if that can be had, else any
+  , mapSpecTtl :: Text
+    -- ^ how long it lives; 0: until it is removed
+  , mapSpecVia :: Text
+    -- ^ the gateway, by name or id; empty: the one with the least latency, and another when it is gone
+  } deriving (Eq, Show)
+
+instance Blank MapSpec where
+  blank = MapSpec blank blank blank blank blank blank blank blank blank blank blank
+
+instance FromJSON MapSpec where
+  parseJSON = withObject "MapSpec" $ \o -> MapSpec
+    <$> o ?: "allow"
+    <*> o ?: "any"
+    <*> o ?: "container"
+    <*> o ?: "network"
+    <*> o ?: "on"
+    <*> o ?: "port"
+    <*> o ?: "ports"
+    <*> o ?: "proxy_protocol"
+    <*> o ?: "public"
+    <*> o ?: "ttl"
+    <*> o ?: "via"
+
+instance ToJSON MapSpec where
+  toJSON v = object $ concat
+    [ "allow" =? mapSpecAllow v
+    , "any" =? mapSpecAny v
+    , "container" =? mapSpecContainer v
+    , "network" =? mapSpecNetwork v
+    , "on" =? mapSpecOn v
+    , "port" =! mapSpecPort v
+    , "ports" =? mapSpecPorts v
+    , "proxy_protocol" =? mapSpecProxyProtocol v
+    , "public" =? mapSpecPublic v
+    , "ttl" =? mapSpecTtl v
+    , "via" =? mapSpecVia v
+    ]
+
+data MapTarget = MapTarget
+  { mapTargetDown :: Text
+    -- ^ why it gets no connections now
+  , mapTargetName :: Text
+  , mapTargetPeer :: Text
+    -- ^ empty: this node, or a container
+  } deriving (Eq, Show)
+
+instance Blank MapTarget where
+  blank = MapTarget blank blank blank
+
+instance FromJSON MapTarget where
+  parseJSON = withObject "MapTarget" $ \o -> MapTarget
+    <$> o ?: "down"
+    <*> o ?: "name"
+    <*> o ?: "peer"
+
+instance ToJSON MapTarget where
+  toJSON v = object $ concat
+    [ "down" =? mapTargetDown v
+    , "name" =? mapTargetName v
+    , "peer" =? mapTargetPeer v
+    ]
+
+data Mapping = Mapping
+  { mappingBytesIn :: Int64
+    -- ^ to the target
+  , mappingBytesOut :: Int64
+    -- ^ from the target
+  , mappingCreated :: Maybe UTCTime
+  , mappingExpires :: Maybe UTCTime
+  , mappingGateway :: Text
+    -- ^ the gateway that has it, or had it last
+  , mappingGatewayName :: Text
+  , mappingId :: Text
+  , mappingOpen :: Int64
+    -- ^ connections now
+  , mappingPublic :: [Text]
+    -- ^ where it is reached: HOST:PORT for each port
+  , mappingReason :: Text
+    -- ^ why it is not open, or what failed last
+  , mappingRefused :: Int64
+    -- ^ connections that were turned away: over a limit, or from an address that may not
+  , mappingSpec :: MapSpec
+  , mappingState :: Text
+  , mappingTargets :: [MapTarget]
+    -- ^ where it leads
+  , mappingTotal :: Int64
+    -- ^ connections
+  } deriving (Eq, Show)
+
+instance Blank Mapping where
+  blank = Mapping blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank
+
+instance FromJSON Mapping where
+  parseJSON = withObject "Mapping" $ \o -> Mapping
+    <$> o ?: "bytes_in"
+    <*> o ?: "bytes_out"
+    <*> o ?: "created"
+    <*> o ?: "expires"
+    <*> o ?: "gateway"
+    <*> o ?: "gateway_name"
+    <*> o ?: "id"
+    <*> o ?: "open"
+    <*> o ?: "public"
+    <*> o ?: "reason"
+    <*> o ?: "refused"
+    <*> o ?: "spec"
+    <*> o ?: "state"
+    <*> o ?: "targets"
+    <*> o ?: "total"
+
+instance ToJSON Mapping where
+  toJSON v = object $ concat
+    [ "bytes_in" =! mappingBytesIn v
+    , "bytes_out" =! mappingBytesOut v
+    , "created" =! mappingCreated v
+    , "expires" =? mappingExpires v
+    , "gateway" =? mappingGateway v
+    , "gateway_name" =? mappingGatewayName v
+    , "id" =! mappingId v
+    , "open" =! mappingOpen v
+    , "public" =! mappingPublic v
+    , "reason" =? mappingReason v
+    , "refused" =! mappingRefused v
+    , "spec" =! mappingSpec v
+    , "state" =! mappingState v
+    , "targets" =! mappingTargets v
+    , "total" =! mappingTotal v
+    ]
+
 data Member = Member
   { memberAdmitted :: Maybe UTCTime
   , memberBy :: Text
@@ -1443,6 +1649,8 @@ data Peer = Peer
     -- ^ protocol ids and feature names
   , peerFree :: Resources
     -- ^ lent now at most
+  , peerGateway :: Bool
+    -- ^ its owner lets some members map ports through it
   , peerId :: Text
   , peerLabels :: Map Text Text
   , peerLastSeen :: Maybe UTCTime
@@ -1477,7 +1685,7 @@ data Peer = Peer
   } deriving (Eq, Show)
 
 instance Blank Peer where
-  blank = Peer blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank
+  blank = Peer blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank
 
 instance FromJSON Peer where
   parseJSON = withObject "Peer" $ \o -> Peer
@@ -1485,6 +1693,7 @@ instance FromJSON Peer where
     <*> o ?: "addrs"
     <*> o ?: "features"
     <*> o ?: "free"
+    <*> o ?: "gateway"
     <*> o ?: "id"
     <*> o ?: "labels"
     <*> o ?: "last_seen"
@@ -1512,6 +1721,7 @@ instance ToJSON Peer where
     , "addrs" =! peerAddrs v
     , "features" =! peerFeatures v
     , "free" =! peerFree v
+    , "gateway" =? peerGateway v
     , "id" =! peerId v
     , "labels" =! peerLabels v
     , "last_seen" =! peerLastSeen v
@@ -2617,13 +2827,15 @@ data Tunnel = Tunnel
   , tunnelNetwork :: Text
   , tunnelPeer :: Text
     -- ^ who connected
+  , tunnelPublic :: Bool
+    -- ^ for somebody outside of the network: it comes through a mapping
   , tunnelSince :: Maybe UTCTime
   , tunnelTo :: Text
     -- ^ HOST:PORT; no host: this machine
   } deriving (Eq, Show)
 
 instance Blank Tunnel where
-  blank = Tunnel blank blank blank blank blank blank blank blank
+  blank = Tunnel blank blank blank blank blank blank blank blank blank
 
 instance FromJSON Tunnel where
   parseJSON = withObject "Tunnel" $ \o -> Tunnel
@@ -2633,6 +2845,7 @@ instance FromJSON Tunnel where
     <*> o ?: "name"
     <*> o ?: "network"
     <*> o ?: "peer"
+    <*> o ?: "public"
     <*> o ?: "since"
     <*> o ?: "to"
 
@@ -2644,6 +2857,7 @@ instance ToJSON Tunnel where
     , "name" =? tunnelName v
     , "network" =! tunnelNetwork v
     , "peer" =! tunnelPeer v
+    , "public" =? tunnelPublic v
     , "since" =! tunnelSince v
     , "to" =! tunnelTo v
     ]

@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
+)
+
+// carried is one mapping of a member.
+type carried struct {
+	g     *Gateway
+	from  api.Caller
+	req   mapping.Map
+	since time.Time
+	end   context.CancelCauseFunc
+	gone  chan struct{}  // closed when its place is free
+	work  sync.WaitGroup // all that run began
+
+	// Set by listen; one of each kind for every port, or more with several hosts.
+	first int
+	tcp   []listening[*net.TCPListener]
+	udp   []listening[*net.UDPConn]
+	rate  *rate.Limiter
+
+	in, out, total, refused atomic.Int64
+
+	conns   map[*conn]struct{} // guarded by g.mu
+	clients map[netip.Addr]int // guarded by g.mu; connections of each
+}
+
+// listening is a socket, and for which of the mapping's ports.
+type listening[T any] struct {
+	on   T
+	port int
+}
+
+// conn is a client's connection, or flow.
+type conn struct {
+	client  netip.Addr
+	since   time.Time
+	in, out atomic.Int64 // bytes to and from the mapper
+	end     context.CancelFunc
+
+	seen  int64     // bytes both ways when they were seen to change; guarded by Gateway.mu
+	quiet time.Time // since when they did not; guarded by Gateway.mu
+}
+
+// allowed asks the policy again; g.mu is held. While it does not listen, listen asks.
+func (m *carried) allowed(from api.Caller) error {
+	if m.first == 0 {
+		return nil
+	}
+	return m.may(from, m.first)
+}
+
+// may asks the policy for every port.
+func (m *carried) may(from api.Caller, first int) error {
+	for i := range m.req.Ports {
+		if err := m.g.cfg.May(from, api.ListenResource(first+i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run listens until ctx is done or the mapper is silent or gone. What it began
+// ends with ctx.
+func (m *carried) run(ctx context.Context, st wire.Stream, w *wire.Writer) {
+	for _, l := range m.tcp {
+		m.work.Go(func() { m.accept(ctx, l) })
+	}
+	for _, l := range m.udp {
+		m.work.Go(func() { m.flows(ctx, l) })
+	}
+	m.work.Go(func() {
+		beat := time.NewTicker(mapping.Beat)
+		defer beat.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				_ = st.SetReadDeadline(time.Now()) // whoever reads is told
+				return
+			case <-beat.C:
+				_ = st.SetWriteDeadline(time.Now().Add(mapping.Silence))
+				_ = w.Send(mapping.KindBeat, struct{}{}) // that it broke shows in the read
+			}
+		}
+	})
+	for r := wire.NewReader(st, mapping.MaxFrame); ctx.Err() == nil; {
+		_ = st.SetReadDeadline(time.Now().Add(mapping.Silence))
+		if kind, _, err := r.Next(); err != nil || kind != mapping.KindBeat {
+			return
+		}
+	}
+}
+
+// enter takes a place for a client, or says why it is turned away.
+func (m *carried) enter(client netip.Addr, end context.CancelFunc) (*conn, error) {
+	client = client.Unmap().WithZone("")
+	if len(m.req.Allow) > 0 && !slices.ContainsFunc(m.req.Allow, func(p netip.Prefix) bool { return p.Contains(client) }) {
+		return nil, m.refuse(api.Errorf(api.KindDenied, "%s may not", client))
+	}
+	if !m.rate.Allow() {
+		return nil, m.refuse(errFull)
+	}
+	now, limits := time.Now(), m.g.cfg.Limits
+	c := &conn{client: clientOf(client), since: now, quiet: now, end: end}
+	m.g.mu.Lock()
+	defer m.g.mu.Unlock()
+	if m.g.conns >= limits.Connections || len(m.conns) >= limits.PerMapping || m.clients[c.client] >= limits.PerClient {
+		return nil, m.refuse(errFull)
+	}
+	m.g.conns++
+	m.conns[c] = struct{}{}
+	m.clients[c.client]++
+	m.total.Add(1)
+	return c, nil
+}
+
+func (m *carried) refuse(why error) error {
+	m.refused.Add(1)
+	return why
+}
+
+func (m *carried) leave(c *conn) {
+	m.g.mu.Lock()
+	defer m.g.mu.Unlock()
+	m.g.conns--
+	delete(m.conns, c)
+	if m.clients[c.client]--; m.clients[c.client] == 0 {
+		delete(m.clients, c.client)
+	}
+}
+
+// count is what went through; g.mu is held.
+func (m *carried) count() api.MapCount {
+	return api.MapCount{Open: len(m.conns), Total: m.total.Load(), Refused: m.refused.Load(), BytesIn: m.in.Load(), BytesOut: m.out.Load()}
+}
+
+// reach opens a stream to the mapper for a client.
+func (m *carried) reach(ctx context.Context, begin mapping.Begin) (wire.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, openWait)
+	defer cancel()
+	st, err := m.g.cfg.Dial.OpenStream(ctx, m.from.Peer, mapping.Carry)
+	if err != nil {
+		return nil, err
+	}
+	begin.ID = m.req.ID
+	if err := wire.NewWriter(st, mapping.MaxBegin).Send(mapping.KindBegin, begin); err != nil {
+		_ = st.Reset()
+		return nil, err
+	}
+	return st, nil
+}

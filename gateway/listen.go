@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/time/rate"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// tries bounds how many ports are tried until one is free.
+const tries = 256
+
+// listen takes the ports: those that were asked for, or else preferred, or any.
+func (m *carried) listen() error {
+	limits := m.g.cfg.Limits
+	m.rate = rate.NewLimiter(rate.Limit(limits.NewPerSecond), limits.NewPerSecond)
+	m.g.mu.Lock()
+	m.conns, m.clients = map[*conn]struct{}{}, map[netip.Addr]int{}
+	m.g.mu.Unlock()
+	if m.req.First != 0 {
+		return m.listenAt(m.req.First)
+	}
+	var err error
+	if m.req.Prefer != 0 {
+		if err = m.listenAt(m.req.Prefer); err == nil {
+			return nil
+		}
+	}
+	tried := 0
+	for port := range m.g.cfg.Ports(m.from) {
+		if port+m.req.Ports > 65536 {
+			continue
+		}
+		if err = m.listenAt(port); err == nil {
+			return nil
+		}
+		if tried++; tried == tries {
+			break
+		}
+	}
+	if err == nil || tried == 0 && api.KindOf(err) == api.KindDenied {
+		return api.Errorf(api.KindDenied, "the gateway's owner lets you map no port").WithHint("its owner can: p2prc lend policy allow YOU listen:8000-8999")
+	}
+	return err
+}
+
+// listenAt takes ports from first on: all of them, or none.
+func (m *carried) listenAt(first int) (err error) {
+	if err := m.may(m.from, first); err != nil {
+		return err
+	}
+	hosts := m.g.cfg.Hosts
+	if len(hosts) == 0 {
+		hosts = []string{""}
+	}
+	defer func() {
+		if err != nil {
+			m.closeAll()
+		}
+	}()
+	for i := range m.req.Ports {
+		for _, host := range hosts {
+			if err := m.bind(net.JoinHostPort(host, strconv.Itoa(first+i)), i); err != nil {
+				return cannotListen(first+i, err)
+			}
+		}
+	}
+	m.g.mu.Lock()
+	m.first = first
+	m.g.mu.Unlock()
+	return m.may(m.from, first) // what was taken back since did not see where it listens
+}
+
+func (m *carried) bind(at string, port int) error {
+	if m.req.Network == "udp" {
+		pc, err := net.ListenPacket("udp", at)
+		if err == nil {
+			m.udp = append(m.udp, listening[*net.UDPConn]{pc.(*net.UDPConn), port})
+		}
+		return err
+	}
+	ln, err := net.Listen("tcp", at)
+	if err == nil {
+		m.tcp = append(m.tcp, listening[*net.TCPListener]{ln.(*net.TCPListener), port})
+	}
+	return err
+}
+
+func (m *carried) closeAll() {
+	for _, l := range m.tcp {
+		_ = l.on.Close() // nothing was accepted
+	}
+	for _, l := range m.udp {
+		_ = l.on.Close()
+	}
+	m.tcp, m.udp = nil, nil
+}
+
+func cannotListen(port int, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return api.Errorf(api.KindConflict, "port %d is in use at the gateway", port).WithHint("choose another: --port N, or --port 0 for any")
+	case errors.Is(err, syscall.EACCES):
+		return api.Errorf(api.KindDenied, "the gateway may not listen at port %d", port).WithHint("ports below 1024 are its administrator's; choose another: --port 8080")
+	}
+	return api.Errorf(api.KindUnavailable, "the gateway cannot listen at port %d: %w", port, err)
+}

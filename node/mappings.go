@@ -1,0 +1,61 @@
+package node
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/client/mapping"
+	"github.com/Akilan1999/p2p-rendering-computation/gateway"
+	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
+	wmapping "github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
+)
+
+// openMappings makes both sides of mapped ports.
+func (n *Node) openMappings(dial *dialer) (err error) {
+	cfg := n.config.Get().Gateway
+	n.gateway = gateway.New(gateway.Config{
+		Dial: dial, May: n.mayMap, Names: n.nameOf, Hosts: cfg.Hosts, Public: cfg.Public, Log: n.log.With("part", "gateway"),
+		Ports:   func(from api.Caller) iter.Seq[int] { return policy.Ports(n.server.Policy(), from) },
+		Refused: func(from api.Caller, why error) { n.refused(from.String(), wmapping.Protocol, why.Error()) },
+		Limits: gateway.Limits{Connections: cfg.Connections, PerMapping: cfg.PerMapping, PerClient: cfg.PerClient, NewPerSecond: cfg.NewPerSecond,
+			Idle: time.Duration(cfg.Idle), Longest: time.Duration(cfg.Longest)},
+	})
+	n.mappings, err = mapping.Open(context.Background(), mapping.Config{
+		Self: n.net.ID(), Store: n.store.Mappings(), Dial: dial, Targets: n.forwards, Known: n.book.Known, Peers: n.net.Peers, Resolve: n.net.Resolve,
+		Names: n.nameOf, Host: n.hostOf, Own: n.listensAt, Log: n.log.With("part", "mappings"),
+	})
+	return err
+}
+
+// listensAt tells whether a port is one at which this node itself listens.
+func (n *Node) listensAt(port int) bool { return port == n.net.Port() }
+
+// mayMap says why a member may not map a resource through this node, if so. A
+// node needs nobody's leave to be its own gateway.
+func (n *Node) mayMap(from api.Caller, resource string) error {
+	if from.Peer == n.net.ID() {
+		return nil
+	}
+	if why := n.connectsNot(from); why != "" {
+		return api.Errorf(api.KindDenied, "%s", why)
+	}
+	if !policy.Decide(n.server.Policy(), from, api.ActionMap, resource).Allow {
+		return api.Errorf(api.KindDenied, "the gateway's owner does not let you map %s", resource).
+			WithHint("its owner can: p2prc lend policy allow YOU %s", resource)
+	}
+	return nil
+}
+
+// recheckTunnels ends connections and mappings that are allowed no more.
+func (n *Node) recheckTunnels() {
+	roles := n.roles()
+	n.tunnels.Recheck(roles)
+	n.gateway.Recheck(roles)
+}
+
+// Map opens a port at a gateway.
+func (n *Node) Map(ctx context.Context, spec api.MapSpec) (api.Mapping, error) {
+	return n.mappings.Map(ctx, spec)
+}
