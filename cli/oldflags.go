@@ -116,11 +116,12 @@ func (o oldLine) create() []string {
 }
 
 func (o oldLine) mapPort() []string {
+	if o.with["dn"] != "" {
+		*o.missing = "gateways serve no domains, so --dn has no new form"
+	}
 	now := []string{"map", o.value}
-	for _, f := range [][2]string{{"dn", "--domain"}, {"ra", "--on"}} {
-		if v := o.with[f[0]]; v != "" {
-			now = append(now, f[1], v)
-		}
+	if peer := o.with["ra"]; peer != "" {
+		now = append(now, "--on", peer)
 	}
 	if o.with["udp"] != "" {
 		now = append(now, "--udp")

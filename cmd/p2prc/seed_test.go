@@ -101,7 +101,7 @@ func buildSeed(t *testing.T) string {
 	const module = "github.com/Akilan1999/p2p-rendering-computation"
 	mod := regexp.MustCompile(`(?m)^module .*$`).ReplaceAll(read(filepath.Join(root, "go.mod")), []byte("module seed"))
 	mod = append(mod, "\nrequire "+module+" v0.0.0\nreplace "+module+" => "+root+"\n"...)
-	for name, text := range map[string][]byte{"go.mod": mod, "go.sum": read(filepath.Join(root, "go.sum")), "main.go": read("testdata/seed.txt")} {
+	for name, text := range map[string][]byte{"go.mod": mod, "go.sum": read(filepath.Join(root, "go.sum")), "main.go": read("testdata/seed/program.txt")} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
