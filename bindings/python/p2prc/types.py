@@ -668,9 +668,9 @@ class RoleRequest(Model):
 @dataclass(repr=False)
 class Rule(Model):
     _required: ClassVar[FrozenSet[str]] = frozenset({"action", "allow", "resource", "subject"})
-    action: str = ""  # run, container, image, pull, network, forward, or *
+    action: str = ""  # run, container, image, pull, network, forward, map, or *
     allow: bool = False
-    resource: str = ""  # runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, or *
+    resource: str = ""  # runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, for map: listen:8000-8999 at this gateway or port:3000 here, or *
     subject: str = ""  # a peer id, role:member, role:admin, ..., or *
 
 

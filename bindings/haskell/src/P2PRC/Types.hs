@@ -2094,10 +2094,10 @@ instance ToJSON RoleRequest where
 
 data Rule = Rule
   { ruleAction :: Text
-    -- ^ run, container, image, pull, network, forward, or *
+    -- ^ run, container, image, pull, network, forward, map, or *
   , ruleAllow :: Bool
   , ruleResource :: Text
-    -- ^ runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, or *
+    -- ^ runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, for map: listen:8000-8999 at this gateway or port:3000 here, or *
   , ruleSubject :: Text
     -- ^ a peer id, role:member, role:admin, ..., or *
   } deriving (Eq, Show)
