@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,42 +42,13 @@ that your policy lets them have.` + exits(api.KindNotRunning),
 }
 
 func lendConnectionsCloseCmd(a *app) *cobra.Command {
-	var all bool
-	cmd := &cobra.Command{
-		Use:     "close ID... | --all",
-		Short:   "End connections at once",
-		Long:    "End connections at once. A member may connect again as long as the policy lets it." + exits(api.KindNotRunning, api.KindNotFound),
-		Example: "  p2prc lend connections close 4N2XQPT7\n  p2prc lend connections close --all",
-		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if all == (len(args) > 0) {
-				return api.Errorf(api.KindUsage, "name the connections, or give --all").WithHint("p2prc lend connections lists them")
-			}
-			client, err := a.node()
-			if err != nil {
-				return err
-			}
-			open, err := client.Tunnels(cmd.Context())
-			if err != nil {
-				return err
-			}
-			for _, t := range open {
-				if all {
-					args = append(args, string(t.ID))
-				}
-			}
-			for _, typed := range args {
-				id, err := findOne("connection", "p2prc lend connections", typed, open, func(t api.Tunnel) string { return string(t.ID) })
-				if err != nil {
-					return err
-				}
-				if err := client.CloseTunnel(cmd.Context(), api.TunnelID(id)); err != nil && (!all || api.KindOf(err) != api.KindNotFound) {
-					return err
-				}
-			}
-			return nil
+	return closing[api.Tunnel]{
+		what: "connection", list: "p2prc lend connections", example: "4N2XQPT7",
+		long: "End connections at once. A member may connect again as long as the policy lets it.",
+		open: func(ctx context.Context, c *api.Client) ([]api.Tunnel, error) { return c.Tunnels(ctx) },
+		id:   func(t api.Tunnel) string { return string(t.ID) },
+		end: func(ctx context.Context, c *api.Client, id string) error {
+			return c.CloseTunnel(ctx, api.TunnelID(id))
 		},
-	}
-	cmd.Flags().BoolVar(&all, "all", false, "end every one")
-	return cmd
+	}.cmd(a)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -54,43 +55,14 @@ func portsOf(ports []int) string {
 }
 
 func lendMappingsCloseCmd(a *app) *cobra.Command {
-	var all bool
-	cmd := &cobra.Command{
-		Use:   "close ID... | --all",
-		Short: "End mappings at once",
-		Long: `End mappings and their connections at once. Their members' nodes do not come back
-with them by themselves; to keep a member from mapping anew, change the policy.` + exits(api.KindNotRunning, api.KindNotFound),
-		Example: "  p2prc lend mappings close 7QK2M4ZT\n  p2prc lend mappings close --all",
-		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if all == (len(args) > 0) {
-				return api.Errorf(api.KindUsage, "name the mappings, or give --all").WithHint("p2prc lend mappings lists them")
-			}
-			client, err := a.node()
-			if err != nil {
-				return err
-			}
-			open, err := client.Carried(cmd.Context())
-			if err != nil {
-				return err
-			}
-			for _, c := range open {
-				if all {
-					args = append(args, string(c.ID))
-				}
-			}
-			for _, typed := range args {
-				id, err := findOne("mapping", "p2prc lend mappings", typed, open, func(c api.Carried) string { return string(c.ID) })
-				if err != nil {
-					return err
-				}
-				if err := client.CloseCarried(cmd.Context(), api.MappingID(id)); err != nil && (!all || api.KindOf(err) != api.KindNotFound) {
-					return err
-				}
-			}
-			return nil
+	return closing[api.Carried]{
+		what: "mapping", list: "p2prc lend mappings", example: "7QK2M4ZT",
+		long: `End mappings and their connections at once. Their members' nodes do not come back
+with them by themselves; to keep a member from mapping anew, change the policy.`,
+		open: func(ctx context.Context, c *api.Client) ([]api.Carried, error) { return c.Carried(ctx) },
+		id:   func(c api.Carried) string { return string(c.ID) },
+		end: func(ctx context.Context, c *api.Client, id string) error {
+			return c.CloseCarried(ctx, api.MappingID(id))
 		},
-	}
-	cmd.Flags().BoolVar(&all, "all", false, "end every one")
-	return cmd
+	}.cmd(a)
 }

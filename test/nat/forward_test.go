@@ -110,7 +110,7 @@ func (n *internet) through(from *lab.Machine, addr string, size int64, broken fu
 }
 
 // transfer is how much goes each way: more than what is on its way at once.
-func transfer() int64 { return int64(ring.Size(32, 1024)) << 20 }
+func transfer() int64 { return int64(ring.Size(64, 1024)) << 20 }
 
 // A transfer through a forward survives the loss of the relay that it goes through.
 func TestForwardSurvivesItsRelay(t *testing.T) {
