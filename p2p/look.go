@@ -61,8 +61,12 @@ type sighting struct {
 	outside bool // the member is not on this machine's own network
 	asked   bool
 	reached ports
+	good    time.Duration // for how long it stands; note says
 	skew    time.Duration
 }
+
+// missed tells whether the member dialed this node and reached nothing.
+func (v sighting) missed() bool { return v.asked && len(v.reached.TCP)+len(v.reached.UDP) == 0 }
 
 // looking is one side's end of reachProtocol, over a stream of any kind.
 type looking struct {

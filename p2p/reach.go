@@ -18,7 +18,7 @@ import (
 
 const (
 	reachEvery  = 2 * time.Second // how often places and sightings are looked after
-	lookAgain   = 5 * time.Minute // an old verdict is asked for anew
+	lookAgain   = 5 * time.Minute // what was seen is old then, at the latest
 	lookPause   = 20 * time.Second
 	sightings   = 3                // members outside that are asked; one of them may lie
 	mappingLife = 15 * time.Second // a router may forget a UDP mapping after 30
@@ -97,7 +97,7 @@ func (s *session) lookAround() {
 	s.mu.Unlock()
 	s.reach.mu.Lock()
 	fresh := 0
-	old := func(v sighting) bool { return now.Sub(v.at) > lookAgain }
+	old := func(v sighting) bool { return now.Sub(v.at) > v.good }
 	for pid, v := range s.reach.seen {
 		if v.conn.IsClosed() {
 			delete(s.reach.seen, pid)
@@ -133,12 +133,22 @@ func (s *session) lookAround() {
 }
 
 // note keeps what a member saw. It looks first and dials then: what it reached
-// before stands meanwhile, if it sees this node where it did.
+// before stands meanwhile, if it sees this node where it did. That it reached nothing
+// may come of a lost packet or a machine that was busy, so it is asked again
+// soon, and less and less often.
 func (r *reach) note(from peer.ID, v sighting) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old := r.seen[from]; v.outside && !v.asked && old.asked && old.addr == v.addr {
+	old := r.seen[from]
+	if v.outside && !v.asked && old.asked && old.addr == v.addr {
 		return
+	}
+	v.good = lookAgain
+	if v.missed() {
+		v.good = lookPause
+		if old.missed() {
+			v.good = min(2*old.good, lookAgain)
+		}
 	}
 	r.seen[from] = v
 }

@@ -43,7 +43,7 @@ func weigh(seen map[peer.ID]sighting) (api.Reachability, []multiaddr.Multiaddr) 
 		}
 		asked++
 		family[v.addr.Addr().Is4()]++
-		if len(v.reached.TCP)+len(v.reached.UDP) > 0 {
+		if !v.missed() {
 			reached++
 		}
 		for _, p := range v.reached.TCP {

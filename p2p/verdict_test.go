@@ -81,3 +81,22 @@ func TestNewSightingsReplaceOldOnes(t *testing.T) {
 	note(a.cfg.now(), "7.7.7.7:9", true)
 	told("7.7.7.7")
 }
+
+// A member that reached nothing is asked again soon, and less and less often; one
+// that reached this node stands for long.
+func TestMissedOnceIsAskedAgainSoon(t *testing.T) {
+	r := newReach()
+	missed, reached := saw("5.5.5.5:9", nil, nil), saw("5.5.5.5:9", []uint16{4001}, nil)
+	for i, tt := range []struct {
+		v    sighting
+		want time.Duration
+	}{
+		{missed, lookPause}, {missed, 2 * lookPause}, {missed, 4 * lookPause}, {missed, 8 * lookPause}, {missed, lookAgain}, {missed, lookAgain},
+		{reached, lookAgain}, {missed, lookPause},
+	} {
+		r.note("m", tt.v)
+		if got := r.seen["m"].good; got != tt.want {
+			t.Errorf("sighting %d stands for %s, want %s", i, got, tt.want)
+		}
+	}
+}
