@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -150,8 +151,12 @@ func exits(kinds ...api.Kind) string {
 	}
 	var b strings.Builder
 	b.WriteString("\n\nExit codes:\n    0  ok\n    1  error\n    2  " + words[2] + "\n")
+	said := []int{0, 1, 2}
 	for _, k := range kinds {
-		fmt.Fprintf(&b, "  %3d  %s\n", k.ExitCode(), words[k.ExitCode()])
+		if code := k.ExitCode(); !slices.Contains(said, code) { // kinds may share one
+			said = append(said, code)
+			fmt.Fprintf(&b, "  %3d  %s\n", code, words[code])
+		}
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
