@@ -14,10 +14,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-var (
-	rangeRE = regexp.MustCompile(`^(-?\d+)-(-?\d+)(?:/(\d+))?$`)
-	axisRE  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
-)
+var rangeRE = regexp.MustCompile(`^(-?\d+)-(-?\d+)(?:/(\d+))?$`)
 
 // maxDigits is how long a range's numbers may be, the sign included: their
 // difference then fits an int64.

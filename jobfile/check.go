@@ -4,14 +4,11 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
-
-var envRE = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,255}$`)
 
 // Check tells what is wrong with a job before anything is uploaded: what can be
 // known without the pool. Its errors name the key they are about.
@@ -63,7 +60,7 @@ func (j *Job) checkWhat() error {
 		}
 	}
 	for name, value := range j.Spec.Env {
-		if !envRE.MatchString(name) || strings.ContainsRune(value, 0) {
+		if !api.EnvName(name) || strings.ContainsRune(value, 0) {
 			return wrong("env."+name, "NAME: value", "%q cannot be an environment variable", name)
 		}
 	}
@@ -84,7 +81,7 @@ func checkEach(each []api.Axis) error {
 	for _, a := range each {
 		key := "each." + a.Name
 		switch {
-		case !axisRE.MatchString(a.Name):
+		case !api.AxisName(a.Name):
 			return wrong(key, "a lower-case letter, then letters, digits and _", "%q is not a variable's name", clip(a.Name, 60))
 		case a.Name == "task":
 			return wrong(key, "{task} is the task's number already", "the name task is taken")

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
 // checkPlaceholders checks every text that may hold placeholders.
@@ -25,7 +27,7 @@ func (j *Job) checkPlaceholders() error {
 				continue
 			}
 			end := strings.IndexByte(rest, '}')
-			if end < 0 || !axisRE.MatchString(rest[:end]) {
+			if end < 0 || !api.AxisName(rest[:end]) {
 				return wrong(key, "write {{ for a brace, {name} for a variable", "%q opens a placeholder that is none", clip("{"+rest, 30))
 			}
 			if name := rest[:end]; !slices.Contains(known, name) {

@@ -3,7 +3,6 @@ package job
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -13,8 +12,6 @@ import (
 
 // maxValue bounds one value of an axis in bytes.
 const maxValue = 64 << 10
-
-var axisName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
 // array is the product of a job's axes. A task's values are computed from its
 // index, never stored: an array of a million tasks costs what its lists cost.
@@ -66,7 +63,7 @@ func newArray(each []api.Axis) (array, error) {
 
 func newAxis(x api.Axis) (axis, error) {
 	ax := axis{name: x.Name, from: x.From, step: x.Step, width: x.Width, values: x.Values}
-	if !axisName.MatchString(x.Name) {
+	if !api.AxisName(x.Name) {
 		return ax, api.Errorf(api.KindInvalid, "array variable %q: a name is a lower-case letter, then letters, digits and _, 40 at most", clip(x.Name, 60))
 	}
 	if x.Name == "task" {

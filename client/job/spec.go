@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -172,8 +171,6 @@ func (p *plan) runtime() error {
 	return nil
 }
 
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,255}$`)
-
 func (p *plan) command() error {
 	s := &p.spec
 	if len(s.Command) == 0 && s.Runtime == api.RuntimeProcess {
@@ -194,7 +191,7 @@ func (p *plan) command() error {
 		p.args = append(p.args, t)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		if !envName.MatchString(name) {
+		if !api.EnvName(name) {
 			return api.Errorf(api.KindInvalid, "env: %q is no variable name", clip(name, 60))
 		}
 		t, err := parseTemplate("env "+name, s.Env[name], &p.array)
