@@ -59,8 +59,10 @@ func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, 
 	}
 	// More packages at a time than there are processors: most of a long test's time is waiting.
 	packages := strconv.Itoa(runtime.NumCPU() + 1)
-	args := []string{"test", "-json", "-p", packages, "-timeout", timeout}
-	env := os.Environ()
+	args := []string{"test", "-json", "-count", "1", "-p", packages, "-timeout", timeout}
+	// Half of what linking takes is for debuggers, and without this folder's path what
+	// was compiled in another clone will do; for the programs that tests build too.
+	env := append(os.Environ(), "GOFLAGS=-ldflags=-w -trimpath "+os.Getenv("GOFLAGS"))
 	if full {
 		env = append(env, ring.FullEnv+"=1")
 	}
