@@ -17,6 +17,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
 
@@ -25,6 +26,7 @@ const (
 	sayWait   = 2 * time.Second  // for a last word to go
 	maxAll    = 512              // mappings
 	maxPeer   = 64               // of one member
+	maxQueued = 64 << 20         // bytes of datagrams that wait for a member
 	lookEvery = 10 * time.Second
 )
 
@@ -61,7 +63,8 @@ type Config struct {
 
 // Gateway is safe for concurrent use.
 type Gateway struct {
-	cfg Config
+	cfg  Config
+	room *datagrams.Room
 
 	mu    sync.Mutex // guards the rest, and what carried says it guards
 	by    map[key]*carried
@@ -77,7 +80,7 @@ type key struct {
 
 // New makes a gateway.
 func New(cfg Config) *Gateway {
-	return &Gateway{cfg: cfg, by: map[key]*carried{}, held: map[api.PeerID]int{}}
+	return &Gateway{cfg: cfg, room: datagrams.NewRoom(maxQueued), by: map[key]*carried{}, held: map[api.PeerID]int{}}
 }
 
 // Run ends connections that last too long, until ctx is done.

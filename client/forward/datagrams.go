@@ -11,6 +11,9 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
+// maxQueued bounds the bytes of one forward's datagrams that wait for the peer.
+const maxQueued = 16 << 20
+
 // datagrams is Run for UDP.
 func (r *run) datagrams(ctx context.Context, local string, tell func(api.ForwardEvent) error) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -19,7 +22,7 @@ func (r *run) datagrams(ctx context.Context, local string, tell func(api.Forward
 	if err != nil {
 		return cannotListen(local, err)
 	}
-	flows := datagrams.Flows{Conn: pc.(*net.UDPConn), Kind: tunnel.KindDatagram, Begin: func(netip.AddrPort) datagrams.Flow {
+	flows := datagrams.Flows{Conn: pc.(*net.UDPConn), Kind: tunnel.KindDatagram, Room: datagrams.NewRoom(maxQueued), Begin: func(netip.AddrPort, context.CancelFunc) datagrams.Flow {
 		if r.open.Load() >= maxOpen {
 			r.fail(api.Errorf(api.KindQuota, "%d flows are open, which is the most", maxOpen))
 			return nil
