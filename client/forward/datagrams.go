@@ -29,7 +29,7 @@ func (r *run) datagrams(ctx context.Context, local string, tell func(api.Forward
 		}
 		r.open.Add(1)
 		r.total.Add(1)
-		return flow{r}
+		return sender{r}
 	}}
 	r.conns.Go(func() { flows.Run(ctx) })
 	err = r.report(ctx, pc.LocalAddr().String(), tell)
@@ -38,20 +38,17 @@ func (r *run) datagrams(ctx context.Context, local string, tell func(api.Forward
 	return err
 }
 
-// flow is what one local address sends and gets.
-type flow struct{ *run }
+// sender is what one local address sends and gets.
+type sender struct{ *run }
 
 // Open connects to the target, which for datagrams is a peer's.
-func (f flow) Open(ctx context.Context) (wire.Stream, error) {
-	far, err := f.connect(ctx, f.fail)
-	if err != nil {
-		if ctx.Err() == nil {
-			f.fail(err)
-		}
-		return nil, err
+func (f sender) Open(ctx context.Context) (wire.Stream, error) {
+	st, err := f.flow(ctx)
+	if err != nil && ctx.Err() == nil {
+		f.fail(err)
 	}
-	return far.(wire.Stream), nil
+	return st, err
 }
 
-func (f flow) Count(in, out int) { f.in.Add(int64(in)); f.out.Add(int64(out)) }
-func (f flow) End()              { f.open.Add(-1) }
+func (f sender) Count(in, out int) { f.in.Add(int64(in)); f.out.Add(int64(out)) }
+func (f sender) End()              { f.open.Add(-1) }

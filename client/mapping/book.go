@@ -46,6 +46,7 @@ type Dialer interface {
 // Targets connects to ports of peers and of containers.
 type Targets interface {
 	Connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error)
+	Flow(ctx context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error)
 	Inside(ctx context.Context, container string, port int, late func(error)) (splice.Stream, error)
 }
 

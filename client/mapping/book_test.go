@@ -97,7 +97,11 @@ func (w *world) OpenStream(_ context.Context, gw api.PeerID, _ string) (wire.Str
 	return near, nil
 }
 
-func (w *world) Connect(_ context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
+func (w *world) Connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
+	return w.Flow(ctx, peer, to)
+}
+
+func (w *world) Flow(_ context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.down[peer] {
