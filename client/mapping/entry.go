@@ -19,7 +19,9 @@ type entry struct {
 	targets []*target
 	next    int // whose turn it is
 	stop    context.CancelFunc
-	over    chan struct{} // closed when nobody keeps it any more
+	over    chan struct{}      // closed when nobody keeps it any more
+	live    context.Context    // that of its connections: done when it is over, or closed
+	cut     context.CancelFunc // ends live
 
 	count struct{ open, total, in, out atomic.Int64 }
 }

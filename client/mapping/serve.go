@@ -24,13 +24,14 @@ func (b *Book) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		return
 	}
 	_ = st.SetReadDeadline(time.Time{})
-	e := b.at(begin.ID, from.Peer)
+	e, live := b.at(begin.ID, from.Peer)
 	if e == nil || begin.Port < 0 || begin.Port >= e.page.Spec.Ports {
 		_ = st.Reset()
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer context.AfterFunc(live, cancel)()
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() })
 	defer stop()
 	e.count.open.Add(1)
@@ -46,15 +47,15 @@ func (b *Book) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 	}
 }
 
-// at is a mapping that a gateway has, or nil.
-func (b *Book) at(id api.MappingID, gw api.PeerID) *entry {
+// at is a mapping that a gateway has, with the context of its connections, or nil.
+func (b *Book) at(id api.MappingID, gw api.PeerID) (*entry, context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[id]
 	if e == nil || !e.open || e.page.Gateway != gw {
-		return nil
+		return nil, nil
 	}
-	return e
+	return e, e.live
 }
 
 // proxyLine is the header of the PROXY protocol, version 1.
