@@ -61,7 +61,7 @@ type MapCount struct {
 
 // Carried is a member's mapping, as the gateway that has it sees it.
 type Carried struct {
-	ID      MappingID `json:"id"`
+	ID      CarriedID `json:"id" doc:"the gateway's, not its member's"`
 	Peer    PeerID    `json:"peer" doc:"whose it is"`
 	Name    string    `json:"name,omitempty" doc:"its name"`
 	Network string    `json:"network"`

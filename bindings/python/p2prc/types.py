@@ -48,7 +48,7 @@ class Carried(Model):
     allow: List[str] = field(default_factory=list)  # clients that may; empty: everybody
     bytes_in: int = 0  # to the target
     bytes_out: int = 0  # from the target
-    id: str = ""
+    id: str = ""  # the gateway's, not its member's
     name: str = ""  # its name
     network: str = ""
     open: int = 0  # connections now

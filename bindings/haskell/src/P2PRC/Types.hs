@@ -120,6 +120,7 @@ data Carried = Carried
   , carriedBytesOut :: Int64
     -- ^ from the target
   , carriedId :: Text
+    -- ^ the gateway's, not its member's
   , carriedName :: Text
     -- ^ its name
   , carriedNetwork :: Text
