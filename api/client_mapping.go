@@ -28,6 +28,6 @@ func (c *Client) Carried(ctx context.Context) ([]Carried, error) {
 
 // CloseCarried ends one of them, and all its connections; its member is told not
 // to come back with it.
-func (c *Client) CloseCarried(ctx context.Context, id MappingID) error {
+func (c *Client) CloseCarried(ctx context.Context, id CarriedID) error {
 	return c.act(ctx, nil, "lend", "mappings", string(id), "close")
 }

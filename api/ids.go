@@ -26,6 +26,8 @@ type (
 	TunnelID string
 	// MappingID is a ULID chosen by the node that maps.
 	MappingID string
+	// CarriedID is a ULID chosen by the gateway that carries a mapping.
+	CarriedID string
 	// ContainerID is a ULID chosen by the borrowing node; to the lender's owner it
 	// is also the container's sandbox.
 	ContainerID string

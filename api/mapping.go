@@ -33,10 +33,10 @@ type Mapping struct {
 	ID          MappingID    `json:"id"`
 	Spec        MapSpec      `json:"spec"`
 	State       MappingState `json:"state"`
-	Reason      string       `json:"reason,omitempty" doc:"why it is not open, or what failed last"`
+	Reason      string       `json:"reason,omitempty" doc:"why it is not open, or what failed last, or why it is not known where it is reached"`
 	Gateway     PeerID       `json:"gateway,omitempty" doc:"the gateway that has it, or had it last"`
 	GatewayName string       `json:"gateway_name,omitempty"`
-	Public      []string     `json:"public" doc:"where it is reached: HOST:PORT for each port"`
+	Public      []string     `json:"public" doc:"where it is reached: HOST:PORT for each port; empty where its gateway knows no address, as reason then says"`
 	Targets     []MapTarget  `json:"targets" doc:"where it leads"`
 	Created     time.Time    `json:"created"`
 	Expires     time.Time    `json:"expires,omitzero"`
@@ -61,7 +61,7 @@ type MapCount struct {
 
 // Carried is a member's mapping, as the gateway that has it sees it.
 type Carried struct {
-	ID      MappingID `json:"id"`
+	ID      CarriedID `json:"id" doc:"the gateway's, not its member's"`
 	Peer    PeerID    `json:"peer" doc:"whose it is"`
 	Name    string    `json:"name,omitempty" doc:"its name"`
 	Network string    `json:"network"`

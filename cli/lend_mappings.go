@@ -62,7 +62,7 @@ with them by themselves; to keep a member from mapping anew, change the policy.`
 		open: func(ctx context.Context, c *api.Client) ([]api.Carried, error) { return c.Carried(ctx) },
 		id:   func(c api.Carried) string { return string(c.ID) },
 		end: func(ctx context.Context, c *api.Client, id string) error {
-			return c.CloseCarried(ctx, api.MappingID(id))
+			return c.CloseCarried(ctx, api.CarriedID(id))
 		},
 	}.cmd(a)
 }

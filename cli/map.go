@@ -93,6 +93,9 @@ func runMap(ctx context.Context, a *app, ports string, o mapped) error {
 	if o.asJSON {
 		return a.out.json(m)
 	}
+	if len(m.Public) == 0 {
+		return a.out.line("%s is mapped (mapping %s): %s", leadsTo(m), short(m.ID), m.Reason)
+	}
 	return a.out.line("%s leads to %s (mapping %s)", publicOf(m), leadsTo(m), short(m.ID))
 }
 

@@ -19,6 +19,7 @@ import (
 // carried is one mapping of a member.
 type carried struct {
 	g     *Gateway
+	id    api.CarriedID
 	from  api.Caller
 	req   mapping.Map
 	since time.Time
@@ -110,14 +111,12 @@ func (m *carried) enter(client netip.Addr, end context.CancelFunc) (*conn, error
 	if len(m.req.Allow) > 0 && !slices.ContainsFunc(m.req.Allow, func(p netip.Prefix) bool { return p.Contains(client) }) {
 		return nil, m.refuse(api.Errorf(api.KindDenied, "%s may not", client))
 	}
-	if !m.rate.Allow() {
-		return nil, m.refuse(errFull)
-	}
 	now, limits := time.Now(), m.g.cfg.Limits
 	c := &conn{client: clientOf(client), since: now, quiet: now, end: end}
 	m.g.mu.Lock()
 	defer m.g.mu.Unlock()
-	if m.g.conns >= limits.Connections || len(m.conns) >= limits.PerMapping || m.clients[c.client] >= limits.PerClient {
+	full := m.g.conns >= limits.Connections || len(m.conns) >= limits.PerMapping || m.clients[c.client] >= limits.PerClient
+	if full || !m.rate.Allow() { // in this order: who has too many takes nobody's turn
 		return nil, m.refuse(errFull)
 	}
 	m.g.conns++

@@ -15,8 +15,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
 
@@ -25,6 +28,7 @@ const (
 	sayWait   = 2 * time.Second  // for a last word to go
 	maxAll    = 512              // mappings
 	maxPeer   = 64               // of one member
+	maxQueued = 64 << 20         // bytes of datagrams that wait for a member
 	lookEvery = 10 * time.Second
 )
 
@@ -61,7 +65,8 @@ type Config struct {
 
 // Gateway is safe for concurrent use.
 type Gateway struct {
-	cfg Config
+	cfg  Config
+	room *datagrams.Room
 
 	mu    sync.Mutex // guards the rest, and what carried says it guards
 	by    map[key]*carried
@@ -77,7 +82,7 @@ type key struct {
 
 // New makes a gateway.
 func New(cfg Config) *Gateway {
-	return &Gateway{cfg: cfg, by: map[key]*carried{}, held: map[api.PeerID]int{}}
+	return &Gateway{cfg: cfg, room: datagrams.NewRoom(maxQueued), by: map[key]*carried{}, held: map[api.PeerID]int{}}
 }
 
 // Run ends connections that last too long, until ctx is done.
@@ -104,7 +109,7 @@ func (g *Gateway) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		return
 	}
 	w := wire.NewWriter(st, mapping.MaxFrame)
-	m := &carried{g: g, from: from, req: req, since: time.Now(), end: cancel, gone: make(chan struct{})}
+	m := &carried{g: g, id: api.CarriedID(ulid.Make().String()), from: from, req: req, since: time.Now(), end: cancel, gone: make(chan struct{})}
 	if err := g.open(ctx, m); err != nil {
 		g.cfg.Refused(from, err)
 		fail(st, w, err)
@@ -172,8 +177,11 @@ func (g *Gateway) enter(ctx context.Context, m *carried) error {
 		old := g.by[k]
 		if old == nil {
 			defer g.mu.Unlock()
-			if g.held[k.peer] >= maxPeer || len(g.by) >= maxAll {
-				return api.Errorf(api.KindQuota, "there are %d mappings already, which is the most", min(len(g.by), maxPeer)).WithHint("remove some: p2prc map rm")
+			if g.held[k.peer] >= maxPeer {
+				return api.Errorf(api.KindQuota, "you have %d mappings at the gateway already, which is the most", maxPeer).WithHint("remove some: p2prc map rm")
+			}
+			if len(g.by) >= maxAll {
+				return api.Errorf(api.KindQuota, "the gateway has %d mappings already, which is the most", maxAll).WithHint("name another: --via")
 			}
 			g.by[k] = m
 			g.held[k.peer]++
@@ -208,9 +216,9 @@ func (g *Gateway) Recheck(roles map[api.PeerID]api.Role) {
 }
 
 // Close ends one mapping. KindNotFound: there is none of that id.
-func (g *Gateway) Close(id api.MappingID) error {
+func (g *Gateway) Close(id api.CarriedID) error {
 	if g.withdraw(func(m *carried) error {
-		if m.req.ID == id {
+		if m.id == id {
 			return api.Errorf(api.KindWithdrawn, "the gateway's owner closed it")
 		}
 		return nil
@@ -239,7 +247,7 @@ func (g *Gateway) List() []api.Carried {
 	defer g.mu.Unlock()
 	all := make([]api.Carried, 0, len(g.by))
 	for k, m := range g.by {
-		c := api.Carried{ID: k.id, Peer: k.peer, Name: g.cfg.Names(k.peer), Network: m.req.Network, Ports: []int{}, Since: m.since.UTC(), MapCount: m.count()}
+		c := api.Carried{ID: m.id, Peer: k.peer, Name: g.cfg.Names(k.peer), Network: m.req.Network, Ports: []int{}, Since: m.since.UTC(), MapCount: m.count()}
 		for i := range m.req.Ports {
 			c.Ports = append(c.Ports, m.first+i)
 		}

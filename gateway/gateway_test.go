@@ -9,12 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"go.uber.org/goleak"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -26,7 +29,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var anna = api.Caller{Peer: "12D3KooWAnna", Role: api.RoleMember}
+var (
+	anna = api.Caller{Peer: "12D3KooWAnna", Role: api.RoleMember}
+	bert = api.Caller{Peer: "12D3KooWBert", Role: api.RoleMember}
+)
 
 // rig is a gateway, and a mapper behind it that echoes.
 type rig struct {
@@ -95,9 +101,14 @@ func (r *rig) OpenStream(_ context.Context, peer api.PeerID, protocol string) (w
 // ask asks for a mapping, and gives what holds it and its first port.
 func (r *rig) ask(req mapping.Map) (wire.Stream, int, error) {
 	r.t.Helper()
+	return r.askAs(anna, req)
+}
+
+func (r *rig) askAs(from api.Caller, req mapping.Map) (wire.Stream, int, error) {
+	r.t.Helper()
 	near, far := bufpipe.Pair(64 << 10)
 	over := make(chan struct{})
-	go func() { defer close(over); r.Serve(r.t.Context(), anna, far) }()
+	go func() { defer close(over); r.Serve(r.t.Context(), from, far) }()
 	r.t.Cleanup(func() { near.Reset(); <-over })
 	req.Ports = max(req.Ports, 1)
 	if err := wire.NewWriter(near, mapping.MaxFrame).Send(mapping.KindMap, req); err != nil {
@@ -251,6 +262,68 @@ func TestTooManyMappings(t *testing.T) {
 	if _, _, err := r.ask(mapping.Map{ID: "1", Network: "tcp"}); api.KindOf(err) != api.KindQuota {
 		t.Error(err)
 	}
+	r.Gateway.mu.Lock()
+	for i := range maxAll {
+		r.by[key{bert.Peer, api.MappingID(strconv.Itoa(i))}] = &carried{}
+	}
+	r.held[anna.Peer] = 0
+	r.Gateway.mu.Unlock()
+	if _, _, err := r.ask(mapping.Map{ID: "1", Network: "tcp"}); api.KindOf(err) != api.KindQuota || !strings.Contains(err.Error(), strconv.Itoa(maxAll)) {
+		t.Error(err)
+	}
+}
+
+// Whatever members call their mappings, their gateway's owner ends the one he means.
+func TestClosesTheOneThatIsMeant(t *testing.T) {
+	r := newRig(t, Limits{})
+	var mappers []wire.Stream
+	for _, id := range []api.MappingID{"..", "a/b"} {
+		for _, from := range []api.Caller{anna, bert} {
+			st, _, err := r.askAs(from, mapping.Map{ID: id, Network: "tcp"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mappers = append(mappers, st)
+		}
+	}
+	for all := r.List(); len(all) > 0; all = all[1:] {
+		if _, err := ulid.ParseStrict(string(all[0].ID)); err != nil {
+			t.Errorf("%q: %v", all[0].ID, err)
+		}
+		if err := r.Close(all[0].ID); err != nil {
+			t.Error(err)
+		}
+		st := mappers[len(mappers)-len(all)]
+		_ = st.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if kind, _, err := wire.ReadOne(st, mapping.MaxFrame); err != nil || kind != mapping.KindFail {
+			t.Fatalf("the mapper reads frame %d, %v", kind, err)
+		}
+		st.Close()
+		eventually(t, func() bool { return len(r.List()) == len(all)-1 })
+		if left := r.List(); len(left) > 0 && !reflect.DeepEqual(left, all[1:]) {
+			t.Fatalf("%+v are left of %+v", left, all)
+		}
+	}
+}
+
+// However many ports a gateway listens on, the ones that are free are found.
+func TestFindsTheFreePort(t *testing.T) {
+	r := newRig(t, Limits{})
+	want, others := free(t), []int{}
+	for port := 1024; len(others) < maxAll-1; port++ {
+		if port != want {
+			others = append(others, port)
+		}
+	}
+	r.cfg.Ports = func(api.Caller) iter.Seq[int] { return slices.Values(append(others, want)) }
+	r.Gateway.mu.Lock()
+	for i, port := range others {
+		r.by[key{bert.Peer, api.MappingID(strconv.Itoa(i))}] = &carried{first: port, req: mapping.Map{Network: "tcp", Ports: 1}}
+	}
+	r.Gateway.mu.Unlock()
+	if _, first := r.open(mapping.Map{ID: "1", Network: "tcp"}); first != want {
+		t.Errorf("port %d, want %d", first, want)
+	}
 }
 
 func TestClientsThatMay(t *testing.T) {
@@ -297,6 +370,22 @@ func TestNewConnectionsASecond(t *testing.T) {
 	}
 }
 
+// A client that has as many as it may takes no turn of others.
+func TestFullClientTakesNoTurn(t *testing.T) {
+	r := newRig(t, Limits{Connections: 99, PerMapping: 99, PerClient: 1, NewPerSecond: 2, Idle: time.Hour, Longest: time.Hour})
+	r.open(mapping.Map{ID: "1", Network: "tcp"})
+	m := r.by[key{anna.Peer, "1"}]
+	for i, client := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"} {
+		c, err := m.enter(netip.MustParseAddr(client), func() {})
+		if full := i == 1 || i == 2; full != (err != nil) {
+			t.Errorf("client %d, %s: %v", i, client, err)
+		}
+		if err == nil {
+			defer m.leave(c)
+		}
+	}
+}
+
 func TestStaleConnections(t *testing.T) {
 	for name, after := range map[string]time.Duration{"idle": 61 * time.Minute, "old": 3 * time.Hour} {
 		r := newRig(t, Limits{})
@@ -327,7 +416,7 @@ func TestWithdrawn(t *testing.T) {
 		end  func(*rig)
 		kind api.Kind
 	}{
-		"closed":  {func(r *rig) { _ = r.Close("1") }, api.KindWithdrawn},
+		"closed":  {func(r *rig) { _ = r.Close(r.List()[0].ID) }, api.KindWithdrawn},
 		"revoked": {func(r *rig) { r.Recheck(nil) }, api.KindDenied},
 		"policy": {func(r *rig) {
 			r.mu.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// tries bounds how many ports are tried until one is free.
+// tries bounds how many ports that others hold are tried until one is free.
 const tries = 256
 
 // listen takes the ports: those that were asked for, or else preferred, or any.
@@ -31,9 +31,13 @@ func (m *carried) listen() error {
 			return nil
 		}
 	}
-	tried := 0
+	tried, mine := 0, m.g.ports(m.req.Network)
 	for port := range m.g.cfg.Ports(m.from) {
 		if port+m.req.Ports > 65536 {
+			continue
+		}
+		if last, ok := lastOf(mine, port, m.req.Ports); ok {
+			err = cannotListen(last, syscall.EADDRINUSE)
 			continue
 		}
 		if err = m.listenAt(port); err == nil {
@@ -47,6 +51,32 @@ func (m *carried) listen() error {
 		return api.Errorf(api.KindDenied, "the gateway's owner lets you map no port").WithHint("its owner can: p2prc lend policy allow YOU listen:8000-8999")
 	}
 	return err
+}
+
+// ports are those that this gateway listens on already.
+func (g *Gateway) ports(network string) map[int]bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	held := map[int]bool{}
+	for _, m := range g.by {
+		if m.first == 0 || m.req.Network != network {
+			continue
+		}
+		for i := range m.req.Ports {
+			held[m.first+i] = true
+		}
+	}
+	return held
+}
+
+// lastOf is the last of n ports from first on that is held.
+func lastOf(held map[int]bool, first, n int) (int, bool) {
+	for port := first + n - 1; port >= first; port-- {
+		if held[port] {
+			return port, true
+		}
+	}
+	return 0, false
 }
 
 // listenAt takes ports from first on: all of them, or none.

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"iter"
+	"net/netip"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -17,14 +18,14 @@ func (n *Node) openMappings(dial *dialer) (err error) {
 	cfg := n.config.Get().Gateway
 	n.gateway = gateway.New(gateway.Config{
 		Dial: dial, May: n.mayMap, Names: n.nameOf, Hosts: cfg.Hosts, Public: cfg.Public, Log: n.log.With("part", "gateway"),
-		Ports:   func(from api.Caller) iter.Seq[int] { return policy.Ports(n.server.Policy(), from) },
+		Ports:   n.portsFor,
 		Refused: func(from api.Caller, why error) { n.refused(from.String(), wmapping.Protocol, why.Error()) },
 		Limits: gateway.Limits{Connections: cfg.Connections, PerMapping: cfg.PerMapping, PerClient: cfg.PerClient, NewPerSecond: cfg.NewPerSecond,
 			Idle: time.Duration(cfg.Idle), Longest: time.Duration(cfg.Longest)},
 	})
 	n.mappings, err = mapping.Open(context.Background(), mapping.Config{
 		Self: n.net.ID(), Store: n.store.Mappings(), Dial: dial, Targets: n.forwards, Known: n.book.Known, Peers: n.net.Peers, Resolve: n.net.Resolve,
-		Names: n.nameOf, Host: n.hostOf, Own: n.listensAt, Log: n.log.With("part", "mappings"),
+		Names: n.nameOf, Host: n.gatewayHost, Own: n.listensAt, Log: n.log.With("part", "mappings"),
 	})
 	return err
 }
@@ -46,6 +47,44 @@ func (n *Node) mayMap(from api.Caller, resource string) error {
 			WithHint("its owner can: p2prc lend policy allow YOU %s", resource)
 	}
 	return nil
+}
+
+// portsFor are those that a member may have without naming one: of its own gateway
+// a node may have all that need no privilege.
+func (n *Node) portsFor(from api.Caller) iter.Seq[int] {
+	if from.Peer != n.net.ID() {
+		return policy.Ports(n.server.Policy(), from)
+	}
+	return func(yield func(int) bool) {
+		for port := 1024; port <= 65535 && yield(port); port++ {
+		}
+	}
+}
+
+// gatewayHost is where clients reach a gateway whose owner does not say it; empty:
+// not known. This node's loopback is no such place.
+func (n *Node) gatewayHost(id api.PeerID) string {
+	if id != n.net.ID() {
+		return n.hostOf(id)
+	}
+	p, _ := n.net.Peer(id)
+	return hostFrom(p.Addrs)
+}
+
+// hostFrom is an address of those in multiaddrs at which others may reach a node: a
+// public one, else one of a LAN.
+func hostFrom(addrs []string) (host string) {
+	for _, addr := range addrs {
+		ip, err := netip.ParseAddr(ipOf(addr))
+		switch {
+		case err != nil || !ip.IsGlobalUnicast():
+		case !ip.IsPrivate():
+			return ip.String()
+		case host == "":
+			host = ip.String()
+		}
+	}
+	return host
 }
 
 // recheckTunnels ends connections and mappings that are allowed no more.

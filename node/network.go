@@ -159,17 +159,21 @@ func (n *Node) announceLending() {
 	if !n.wired.Load() {
 		return
 	}
-	s := n.lendStatus()
+	s, paused := n.lendStatus(), n.paused()
 	lent := slices.DeleteFunc(slices.Clone(s.Runtimes), func(r api.RuntimeInfo) bool { return !r.Available || !r.Enabled })
 	if s.State == api.LendOff {
 		lent, s.Total = nil, api.Resources{}
 	}
 	n.net.Announce(func(r *api.Record) {
 		r.Lending, r.Total, r.Free, r.Runtimes = s.State, s.Total, s.Free, lent
-		r.Gateway = s.State != api.LendPaused && policy.Gateway(n.server.Policy())
+		r.Gateway = !paused && policy.Gateway(n.server.Policy())
 	})
-	n.jobs.PeersChanged()          // this node is one of the lenders it may use
-	if s.State == api.LendPaused { // by its owner, or by the hours he set
+	n.jobs.PeersChanged() // this node is one of the lenders it may use
+	if paused {
 		n.recheckTunnels()
 	}
 }
+
+// paused tells whether this node's owner, or the hours he set, let nobody use it
+// now: also its ports, which are open to members whether or not it lends.
+func (n *Node) paused() bool { return n.server.Status().State == api.LendPaused }

@@ -25,7 +25,7 @@ func (n *Node) connectsNot(from api.Caller) string {
 	switch {
 	case !from.Role.Borrows():
 		return "role " + string(from.Role) + " does not borrow"
-	case n.server.Status().State == api.LendPaused:
+	case n.paused():
 		return "its owner has paused it"
 	}
 	return ""

@@ -15,7 +15,8 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
-// maxPeerStreams bounds the streams that one member may have open to this node's handlers.
+// maxPeerStreams bounds the streams that one member may have open to this node's
+// handlers. server/tunnel counts on twice as many as it lets a member have connections.
 const maxPeerStreams = 512
 
 // handled is one stream in a handler.

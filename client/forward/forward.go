@@ -54,9 +54,12 @@ type Forwarder struct{ cfg Config }
 // New makes a forwarder.
 func New(cfg Config) *Forwarder { return &Forwarder{cfg} }
 
-// target connects to what a forward leads to. late hears why, when that fails only
-// after the stream was handed out.
-type target func(ctx context.Context, late func(error)) (splice.Stream, error)
+// target is what a forward leads to: of TCP what connects, of UDP what flows.
+type target struct {
+	// connect's late hears why, when it fails only after the stream was handed out.
+	connect func(ctx context.Context, late func(error)) (splice.Stream, error)
+	flow    func(ctx context.Context) (wire.Stream, error)
+}
 
 // Run listens until ctx is done or tell fails, and returns when every connection
 // is gone. tell is called by one goroutine at a time, first with where it listens.
@@ -67,13 +70,13 @@ func (f *Forwarder) Run(ctx context.Context, spec api.ForwardSpec, tell func(api
 	if to.Network == "" {
 		to.Network = "tcp"
 	}
-	connect, err := f.target(spec, to)
+	target, err := f.target(spec, to)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &run{connect: connect, failed: make(chan error, 1), log: f.cfg.Log}
+	r := &run{target: target, failed: make(chan error, 1), log: f.cfg.Log}
 	local := net.JoinHostPort("127.0.0.1", strconv.Itoa(spec.Local))
 	if to.Network == "udp" {
 		return r.datagrams(ctx, local, tell)
@@ -104,44 +107,49 @@ func cannotListen(local string, err error) error {
 // target checks a spec and says how to connect.
 func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error) {
 	if err := to.Check(); err != nil {
-		return nil, err
+		return target{}, err
 	}
 	if spec.Container != "" {
 		if len(spec.Peers) > 0 || spec.Host != "" || to.Network != "tcp" {
-			return nil, api.Errorf(api.KindInvalid, "into a container go TCP connections to its own ports only")
+			return target{}, api.Errorf(api.KindInvalid, "into a container go TCP connections to its own ports only")
 		}
-		if err := f.cfg.Containers.Known(spec.Container); err != nil {
-			return nil, err
-		}
-		return func(ctx context.Context, late func(error)) (splice.Stream, error) {
+		return target{connect: func(ctx context.Context, late func(error)) (splice.Stream, error) {
 			return f.Inside(ctx, spec.Container, spec.Port, late)
-		}, nil
+		}}, f.cfg.Containers.Known(spec.Container)
 	}
 	if len(spec.Peers) == 0 {
-		return nil, api.Errorf(api.KindInvalid, "a forward without a peer or a container")
+		return target{}, api.Errorf(api.KindInvalid, "a forward without a peer or a container")
 	}
 	var peers []api.PeerID
 	for _, name := range spec.Peers {
 		id, err := f.cfg.Resolve(name)
 		if err != nil {
-			return nil, err
+			return target{}, err
 		}
 		peers = append(peers, id)
 	}
-	return func(ctx context.Context, _ func(error)) (splice.Stream, error) {
-		var failed []error
-		for _, peer := range peers {
-			st, err := f.Connect(ctx, peer, to)
-			if err == nil {
-				return st, nil
-			}
-			failed = append(failed, err)
-		}
-		if len(failed) == 1 {
-			return nil, failed[0]
-		}
-		return nil, api.Errorf(api.KindOf(failed[0]), "none of %d peers connects: %w", len(peers), errors.Join(failed...))
+	return target{
+		connect: func(ctx context.Context, _ func(error)) (splice.Stream, error) {
+			return first(ctx, peers, to, f.Connect)
+		},
+		flow: func(ctx context.Context) (wire.Stream, error) { return first(ctx, peers, to, f.Flow) },
 	}, nil
+}
+
+// first is of the first peer that connects.
+func first[S any](ctx context.Context, peers []api.PeerID, to tunnel.Open, connect func(context.Context, api.PeerID, tunnel.Open) (S, error)) (none S, _ error) {
+	var failed []error
+	for _, peer := range peers {
+		st, err := connect(ctx, peer, to)
+		if err == nil {
+			return st, nil
+		}
+		failed = append(failed, err)
+	}
+	if len(failed) == 1 {
+		return none, failed[0]
+	}
+	return none, api.Errorf(api.KindOf(failed[0]), "none of %d peers connects: %w", len(peers), errors.Join(failed...))
 }
 
 // Inside connects to a port of a container. That nothing listens there shows in the
@@ -156,13 +164,24 @@ func (f *Forwarder) Inside(ctx context.Context, name string, port int, late func
 	return dialInside(st, port, late), nil
 }
 
-// Connect connects to a port of one peer, or beside it. A TCP connection lasts where the peer can do that, and
-// goes on over another path when its own breaks.
+// Flow begins a flow of datagrams to a port of one peer, or beside it. What goes over
+// it are frames of kind tunnel.KindDatagram.
+func (f *Forwarder) Flow(ctx context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error) {
+	to.Lasting = false
+	st, _, err := f.open(ctx, peer, tunnel.KindOpen, to)
+	return st, err
+}
+
+// Connect connects by TCP to a port of one peer, or beside it. The connection lasts
+// where the peer can do that, and goes on over another path when its own breaks.
 func (f *Forwarder) Connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
-	to.Lasting = to.Network == "tcp"
+	to.Lasting = true
 	st, ready, err := f.open(ctx, peer, tunnel.KindOpen, to)
-	if err != nil || ready.Token == "" {
-		return st, err
+	switch {
+	case err != nil:
+		return nil, err
+	case ready.Token == "":
+		return st, nil
 	}
 	return resume.Dialed(st, func(ctx context.Context, got int64) (wire.Stream, int64, error) {
 		st, again, err := f.open(ctx, peer, tunnel.KindResume, tunnel.Resume{Token: ready.Token, Got: got})
@@ -213,10 +232,10 @@ func ask(st wire.Stream, kind wire.Kind, what any) (ready tunnel.Ready, err erro
 
 // run is one forward while it is open.
 type run struct {
-	connect target
-	failed  chan error // holds the last failure that was not told
-	log     *slog.Logger
-	conns   sync.WaitGroup
+	target
+	failed chan error // holds the last failure that was not told
+	log    *slog.Logger
+	conns  sync.WaitGroup
 
 	open    atomic.Int64
 	total   atomic.Int64

@@ -54,7 +54,11 @@ func (p *peers) OpenStream(_ context.Context, peer api.PeerID, _ string) (wire.S
 			w.Send(tunnel.KindFail, api.ProblemOf(api.Errorf(api.KindDenied, "not you"), false))
 			return
 		}
-		w.Send(tunnel.KindReady, struct{}{})
+		var ready tunnel.Ready
+		if peer == "lasting" { // whether or not that was asked for
+			ready.Token = "x"
+		}
+		w.Send(tunnel.KindReady, ready)
 		if to.Network == "tcp" {
 			io.Copy(far, far)
 			return
@@ -145,8 +149,10 @@ func TestRefusedConnection(t *testing.T) {
 }
 
 func TestDatagrams(t *testing.T) {
-	at, _, _ := forwarding(t, api.ForwardSpec{Peers: []string{"good"}, Network: "udp", Port: 53})
-	for _, text := range []string{"one", "two"} { // two flows
+	good, _, _ := forwarding(t, api.ForwardSpec{Peers: []string{"away", "good"}, Network: "udp", Port: 53})
+	// A peer that offers more than it was asked for breaks nothing.
+	lasting, _, _ := forwarding(t, api.ForwardSpec{Peers: []string{"lasting"}, Network: "udp", Port: 53})
+	for text, at := range map[string]string{"one": good, "two": good, "three": lasting} {
 		c, err := net.Dial("udp", at)
 		if err != nil {
 			t.Fatal(err)

@@ -31,6 +31,8 @@ import (
 // maxMappings bounds the book.
 const maxMappings = 200
 
+var errNotRunning = api.Errorf(api.KindUnavailable, "this node is starting, or stopping")
+
 // Store keeps entries by id, durably.
 type Store interface {
 	Load(ctx context.Context, fn func(doc []byte) error) error
@@ -46,6 +48,7 @@ type Dialer interface {
 // Targets connects to ports of peers and of containers.
 type Targets interface {
 	Connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error)
+	Flow(ctx context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error)
 	Inside(ctx context.Context, container string, port int, late func(error)) (splice.Stream, error)
 }
 
@@ -125,8 +128,10 @@ func (b *Book) Run(ctx context.Context) error {
 func (b *Book) startLocked(e *entry, first chan<- error) {
 	ctx, stop := context.WithCancel(b.run)
 	e.stop, e.over = stop, make(chan struct{})
+	e.live, e.cut = context.WithCancel(ctx)
 	b.keepers.Go(func() {
 		defer close(e.over)
+		defer stop()
 		b.keep(ctx, e, first)
 	})
 }
@@ -145,7 +150,7 @@ func (b *Book) Map(ctx context.Context, spec api.MapSpec) (api.Mapping, error) {
 	switch {
 	case b.run == nil:
 		b.mu.Unlock()
-		return api.Mapping{}, api.Errorf(api.KindUnavailable, "this node is starting, or stopping")
+		return api.Mapping{}, errNotRunning
 	case len(b.entries) >= maxMappings:
 		b.mu.Unlock()
 		return api.Mapping{}, api.Errorf(api.KindQuota, "there are %d mappings already, which is the most", maxMappings).WithHint("p2prc map rm ID")
@@ -159,34 +164,38 @@ func (b *Book) Map(ctx context.Context, spec api.MapSpec) (api.Mapping, error) {
 		err = ctx.Err()
 	}
 	if err != nil {
-		b.end(e)
-		return api.Mapping{}, errors.Join(err, b.cfg.Store.Drop(context.WithoutCancel(ctx), string(p.ID))) // it may be written down
+		return api.Mapping{}, errors.Join(err, b.end(ctx, e)) // it may be written down
 	}
 	return b.view(e), nil
 }
 
-// end stops keeping a mapping, and forgets it.
-func (b *Book) end(e *entry) {
+// end stops keeping a mapping, and forgets it: in this order, or its keeper would
+// write it down again.
+func (b *Book) end(ctx context.Context, e *entry) error {
 	e.stop()
 	<-e.over
+	if err := b.cfg.Store.Drop(context.WithoutCancel(ctx), string(e.page.ID)); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.entries, e.page.ID)
+	return nil
 }
 
-// Unmap ends a mapping. KindNotFound: there is none of that id.
+// Unmap ends a mapping and its connections. KindNotFound: there is none of that id.
+// Where it cannot be forgotten it stays, open nowhere.
 func (b *Book) Unmap(ctx context.Context, id api.MappingID) error {
 	b.mu.Lock()
-	e := b.entries[id]
+	e, runs := b.entries[id], b.run != nil
 	b.mu.Unlock()
-	if e == nil {
+	switch {
+	case e == nil:
 		return api.Errorf(api.KindNotFound, "there is no mapping %.40q", id).WithHint("p2prc map ls lists them")
+	case !runs:
+		return errNotRunning
 	}
-	if err := b.cfg.Store.Drop(ctx, string(id)); err != nil {
-		return err
-	}
-	b.end(e)
-	return nil
+	return b.end(ctx, e)
 }
 
 // Mappings is what this node has at gateways, oldest first.
@@ -275,5 +284,11 @@ func prefix(s string) (netip.Prefix, error) {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(s)
+	if err == nil && p.Addr().Is4In6() { // as clients' addresses are compared
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	if err == nil && !p.IsValid() {
+		err = errors.New("IPv4 in IPv6, and more of IPv6")
+	}
 	return p.Masked(), err
 }

@@ -33,6 +33,7 @@ type world struct {
 	down   map[api.PeerID]bool                // peers that do not answer
 	served map[api.PeerID]int                 // connections of each peer
 	opened map[api.PeerID]map[tunnel.Open]int // what was asked of each
+	slow   time.Duration                      // that the disk takes
 	work   sync.WaitGroup
 }
 
@@ -51,6 +52,10 @@ func (w *world) Load(_ context.Context, fn func([]byte) error) error {
 }
 
 func (w *world) Save(_ context.Context, key string, v any) (err error) {
+	w.mu.Lock()
+	slow := w.slow
+	w.mu.Unlock()
+	time.Sleep(slow)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.disk[key], err = json.Marshal(v)
@@ -97,7 +102,11 @@ func (w *world) OpenStream(_ context.Context, gw api.PeerID, _ string) (wire.Str
 	return near, nil
 }
 
-func (w *world) Connect(_ context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
+func (w *world) Connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
+	return w.Flow(ctx, peer, to)
+}
+
+func (w *world) Flow(_ context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.down[peer] {
@@ -125,7 +134,7 @@ func (w *world) book(t *testing.T, gateways ...api.PeerID) (b *Book, stop func()
 		Known: func(name string) error { return api.Errorf(api.KindNotFound, "no %s", name) },
 		Peers: func() (all []api.Peer) {
 			for i, id := range gateways {
-				p := api.Peer{State: api.PeerAlive, Latency: api.Duration(i)}
+				p := api.Peer{State: api.PeerAlive, Latency: api.Duration(i + 1)}
 				p.ID, p.Gateway = id, true
 				all = append(all, p)
 			}
@@ -313,11 +322,7 @@ func TestClosedByItsOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.mu.Lock()
-		end := w.held[m.ID]
-		w.mu.Unlock()
-		wire.NewWriter(end, mapping.MaxFrame).Send(mapping.KindFail, api.ProblemOf(api.Errorf(api.KindWithdrawn, "closed"), false))
-		end.Close()
+		w.close(m.ID)
 		time.Sleep(time.Minute)
 		for range 2 {
 			if got := b.Mappings()[0]; got.State != api.MappingClosed || got.Reason != "closed" || len(w.asked) != 1 {
@@ -329,6 +334,140 @@ func TestClosedByItsOwner(t *testing.T) {
 		}
 		stop()
 	})
+}
+
+// close is what the owner of a mapping's gateway says.
+func (w *world) close(id api.MappingID) {
+	w.mu.Lock()
+	end := w.held[id]
+	w.mu.Unlock()
+	wire.NewWriter(end, mapping.MaxFrame).Send(mapping.KindFail, api.ProblemOf(api.Errorf(api.KindWithdrawn, "closed"), false))
+	end.Close()
+}
+
+// What was closed is forgotten as well when its time is up.
+func TestClosedExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		b, stop := w.book(t, "gw")
+		defer stop()
+		m, err := b.Map(t.Context(), api.MapSpec{Port: 80, TTL: api.Duration(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.close(m.ID)
+		time.Sleep(time.Minute)
+		if got := b.Mappings()[0]; got.State != api.MappingClosed {
+			t.Errorf("%+v", got)
+		}
+		time.Sleep(time.Hour)
+		if len(b.Mappings()) != 0 || len(w.disk) != 0 {
+			t.Errorf("%+v, %v", b.Mappings(), w.disk)
+		}
+	})
+}
+
+// However a mapping ends, its connections end with it.
+func TestConnectionsEndWithTheirMapping(t *testing.T) {
+	for name, end := range map[string]func(*Book, *world, api.MappingID){
+		"removed": func(b *Book, _ *world, id api.MappingID) { b.Unmap(context.Background(), id) },
+		"expired": func(*Book, *world, api.MappingID) { time.Sleep(time.Hour) },
+		"closed":  func(_ *Book, w *world, id api.MappingID) { w.close(id) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			b, stop := w.book(t, "gw")
+			defer stop()
+			m, err := b.Map(t.Context(), api.MapSpec{Port: 80, On: []string{"web"}, TTL: api.Duration(time.Hour)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			near, far := bufpipe.Pair(64 << 10)
+			var serve sync.WaitGroup
+			serve.Go(func() { b.Serve(context.Background(), api.Caller{Peer: "gw"}, far) })
+			wire.NewWriter(near, mapping.MaxBegin).Send(mapping.KindBegin, mapping.Begin{ID: m.ID})
+			io.WriteString(near, "ping")
+			if got, err := io.ReadFull(near, make([]byte, 4)); err != nil {
+				t.Fatalf("%s: %d bytes, %v", name, got, err)
+			}
+			end(b, w, m.ID)
+			synctest.Wait()
+			if _, err := near.Write(nil); err == nil {
+				t.Errorf("%s: its connection stays", name)
+				near.Reset()
+			}
+			serve.Wait()
+		})
+	}
+}
+
+// What is taken away stays away, whatever its keeper does at that moment.
+func TestUnmapWhileItIsWrittenDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		b, stop := w.book(t, "gw")
+		defer stop()
+		m, err := b.Map(t.Context(), api.MapSpec{Port: 80})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.mu.Lock()
+		w.slow = time.Minute
+		w.held[m.ID].Reset() // it is asked for again, and written down
+		w.mu.Unlock()
+		time.Sleep(time.Second)
+		if err := b.Unmap(t.Context(), m.ID); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour)
+		if len(b.Mappings()) != 0 || len(w.disk) != 0 {
+			t.Errorf("%+v, %v", b.Mappings(), w.disk)
+		}
+	})
+}
+
+func TestUnmapBeforeRun(t *testing.T) {
+	w := newWorld()
+	w.disk["x"] = []byte(`{"id":"x"}`)
+	b, err := Open(t.Context(), Config{Store: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Unmap(t.Context(), "x"); api.KindOf(err) != api.KindUnavailable || len(w.disk) != 1 {
+		t.Errorf("%v, %v", err, w.disk)
+	}
+}
+
+// Gateways are asked in the order of what is known of them.
+func TestOrderOfGateways(t *testing.T) {
+	peer := func(id api.PeerID, state api.PeerState, latency int, reach api.Reachability) api.Peer {
+		p := api.Peer{State: state, Latency: api.Duration(latency)}
+		p.ID, p.Gateway, p.Reach = id, true, reach
+		return p
+	}
+	b := &Book{cfg: Config{Peers: func() []api.Peer {
+		return []api.Peer{
+			peer("unmeasured", api.PeerAlive, 0, api.ReachPublic), peer("near", api.PeerAlive, 1, api.ReachPublic), peer("far", api.PeerAlive, 9, api.ReachPublic),
+			peer("self", api.PeerSelf, 0, api.ReachPublic), peer("private", api.PeerAlive, 1, api.ReachPrivate), peer("last", api.PeerAlive, 0, api.ReachPrivate),
+		}
+	}}}
+	if got, want := b.gateways(&entry{page: page{Gateway: "last"}}), []api.PeerID{"last", "self", "near", "far", "unmeasured", "private"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// Networks of clients are compared with addresses of which none is IPv4 in IPv6.
+func TestPrefix(t *testing.T) {
+	for text, want := range map[string]string{
+		"198.51.100.7": "198.51.100.7/32", "198.51.100.7/24": "198.51.100.0/24", "::ffff:198.51.100.7": "198.51.100.7/32",
+		"::ffff:198.51.100.0/120": "198.51.100.0/24", "::ffff:0.0.0.0/96": "0.0.0.0/0", "2001:db8::/32": "2001:db8::/32",
+		"::ffff:0.0.0.0/95": "", "fe80::1%eth0": "", "198.51.100.0/33": "",
+	} {
+		got, err := prefix(text)
+		if want == "" && err == nil || want != "" && (err != nil || got.String() != want) {
+			t.Errorf("%s: %v, %v, want %q", text, got, err, want)
+		}
+	}
 }
 
 func TestExpires(t *testing.T) {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -19,7 +20,9 @@ type entry struct {
 	targets []*target
 	next    int // whose turn it is
 	stop    context.CancelFunc
-	over    chan struct{} // closed when nobody keeps it any more
+	over    chan struct{}      // closed when nobody keeps it any more
+	live    context.Context    // that of its connections: done when it is over, or closed
+	cut     context.CancelFunc // ends live
 
 	count struct{ open, total, in, out atomic.Int64 }
 }
@@ -64,7 +67,10 @@ func (b *Book) view(e *entry) api.Mapping {
 		if host == "" {
 			host = b.cfg.Host(p.Gateway)
 		}
-		for i := range p.Spec.Ports {
+		if host == "" && m.State == api.MappingOpen {
+			m.Reason = fmt.Sprintf("port %d is open, but its gateway knows no address at which clients reach it (its owner can: p2prc config set gateway.public ADDRESS)", p.First)
+		}
+		for i := 0; host != "" && i < p.Spec.Ports; i++ {
 			m.Public = append(m.Public, net.JoinHostPort(host, strconv.Itoa(p.First+i)))
 		}
 	}

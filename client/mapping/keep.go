@@ -1,8 +1,10 @@
 package mapping
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -56,6 +58,9 @@ func (b *Book) keep(ctx context.Context, e *entry, first chan<- error) {
 		}
 		wait = min(2*wait, retryHigh)
 	}
+	if e.page.Closed != "" && !e.page.Expires.IsZero() {
+		<-ctx.Done()
+	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		b.expire(ctx, e)
 	}
@@ -70,6 +75,9 @@ func (b *Book) note(ctx context.Context, e *entry, why error) {
 	}
 	page := e.page
 	b.mu.Unlock()
+	if page.Closed != "" {
+		e.cut()
+	}
 	b.cfg.Log.Info("a mapping is not open", "mapping", page.ID, "gateway", page.Gateway, "reason", why)
 	if page.Closed != "" {
 		if err := b.cfg.Store.Save(context.WithoutCancel(ctx), string(page.ID), page); err != nil {
@@ -134,11 +142,17 @@ func (b *Book) gateways(e *entry) []api.PeerID {
 		}
 		return 2
 	}
+	latency := func(p api.Peer) api.Duration {
+		if p.Latency == 0 && p.State != api.PeerSelf { // never measured
+			return math.MaxInt64
+		}
+		return p.Latency
+	}
 	slices.SortStableFunc(peers, func(x, y api.Peer) int {
 		if d := worth(x) - worth(y); d != 0 {
 			return d
 		}
-		return int(x.Latency - y.Latency)
+		return cmp.Compare(latency(x), latency(y))
 	})
 	var ids []api.PeerID
 	for _, p := range peers {

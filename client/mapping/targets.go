@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"sync"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
@@ -44,13 +48,48 @@ func (b *Book) tried(t *target, err error) {
 	t.down = err
 }
 
-// connect goes to the first target that answers: a stream, or a socket of UDP.
-func (b *Book) connect(ctx context.Context, e *entry, port int) (any, error) {
+// far is a connection to a target.
+type far interface {
+	// carry carries what comes over st there, and what is answered, to the end.
+	carry(ctx context.Context, e *entry, begin mapping.Begin, st wire.Stream) error
+	// drop ends it before anything was said.
+	drop()
+}
+
+// stream is a far that is one, and socket one of UDP on this machine.
+type (
+	stream struct{ splice.Stream }
+	socket struct{ net.Conn }
+)
+
+func (s stream) drop() { _ = s.Reset() }
+func (s socket) drop() { _ = s.Close() }
+
+func (s socket) carry(ctx context.Context, e *entry, _ mapping.Begin, st wire.Stream) error {
+	datagrams.Carry(ctx, st, mapping.KindDatagram, s.Conn, func(in, out int) { e.count.in.Add(int64(in)); e.count.out.Add(int64(out)) })
+	return nil
+}
+
+func (s stream) carry(ctx context.Context, e *entry, begin mapping.Begin, st wire.Stream) error {
+	end := context.AfterFunc(ctx, func() { _ = s.Reset() }) // a copy may wait in it
+	defer end()
+	if e.page.Spec.Proxy {
+		if _, err := io.WriteString(s, proxyLine(begin.Client, begin.Server)); err != nil {
+			_ = s.Reset()
+			return err
+		}
+	}
+	splice.Both(splice.Counted{Stream: st, N: &e.count.in}, splice.Counted{Stream: s.Stream, N: &e.count.out})
+	return nil
+}
+
+// connect goes to the first target that answers.
+func (b *Book) connect(ctx context.Context, e *entry, port int) (far, error) {
 	var failed []error
 	for _, t := range b.inTurn(e) {
-		far, err := b.connectOne(ctx, e, t, port)
+		to, err := b.connectOne(ctx, e, t, port)
 		if err == nil {
-			return far, nil
+			return to, nil
 		}
 		failed = append(failed, err)
 	}
@@ -58,7 +97,7 @@ func (b *Book) connect(ctx context.Context, e *entry, port int) (any, error) {
 }
 
 // connectOne goes to one target, and notes how it did.
-func (b *Book) connectOne(ctx context.Context, e *entry, t *target, port int) (far any, err error) {
+func (b *Book) connectOne(ctx context.Context, e *entry, t *target, port int) (to far, err error) {
 	defer func() {
 		if ctx.Err() == nil {
 			b.tried(t, err)
@@ -66,17 +105,25 @@ func (b *Book) connectOne(ctx context.Context, e *entry, t *target, port int) (f
 	}()
 	spec := e.page.Spec
 	port += spec.Port
+	there := tunnel.Open{Network: spec.Network, Port: port, Public: true}
+	var st splice.Stream
+	var own net.Conn
 	switch {
 	case spec.Container != "":
-		return b.cfg.Targets.Inside(ctx, spec.Container, port, func(err error) { b.tried(t, err) })
+		st, err = b.cfg.Targets.Inside(ctx, spec.Container, port, func(err error) { b.tried(t, err) })
+	case t.peer != "" && spec.Network == "udp":
+		st, err = b.cfg.Targets.Flow(ctx, t.peer, there)
 	case t.peer != "":
-		return b.cfg.Targets.Connect(ctx, t.peer, tunnel.Open{Network: spec.Network, Port: port, Public: true})
+		st, err = b.cfg.Targets.Connect(ctx, t.peer, there)
+	case spec.Network == "udp":
+		own, err = b.dialOwn(ctx, "udp", port)
+		return socket{own}, err
+	default:
+		if own, err = b.dialOwn(ctx, "tcp", port); err == nil {
+			st = splice.TCP{TCPConn: own.(*net.TCPConn)}
+		}
 	}
-	c, err := b.dialOwn(ctx, spec.Network, port)
-	if tcp, ok := c.(*net.TCPConn); ok {
-		return splice.TCP{TCPConn: tcp}, nil
-	}
-	return c, err
+	return stream{st}, err
 }
 
 // dialOwn connects to a port of this machine's loopback, never to p2prc's own.
@@ -124,14 +171,10 @@ func (b *Book) check(ctx context.Context) {
 func (b *Book) checkOne(ctx context.Context, e *entry, t *target) {
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
-	far, err := b.connectOne(ctx, e, t, 0)
+	to, err := b.connectOne(ctx, e, t, 0)
 	if err != nil {
 		b.tried(t, err)
 		return
 	}
-	if st, ok := far.(splice.Stream); ok {
-		_ = st.Reset() // nothing was said
-	} else if c, ok := far.(net.Conn); ok {
-		_ = c.Close()
-	}
+	to.drop()
 }

@@ -15,6 +15,10 @@ type mappingPath struct {
 	ID api.MappingID `path:"id" maxLength:"100" doc:"a mapping's id"`
 }
 
+type carriedPath struct {
+	ID api.CarriedID `path:"id" maxLength:"100" doc:"a mapping's id, as the gateway gave it"`
+}
+
 func (s *Services) mapPort(ctx context.Context, in *mapIn) (api.Mapping, error) {
 	return s.Mappings.Map(ctx, in.Body)
 }
@@ -31,6 +35,6 @@ func (s *Services) carried(context.Context, *door.None) ([]api.Carried, error) {
 	return list(s.Gateway.List()), nil
 }
 
-func (s *Services) closeCarried(_ context.Context, in *mappingPath) error {
+func (s *Services) closeCarried(_ context.Context, in *carriedPath) error {
 	return s.Gateway.Close(in.ID)
 }

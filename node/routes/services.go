@@ -161,7 +161,7 @@ type Mappings interface {
 // Gateway is what this node carries for members.
 type Gateway interface {
 	List() []api.Carried
-	Close(id api.MappingID) error
+	Close(id api.CarriedID) error
 }
 
 // Lender is the lending side.

@@ -31,7 +31,7 @@ const (
 	openWait  = 10 * time.Second // for the first frame to come
 	dialWait  = 10 * time.Second
 	maxAll    = 4096 // connections at a time
-	maxPeer   = 1024 // of one member
+	maxPeer   = 256  // of one member: a lasting one that was taken up holds two of its streams
 	idleTCP   = 24 * time.Hour
 	idleUDP   = 2 * time.Minute
 	idleEvery = 30 * time.Second
@@ -256,8 +256,11 @@ func (s *Server) allowed(from api.Caller, to tunnel.Open) error {
 func (s *Server) enter(c *connection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held[c.from.Peer] == maxPeer || len(s.open) == maxAll {
-		return api.Errorf(api.KindQuota, "there are %d connections already, which is the most", min(s.held[c.from.Peer], maxPeer)).WithHint("close some")
+	if n := s.held[c.from.Peer]; n >= maxPeer {
+		return api.Errorf(api.KindQuota, "you have %d connections to the peer already, which is the most", n).WithHint("close some")
+	}
+	if n := len(s.open); n >= maxAll {
+		return api.Errorf(api.KindQuota, "the peer has %d connections already, which is the most", n).WithHint("try again later")
 	}
 	s.held[c.from.Peer]++
 	s.open[c] = struct{}{}

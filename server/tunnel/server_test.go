@@ -336,6 +336,15 @@ func TestQuota(t *testing.T) {
 	if _, err := r.ask(member(anna), to); err != nil {
 		t.Error(err)
 	}
+	r.Server.mu.Lock()
+	for range maxAll {
+		c := &connection{}
+		r.Server.open[c] = struct{}{}
+	}
+	r.Server.mu.Unlock()
+	if _, err := r.ask(member(bert), to); api.KindOf(err) != api.KindQuota {
+		t.Errorf("one too many of all: %v", err)
+	}
 }
 
 func eventually(t *testing.T, ok func() bool) {

@@ -158,7 +158,7 @@ func TestMap(t *testing.T) {
 	other.eventually(10*time.Second, "carry it", func(ctx context.Context) error {
 		carried, err := other.api.Carried(ctx)
 		for _, c := range carried {
-			if c.ID == own.ID && c.Open == 1 {
+			if c.Name == "m" && c.Open == 1 {
 				return nil
 			}
 		}

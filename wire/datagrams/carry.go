@@ -14,7 +14,7 @@ import (
 // the stream ends or ctx is done. It closes both. count is told bytes to and from
 // the socket.
 func Carry(ctx context.Context, st wire.Stream, kind wire.Kind, target net.Conn, count func(in, out int)) {
-	stop := context.AfterFunc(ctx, func() { _ = target.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = target.Close(); _ = st.Reset() }) // a read or a write may wait in either
 	defer stop()
 	var back sync.WaitGroup
 	back.Go(func() {
@@ -44,6 +44,6 @@ func Carry(ctx context.Context, st wire.Stream, kind wire.Kind, target net.Conn,
 		_, _ = target.Write(p) // a datagram may be lost
 	}
 	_ = target.Close()
+	_ = st.Reset() // what comes back goes nowhere, and may wait in a write
 	back.Wait()
-	_ = st.Close()
 }

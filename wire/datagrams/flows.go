@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
@@ -16,12 +17,34 @@ const (
 	// Max bounds a datagram: what fits into one of IPv4.
 	Max   = 65_507
 	idle  = 2 * time.Minute // a flow over which nothing goes ends
-	queue = 64              // datagrams that wait for their stream; more are lost
+	queue = 64              // datagrams of a flow that wait for its stream; more are lost
+	room  = 256 << 10       // bytes of them
 )
+
+// Room is how many bytes of datagrams may wait in flows that share it. What is over
+// is lost.
+type Room struct{ left atomic.Int64 }
+
+// NewRoom has room for n bytes.
+func NewRoom(n int64) *Room {
+	r := &Room{}
+	r.left.Store(n)
+	return r
+}
+
+func (r *Room) take(n int) bool {
+	if r.left.Add(-int64(n)) >= 0 {
+		return true
+	}
+	r.give(n)
+	return false
+}
+
+func (r *Room) give(n int) { r.left.Add(int64(n)) }
 
 // Flow is what one sender sends and gets.
 type Flow interface {
-	// Open connects it.
+	// Open connects it. When ctx is done the flow ends, with what was opened.
 	Open(ctx context.Context) (wire.Stream, error)
 	// Count is told the bytes of each datagram, from the sender and to it.
 	Count(in, out int)
@@ -33,8 +56,9 @@ type Flow interface {
 type Flows struct {
 	Conn *net.UDPConn
 	Kind wire.Kind // of a datagram's frame
-	// Begin makes a flow for a new sender, or none: the datagram is lost.
-	Begin func(from netip.AddrPort) Flow
+	Room *Room
+	// Begin makes a flow for a new sender, or none: the datagram is lost. end ends it.
+	Begin func(from netip.AddrPort, end context.CancelFunc) Flow
 
 	mu  sync.Mutex // guards by
 	by  map[netip.AddrPort]*flow
@@ -43,8 +67,10 @@ type Flows struct {
 
 type flow struct {
 	Flow
+	end   context.CancelFunc
 	queue chan []byte
 	last  time.Time // guarded by Flows.mu
+	held  int       // bytes in queue, or on the way from there; guarded by Flows.mu
 }
 
 // Run carries until ctx is done, closes the socket, and waits for the flows.
@@ -72,23 +98,34 @@ func (f *Flows) Run(ctx context.Context) {
 // take hands a datagram to its flow, which it begins if need be.
 func (f *Flows) take(ctx context.Context, from netip.AddrPort, p []byte) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	one := f.by[from]
 	if one == nil {
-		begun := f.Begin(from)
+		ctx, end := context.WithCancel(ctx)
+		begun := f.Begin(from, end)
 		if begun == nil {
-			f.mu.Unlock()
+			end()
 			return
 		}
-		one = &flow{Flow: begun, queue: make(chan []byte, queue)}
+		one = &flow{Flow: begun, end: end, queue: make(chan []byte, queue)}
 		f.by[from] = one
 		f.all.Go(func() { f.carry(ctx, from, one) })
 	}
 	one.last = time.Now()
-	f.mu.Unlock()
-	select {
-	case one.queue <- append([]byte(nil), p...):
-	default: // as on any link that is full
+	// What does not fit is lost, as on any link that is full.
+	if len(one.queue) == cap(one.queue) || one.held+len(p) > room || !f.Room.take(len(p)) {
+		return
 	}
+	one.held += len(p)
+	one.queue <- append([]byte(nil), p...) // only this goroutine sends
+}
+
+// sent gives the room of n bytes of a flow back.
+func (f *Flows) sent(one *flow, n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	one.held -= n
+	f.Room.give(n)
 }
 
 // carry carries one sender's datagrams both ways until nothing goes.
@@ -96,17 +133,20 @@ func (f *Flows) carry(ctx context.Context, from netip.AddrPort, one *flow) {
 	defer one.End()
 	defer func() {
 		f.mu.Lock()
+		defer f.mu.Unlock()
 		delete(f.by, from)
-		f.mu.Unlock()
+		f.Room.give(one.held) // with what nobody takes from the queue any more
 	}()
+	defer one.end()
 	st, err := one.Open(ctx)
 	if err != nil {
 		return
 	}
+	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // a write may wait in it
+	defer stop()
 	var back sync.WaitGroup
-	ctx, cancel := context.WithCancel(ctx)
 	back.Go(func() {
-		defer cancel()
+		defer one.end()
 		for r := wire.NewReader(st, Max); ; {
 			kind, p, err := r.Next()
 			if err != nil || kind != f.Kind {
@@ -130,7 +170,9 @@ func (f *Flows) send(ctx context.Context, one *flow, w *wire.Writer) {
 		select {
 		case p := <-one.queue:
 			one.Count(len(p), 0)
-			if w.Write(f.Kind, p) != nil {
+			err := w.Write(f.Kind, p)
+			f.sent(one, len(p))
+			if err != nil {
 				return
 			}
 		case <-look.C:

@@ -60,11 +60,12 @@ type Conn struct {
 	sent     int64 // up to where, the end being a byte
 	acked    int64 // the same
 	limit    int64 // the other end takes no more
+	ahead    int64 // how many unacknowledged bytes are kept here at most
 	in       queue // what came and was not read
 	theirEnd bool  // no more will come
 	readEnd  bool  // whoever reads was told
 	told     ack
-	window   int64
+	window   int64 // how many unread bytes are kept here at most
 	starved  bool  // whoever reads waited since the window grew
 	grown    int64 // where that was
 }
@@ -77,7 +78,7 @@ type link struct {
 }
 
 func newConn(reopen Reopen) *Conn {
-	c := &Conn{reopen: reopen, window: minWindow, limit: minWindow, told: ack{Limit: minWindow}}
+	c := &Conn{reopen: reopen, window: minWindow, ahead: minWindow, limit: minWindow, told: ack{Limit: minWindow}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.changed.L = &c.mu
 	return c
@@ -112,7 +113,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n < len(p) {
-		for c.out.to >= c.limit && c.err == nil && !c.ended {
+		for c.err == nil && !c.ended && c.roomLocked() <= 0 {
 			c.changed.Wait()
 		}
 		switch {
@@ -121,10 +122,19 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		case c.ended:
 			return n, io.ErrClosedPipe
 		}
-		n += c.out.add(p[n:min(int64(len(p)), int64(n)+c.limit-c.out.to)])
+		n += c.out.add(p[n:min(int64(len(p)), int64(n)+c.roomLocked())])
 		c.changed.Broadcast()
 	}
 	return n, nil
+}
+
+// roomLocked is how much may be written now. Where the other end takes more than
+// this one keeps, it keeps more, if there is any left for that.
+func (c *Conn) roomLocked() int64 {
+	if c.out.to >= c.acked+c.ahead && c.out.to < c.limit && c.ahead < maxWindow && spare.take(c.ahead) {
+		c.ahead *= 2
+	}
+	return min(c.limit, c.acked+c.ahead) - c.out.to
 }
 
 // CloseWrite ends this end's data; the other end reads EOF after it.
@@ -169,6 +179,9 @@ func (c *Conn) failLocked(err error, tell bool) {
 		return
 	}
 	c.err, c.tell = err, tell
+	c.in.chunks, c.out.chunks = nil, nil // not to the pool: a write may look at one
+	spare.give(c.window + c.ahead - 2*minWindow)
+	c.window, c.ahead = minWindow, minWindow
 	c.cancel()
 	if c.patience != nil {
 		c.patience.Stop()
@@ -205,7 +218,8 @@ func (c *Conn) readHere() int64 {
 	return c.in.from
 }
 
-// owesAck tells whether the other end must hear how far this one has read.
+// owesAck tells whether the other end must hear how far this one has read. It may
+// keep no more than minWindow, whatever it was told that it may send.
 func (c *Conn) owesAck() bool {
-	return c.readHere()-c.told.Read >= c.window/4 || c.readEnd && c.told.Read < c.readHere()
+	return c.readHere()-c.told.Read >= minWindow/4 || c.readEnd && c.told.Read < c.readHere()
 }

@@ -15,7 +15,10 @@
 // Bytes are kept until they are acknowledged, and sent again on the next stream if
 // the other end has not got them. How many those may be is the reader's to say: 256
 // KiB, and, while it waits for more than comes, up to 4 MiB. One that reads slowly so
-// slows the other end down, and neither end holds more than that of either way.
+// slows the other end down, and neither end holds more than that of either way. What
+// all connections of a process hold beyond 256 KiB each way is 256 MiB at most: a
+// connection that finds none left goes on with what it has, whatever the other end
+// says that it takes. So an end says every 64 KiB at least how far it has read.
 //
 // A stream that ends or breaks without a word is a broken path. The end that opened
 // it then opens another, for up to [Grace]; the other end waits as long.

@@ -16,7 +16,8 @@ const (
 
 // Reopen opens another stream for a connection: it says to the other end how many
 // bytes this one got, and learns what that one did. An error of a kind other than
-// KindUnavailable, KindTimeout and KindInternal is the end of the connection.
+// KindUnavailable, KindTimeout, KindInternal and KindCanceled, with which a try ends
+// that took too long, is the end of the connection.
 type Reopen func(ctx context.Context, got int64) (st wire.Stream, theirs int64, err error)
 
 // Dialed is the end that opened st, on which nothing else goes any more.

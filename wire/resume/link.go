@@ -109,7 +109,7 @@ func (c *Conn) upcoming(l *link) (n next) {
 // ackLocked is the word that is owed. Where more could have been read than came,
 // the other end may send further ahead from now on.
 func (c *Conn) ackLocked() *ack {
-	if c.starved && c.window < maxWindow && c.in.from-c.grown >= c.window {
+	if c.starved && c.window < maxWindow && c.in.from-c.grown >= c.window && spare.take(c.window) {
 		c.window *= 2
 		c.starved, c.grown = false, c.in.from
 	}

@@ -231,6 +231,74 @@ func TestLies(t *testing.T) {
 	}
 }
 
+// Beyond what all may hold together a connection gets nothing, whatever the other end
+// says that it takes; what it had is given back with it.
+func TestNothingToSpare(t *testing.T) {
+	defer spare.left.Store(spare.left.Load())
+	for _, left := range []int64{0, minWindow, maxSpare} {
+		spare.left.Store(left)
+		synctest.Test(t, func(t *testing.T) {
+			a, b := bufpipe.Pair(1 << 10)
+			c := Accepted(b)
+			wire.NewWriter(a, maxData).Send(kindAck, ack{Limit: maxWindow})
+			wrote := make(chan int64)
+			go func() {
+				n, _ := io.CopyN(c, rand.NewChaCha8([32]byte{}), 2*maxWindow)
+				wrote <- n
+			}()
+			synctest.Wait() // nothing is acknowledged
+			if got, want := c.out.to, min(maxWindow, minWindow+left); got != want {
+				t.Errorf("%d bytes are held, want %d", got, want)
+			}
+			c.Reset()
+			<-wrote
+		})
+		r := newRig(t)
+		const size = 8 << 20
+		var ways sync.WaitGroup
+		for seed, from := range []*Conn{r.near, r.far} {
+			to := []*Conn{r.far, r.near}[seed]
+			ways.Go(func() { send(from, uint64(seed), size) })
+			ways.Go(func() {
+				if n, err := io.Copy(io.Discard, to); n != size || err != nil {
+					t.Errorf("with %d to spare: %d bytes, %v", left, n, err)
+				}
+			})
+		}
+		ways.Wait()
+		var used int64
+		for _, c := range []*Conn{r.near, r.far} {
+			c.mu.Lock()
+			used += c.window + c.ahead - 2*minWindow
+			c.mu.Unlock()
+		}
+		if now := spare.left.Load(); used > left || now != left-used {
+			t.Errorf("%d more are held of %d, and %d are left", used, left, now)
+		}
+		r.near.Reset()
+		r.far.Reset()
+		if now := spare.left.Load(); now != left {
+			t.Errorf("%d of %d are left", now, left)
+		}
+	}
+}
+
+// An end that keeps little goes on with one that was told it may send much.
+func TestLittleMeetsMuch(t *testing.T) {
+	r := newRig(t)
+	r.far.mu.Lock()
+	spare.take(maxWindow - r.far.window)
+	r.far.window = maxWindow
+	r.far.mu.Unlock()
+	rest := spare.left.Load()
+	spare.take(rest)
+	defer spare.give(rest)
+	go send(r.near, 1, 16<<20)
+	if n, err := io.Copy(io.Discard, r.far); n != 16<<20 || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
 // What another end sends breaks nothing here.
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x03\x01hi\x00\x00\x00\x01\x03"))
@@ -240,7 +308,10 @@ func FuzzFrames(f *testing.F) {
 		c := Accepted(far)
 		near.Write(b[:min(len(b), 1<<20)])
 		near.CloseWrite()
-		io.CopyN(io.Discard, c, int64(min(len(c.in.chunks), 1)))
+		var read sync.WaitGroup
+		read.Go(func() { io.Copy(io.Discard, c) })
+		c.link.work.Wait() // all of it was taken
 		c.Reset()
+		read.Wait()
 	})
 }

@@ -48,7 +48,7 @@ class Carried(Model):
     allow: List[str] = field(default_factory=list)  # clients that may; empty: everybody
     bytes_in: int = 0  # to the target
     bytes_out: int = 0  # from the target
-    id: str = ""
+    id: str = ""  # the gateway's, not its member's
     name: str = ""  # its name
     network: str = ""
     open: int = 0  # connections now
@@ -461,8 +461,8 @@ class Mapping(Model):
     gateway_name: str = ""
     id: str = ""
     open: int = 0  # connections now
-    public: List[str] = field(default_factory=list)  # where it is reached: HOST:PORT for each port
-    reason: str = ""  # why it is not open, or what failed last
+    public: List[str] = field(default_factory=list)  # where it is reached: HOST:PORT for each port; empty where its gateway knows no address, as reason then says
+    reason: str = ""  # why it is not open, or what failed last, or why it is not known where it is reached
     refused: int = 0  # connections that were turned away: over a limit, or from an address that may not
     spec: Optional[MapSpec] = None
     state: str = ""

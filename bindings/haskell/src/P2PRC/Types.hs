@@ -120,6 +120,7 @@ data Carried = Carried
   , carriedBytesOut :: Int64
     -- ^ from the target
   , carriedId :: Text
+    -- ^ the gateway's, not its member's
   , carriedName :: Text
     -- ^ its name
   , carriedNetwork :: Text
@@ -1433,9 +1434,9 @@ data Mapping = Mapping
   , mappingOpen :: Int64
     -- ^ connections now
   , mappingPublic :: [Text]
-    -- ^ where it is reached: HOST:PORT for each port
+    -- ^ where it is reached: HOST:PORT for each port; empty where its gateway knows no address, as reason then says
   , mappingReason :: Text
-    -- ^ why it is not open, or what failed last
+    -- ^ why it is not open, or what failed last, or why it is not known where it is reached
   , mappingRefused :: Int64
     -- ^ connections that were turned away: over a limit, or from an address that may not
   , mappingSpec :: MapSpec

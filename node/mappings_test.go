@@ -1,0 +1,100 @@
+package node
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
+)
+
+// gatewayOptions are those of a node that lends nothing and is a gateway on loopback,
+// by its policy's rows besides a new node's.
+func gatewayOptions(t *testing.T, rows ...api.Rule) Options {
+	t.Helper()
+	opts := options(t, "gw")
+	f, err := config.Open(opts.Home, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = f.Update(func(c *config.Config) error {
+		c.Lend.Enabled, c.Gateway.Hosts = false, []string{"127.0.0.1"}
+		c.Lend.Policy = append(c.Lend.Policy, rows...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opts
+}
+
+// A node that lends nothing can be paused all the same: what members map there ends.
+func TestPausedThoughNothingIsLent(t *testing.T) {
+	n, _ := start(t, gatewayOptions(t, api.Rule{Subject: "*", Action: api.ActionMap, Resource: "*", Allow: true}))
+	c := client(t, n)
+	offers := func() bool { p, _ := n.net.Peer(n.ID()); return p.Gateway }
+	waitFor(t, n, "offer to be a gateway", offers)
+	near, far := bufpipe.Pair(64 << 10)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		n.gateway.Serve(context.Background(), api.Caller{Peer: "12D3KooWAnna", Role: api.RoleMember}, far)
+	}()
+	defer func() { near.Reset(); <-over }()
+	_ = near.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if err := wire.NewWriter(near, mapping.MaxFrame).Send(mapping.KindMap, mapping.Map{ID: "1", Network: "tcp", Ports: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if kind, text, err := wire.ReadOne(near, mapping.MaxFrame); err != nil || kind != mapping.KindReady {
+		t.Fatalf("frame %d, %s, %v", kind, text, err)
+	}
+	if err := c.PauseLending(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		kind, _, err := wire.ReadOne(near, mapping.MaxFrame)
+		if err != nil {
+			t.Fatalf("it stays open: %v", err)
+		}
+		if kind == mapping.KindFail {
+			break
+		}
+	}
+	waitFor(t, n, "offer it no more", func() bool { return !offers() })
+}
+
+// A node may be its own gateway, without a row; it does not call its loopback an
+// address for clients.
+func TestOwnGateway(t *testing.T) {
+	n, _ := start(t, gatewayOptions(t))
+	m, err := n.Map(t.Context(), api.MapSpec{Port: 80, Any: true, Via: string(n.ID())})
+	if err != nil || m.State != api.MappingOpen {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if len(m.Public) != 0 || m.Reason == "" {
+		t.Errorf("reached at %q, %q", m.Public, m.Reason)
+	}
+	if got := slices.Collect(n.portsFor(api.Caller{Peer: n.ID()})); len(got) != 65536-1024 || got[0] != 1024 || got[len(got)-1] != 65535 {
+		t.Errorf("%d ports for itself", len(got))
+	}
+	if got := slices.Collect(n.portsFor(api.Caller{Peer: "12D3KooWAnna", Role: api.RoleMember})); len(got) != 0 {
+		t.Errorf("%v for a member", got)
+	}
+}
+
+func TestHostFrom(t *testing.T) {
+	for want, addrs := range map[string][]string{
+		"":            {"/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1", "/ip6/fe80::1/tcp/1", "/ip4/203.0.113.1/tcp/1/p2p/x/p2p-circuit"},
+		"192.168.0.2": {"/ip4/127.0.0.1/tcp/1", "/ip4/192.168.0.2/tcp/1", "/ip4/192.168.0.3/tcp/1"},
+		"203.0.113.9": {"/ip4/192.168.0.2/tcp/1", "/ip4/203.0.113.9/udp/1/quic-v1"},
+	} {
+		if got := hostFrom(addrs); got != want {
+			t.Errorf("%q of %v, want %q", got, addrs, want)
+		}
+	}
+}
