@@ -201,7 +201,24 @@ main:
       colour: blue
 `, `{all: {vars: {ansible_python_interpreter: /usr/bin/python3}, children: {main: {hosts: {box: {ansible_host: box.p2prc, colour: blue}}}}}}`},
 		"INI": {"[web]\nhost1 ansible_host=1.2.3.4 colour=blue\n[web:vars]\nansible_user=x\nsize=3\n[top:children]\nweb\n",
-			`{all: {children: {top: {children: {web: {hosts: {box: {ansible_host: box.p2prc, colour: blue}}, vars: {size: "3"}}}}}}}`},
+			`{all: {children: {top: {children: {web: {hosts: {box: {ansible_host: box.p2prc, colour: blue}}, vars: {size: 3}}}}}}}`},
+		"INI as Ansible reads it": {`host1 a="two words" b=3 c='"3"' d=x\ y e=yes f=[1,'b'] g="[1,'b']" h=a#no more
+[web:vars] # of all
+a = two words # all of it
+b = "3" # a comment
+c = '1\n2'
+d = {'k': (1, None), "l": [True,]}
+e = 0x1F, 1_000
+f = 017
+g = 1e3
+h = {{ name }}
+i = 2001-01-01
+j = ''
+k =
+l = 1.2.3.4
+m = 12:30:45
+`, `{all: {children: {ungrouped: {hosts: {box: {ansible_host: box.p2prc, a: two words, b: 3, c: "3", d: x y, e: "yes", f: '[1,b]', g: [1, b], h: a}}},
+web: {vars: {a: "two words # all of it", b: "3", c: "1\n2", d: {k: [1, null], l: [true]}, e: [31, 1000], f: "017", g: 1000.0, h: "{{ name }}", i: "2001-01-01", j: "", k: "", l: 1.2.3.4, m: "12:30:45"}}}}}`},
 		"a group without hosts": {"main:\n", `{all: {hosts: {box: {ansible_host: box.p2prc}}, children: {main: {}}}}`},
 	} {
 		dir := t.TempDir()
