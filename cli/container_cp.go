@@ -53,9 +53,11 @@ are left out, and said.` + exits(api.KindNotRunning, api.KindNotFound),
 			return each(cmd.Context(), a, client, []string{from}, false, func(ctx context.Context, one *app, name string) error {
 				dest := args[1]
 				if one != a {
-					if dest, err = memberFolder(a, dest, name); err != nil {
+					dir, err := memberFolder(a, dest, name)
+					if err != nil {
 						return err
 					}
+					dest = dir
 				}
 				return copyOut(ctx, one, client, name, session.Request{Path: fromPath, User: user}, dest)
 			})

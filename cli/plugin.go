@@ -93,7 +93,8 @@ func pluginPullCmd(a *app) *cobra.Command {
 		Short: "Fetch a plugin from a git repository",
 		Long: `Fetch a plugin with this machine's git, at its newest or at REV (a tag, branch or
 commit), and pin it: its commit and the hash of its files are noted, and a plugin
-whose files have changed since does not run. Pulling again takes what is newer.` + exits(api.KindNotFound),
+whose files have changed since does not run. Pulling again takes what is newer.
+A REV with a slash needs a GIT-URL that ends in .git.` + exits(api.KindNotFound),
 		Example: "  p2prc plugin pull https://example.org/nginx.git@v1.2\n  p2prc plugin pull git@host:plugins/nginx.git\n  p2prc plugin pull ./nginx",
 		Args:    takes(1, 1, "a GIT-URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {

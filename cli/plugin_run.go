@@ -72,7 +72,7 @@ func hostWords(ctx context.Context, c *api.Client) ([]string, error) {
 }
 
 func runPlugin(ctx context.Context, a *app, client *api.Client, f *plugin.Folder, r plugin.Run, where []string, yes, asJSON bool) error {
-	boxes, err := hostsOf(ctx, client, where)
+	boxes, all, err := hostsOf(ctx, client, where)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func runPlugin(ctx context.Context, a *app, client *api.Client, f *plugin.Folder
 	if r.SSHConfig, err = writeSSHBlock(a.env.Program, home); err != nil {
 		return err
 	}
-	hosts, failed, err := givePorts(ctx, client, f, r.Plugin, boxes)
+	hosts, failed, err := givePorts(ctx, client, f, r.Plugin, boxes, all)
 	if err != nil {
 		return err
 	}
@@ -107,11 +107,10 @@ func runPlugin(ctx context.Context, a *app, client *api.Client, f *plugin.Folder
 }
 
 // hostsOf are the containers that words name: a container, a group's, or all that
-// this node has at a peer.
-func hostsOf(ctx context.Context, client *api.Client, where []string) ([]api.Container, error) {
-	all, err := client.Containers(ctx)
-	if err != nil {
-		return nil, err
+// this node has at a peer. all is every one that the node has anywhere.
+func hostsOf(ctx context.Context, client *api.Client, where []string) (boxes, all []api.Container, err error) {
+	if all, err = client.Containers(ctx); err != nil {
+		return nil, nil, err
 	}
 	var names []string
 	for _, word := range where {
@@ -128,22 +127,21 @@ func hostsOf(ctx context.Context, client *api.Client, where []string) ([]api.Con
 			}
 		}
 		if len(names) == before {
-			return nil, api.Errorf(api.KindNotFound, "no container of yours is at %s", word).WithHint("p2prc container create %s --image IMAGE", word)
+			return nil, nil, api.Errorf(api.KindNotFound, "no container of yours is at %s", word).WithHint("p2prc container create %s --image IMAGE", word)
 		}
 	}
 	names, _, err = members(ctx, client, names)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var boxes []api.Container
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(c api.Container) bool { return c.Name == name || string(c.ID) == name })
 		if i < 0 {
-			return nil, api.Errorf(api.KindNotFound, "no container, group or peer is called %q", name).WithHint("p2prc container ls and p2prc group ls list them")
+			return nil, nil, api.Errorf(api.KindNotFound, "no container, group or peer is called %q", name).WithHint("p2prc container ls and p2prc group ls list them")
 		}
 		boxes = append(boxes, all[i])
 	}
-	return boxes, nil
+	return boxes, all, nil
 }
 
 // agree shows a plugin before its first run, and asks.
@@ -169,8 +167,9 @@ func agree(a *app, f *plugin.Folder, p plugin.Plugin, yes bool) error {
 	return f.Agree(p)
 }
 
-// givePorts finds each host's free ports; a host that lacks some has failed before it began.
-func givePorts(ctx context.Context, client *api.Client, f *plugin.Folder, p plugin.Plugin, boxes []api.Container) (hosts []plugin.Host, failed []plugin.Result, err error) {
+// givePorts finds each host's free ports; a host that lacks some has failed before it
+// began. Those of all others that there are stay as they were given.
+func givePorts(ctx context.Context, client *api.Client, f *plugin.Folder, p plugin.Plugin, boxes, all []api.Container) (hosts []plugin.Host, failed []plugin.Result, err error) {
 	ports, err := f.OpenPorts()
 	if err != nil {
 		return nil, nil, err
@@ -183,7 +182,7 @@ func givePorts(ctx context.Context, client *api.Client, f *plugin.Folder, p plug
 		}
 		hosts = append(hosts, plugin.Host{Name: c.Name, Address: c.Name + sshSuffix, Ports: given})
 	}
-	return hosts, failed, ports.Save(boxes)
+	return hosts, failed, ports.Save(all)
 }
 
 // listens tells whether something in a container answers at a port.

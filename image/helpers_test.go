@@ -125,6 +125,8 @@ type fakeEngine struct {
 	loading func() // called in the middle of a load
 	// registry is what can be pulled.
 	registry map[string]picture
+	packed   map[string]int64 // how large its layers are there
+	slow     string           // what its registry never sends to the end
 }
 
 func newEngine() *fakeEngine {
@@ -215,10 +217,17 @@ func (e *fakeEngine) Load(_ context.Context, r io.Reader) error {
 	return nil
 }
 
-func (e *fakeEngine) Pull(_ context.Context, name string) error {
+func (e *fakeEngine) Pull(ctx context.Context, name string, most int64) error {
+	if name == e.slow {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
 	p, ok := e.registry[name]
 	if !ok {
 		return api.Errorf(api.KindUnsupported, "image %s cannot be pulled", name)
+	}
+	if n := e.packed[name]; n > most {
+		return tooLarge(n, most)
 	}
 	e.add(p, name)
 	return nil

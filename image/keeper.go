@@ -27,8 +27,9 @@ type Engine interface {
 	Save(ctx context.Context, id api.ImageID) (io.ReadCloser, error)
 	// Load takes an archive; it is over when the engine has it or refused it.
 	Load(ctx context.Context, r io.Reader) error
-	// Pull takes an image from its registry. KindUnsupported: the registry does not give it.
-	Pull(ctx context.Context, name string) error
+	// Pull takes an image of at most most bytes from its registry. KindUnsupported: the
+	// registry does not give it; KindQuota: it has more.
+	Pull(ctx context.Context, name string, most int64) error
 	// Tag gives an image another name.
 	Tag(ctx context.Context, id api.ImageID, name string) error
 	// Untag takes a name away, and the image with its last one. KindConflict: a

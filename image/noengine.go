@@ -27,7 +27,7 @@ func (NoEngine) Save(context.Context, api.ImageID) (io.ReadCloser, error) { retu
 func (NoEngine) Load(context.Context, io.Reader) error { return errNoEngine }
 
 // Pull implements Engine.
-func (NoEngine) Pull(context.Context, string) error { return errNoEngine }
+func (NoEngine) Pull(context.Context, string, int64) error { return errNoEngine }
 
 // Tag implements Engine.
 func (NoEngine) Tag(context.Context, api.ImageID, string) error { return errNoEngine }

@@ -37,9 +37,9 @@ type loading struct {
 }
 
 // Pull implements image.Engine.
-func (l loading) Pull(ctx context.Context, name string) error {
+func (l loading) Pull(ctx context.Context, name string, most int64) error {
 	defer l.n.server.Aside(1)()
-	return l.Engine.Pull(ctx, name)
+	return l.Engine.Pull(ctx, name, most)
 }
 
 // Load implements image.Engine; engines unpack on one core.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -28,7 +29,9 @@ func inventory(dir, host string, vars map[string]any) ([]byte, error) {
 	}
 	groups := map[string]*group{}
 	if yaml.Unmarshal(b, &groups) != nil {
-		groups = fromINI(string(b))
+		if groups, err = fromINI(string(b)); err != nil {
+			return nil, err
+		}
 	}
 	all := groups["all"]
 	if all == nil {
@@ -84,8 +87,14 @@ func connects(name string) bool {
 	return strings.HasPrefix(name, "ansible_ssh_")
 }
 
-// fromINI reads the older form of inventories.
-func fromINI(text string) map[string]*group {
+// The lines of INI inventories that name groups.
+var (
+	section = regexp.MustCompile(`^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$`)
+	child   = regexp.MustCompile(`^([^:\]\s]+)\s*(?:#.*)?$`)
+)
+
+// fromINI reads the older form of inventories, as Ansible does.
+func fromINI(text string) (map[string]*group, error) {
 	groups := map[string]*group{}
 	at := func(name string) *group {
 		if groups[name] == nil {
@@ -96,22 +105,31 @@ func fromINI(text string) map[string]*group {
 	name, kind := "ungrouped", ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		switch {
-		case line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";"):
-		case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
-			name, kind, _ = strings.Cut(line[1:len(line)-1], ":")
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		if m := section.FindStringSubmatch(line); m != nil {
+			name, kind = m[1], m[2]
 			at(name)
-		case kind == "children":
-			at(name).Children[line] = at(line)
-		case kind == "vars":
+			continue
+		}
+		switch kind {
+		case "children":
+			if m := child.FindStringSubmatch(line); m != nil {
+				at(name).Children[m[1]] = at(m[1])
+			}
+		case "vars":
 			k, v, _ := strings.Cut(line, "=")
-			at(name).Vars[strings.TrimSpace(k)] = strings.TrimSpace(v)
+			at(name).Vars[strings.TrimSpace(k)] = value(strings.TrimSpace(v))
 		default:
-			words := strings.Fields(line)
+			words, ok := shellWords(line)
+			if !ok || len(words) == 0 {
+				return nil, api.Errorf(api.KindInvalid, "the plugin's %s: %.80q cannot be read", hostsFile, line)
+			}
 			vars := map[string]any{}
 			for _, w := range words[1:] {
 				if k, v, ok := strings.Cut(w, "="); ok {
-					vars[k] = v
+					vars[k] = value(v)
 				}
 			}
 			at(name).Hosts[words[0]] = vars
@@ -122,5 +140,5 @@ func fromINI(text string) map[string]*group {
 			delete(groups, child)
 		}
 	}
-	return groups
+	return groups, nil
 }

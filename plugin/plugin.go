@@ -21,6 +21,7 @@ const (
 	portsFile       = "ports.json"
 	descriptionFile = "description.txt"
 	pinSuffix       = ".pin.json"
+	logDir          = "log" // of the folder that plugins are in
 )
 
 // Plugin is one folder.
@@ -43,6 +44,9 @@ type Pin struct {
 	Agreed bool      `json:"agreed"` // it was shown, and may run
 }
 
+// shortCommit is how much of a commit is shown, and the least that a pin has.
+const shortCommit = 12
+
 // Folder is where the plugins of a home are.
 type Folder struct{ dir string }
 
@@ -50,6 +54,9 @@ type Folder struct{ dir string }
 func Open(dir string) *Folder { return &Folder{dir} }
 
 var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+
+// named tells whether a plugin may have a name: that of the logs' folder is taken.
+func named(name string) bool { return goodName.MatchString(name) && !strings.EqualFold(name, logDir) }
 
 // List is all of them, by name.
 func (f *Folder) List() ([]Plugin, error) {
@@ -59,7 +66,7 @@ func (f *Folder) List() ([]Plugin, error) {
 	}
 	var all []Plugin
 	for _, e := range entries {
-		if _, err := os.Stat(filepath.Join(f.dir, e.Name(), siteFile)); err != nil || !goodName.MatchString(e.Name()) {
+		if _, err := os.Stat(filepath.Join(f.dir, e.Name(), siteFile)); err != nil || !named(e.Name()) {
 			continue
 		}
 		p, err := f.Get(e.Name())
@@ -78,7 +85,7 @@ func (f *Folder) Get(name string) (Plugin, error) {
 		return read(Plugin{Name: filepath.Base(filepath.Clean(name)), Dir: name})
 	}
 	p := Plugin{Name: name, Dir: filepath.Join(f.dir, name)}
-	if _, err := os.Stat(p.Dir); err != nil || !goodName.MatchString(name) {
+	if _, err := os.Stat(p.Dir); err != nil || !named(name) {
 		return p, api.Errorf(api.KindNotFound, "there is no plugin %.80q", name).WithHint("p2prc plugin ls lists them; a folder is written with a slash: ./%s", name)
 	}
 	raw, err := os.ReadFile(f.pinPath(name))
@@ -87,8 +94,9 @@ func (f *Folder) Get(name string) (Plugin, error) {
 	case err != nil:
 		return p, api.Errorf(api.KindInternal, "%w", err)
 	default:
-		if err := json.Unmarshal(raw, &p.Pin); err != nil || p.Pin == nil {
-			return p, api.Errorf(api.KindCorrupt, "%s makes no sense", f.pinPath(name)).WithHint("pull the plugin again")
+		if err := json.Unmarshal(raw, &p.Pin); err != nil || p.Pin == nil || len(p.Pin.Commit) < shortCommit || p.Pin.URL == "" || p.Pin.Hash == "" {
+			p.Pin = nil
+			return p, api.Errorf(api.KindCorrupt, "%s makes no sense", f.pinPath(name)).WithHint("p2prc plugin rm %s, then pull it again", name)
 		}
 	}
 	return read(p)
@@ -123,7 +131,7 @@ func (f *Folder) Agree(p Plugin) error {
 
 // Remove forgets a plugin.
 func (f *Folder) Remove(name string) error {
-	if _, err := os.Stat(filepath.Join(f.dir, name)); err != nil || !goodName.MatchString(name) {
+	if _, err := os.Stat(filepath.Join(f.dir, name)); err != nil || !named(name) {
 		return api.Errorf(api.KindNotFound, "there is no plugin %.80q", name).WithHint("p2prc plugin ls lists them")
 	}
 	err := os.RemoveAll(filepath.Join(f.dir, name))

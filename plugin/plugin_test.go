@@ -119,9 +119,110 @@ func TestPullRefuses(t *testing.T) {
 	if _, err := f.Pull(t.Context(), other); api.KindOf(err) != api.KindConflict {
 		t.Errorf("another repository of the same name: %v", err)
 	}
+	write(t, filepath.Join(f.dir, "mine"), map[string]string{"notes": "x"})                // no plugin yet
+	write(t, f.dir, map[string]string{"file": "x", "bad/notes": "x", "bad.pin.json": "{"}) // neither
+	write(t, filepath.Join(f.dir, logDir), map[string]string{"web/box": "x"})
+	for name, kind := range map[string]api.Kind{"mine": api.KindConflict, "file": api.KindConflict, "bad": api.KindCorrupt, "log": api.KindInvalid, "Log.git": api.KindInvalid} {
+		if _, err := f.Pull(t.Context(), repository(t, name, map[string]string{siteFile: site})); api.KindOf(err) != kind {
+			t.Errorf("over %s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"mine/notes", "file", "bad/notes", "log/web/box"} {
+		if _, err := os.Stat(filepath.Join(f.dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
 	left, err := filepath.Glob(filepath.Join(f.dir, ".pull-*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestParse(t *testing.T) {
+	for source, want := range map[string][2]string{
+		"https://host/x.git@v1":                {"https://host/x.git", "v1"},
+		"https://host/x.git@feature/y":         {"https://host/x.git", "feature/y"},
+		"git@host:p/x.git@feature/y":           {"git@host:p/x.git", "feature/y"},
+		"git@host:p/x.git":                     {"git@host:p/x.git", ""},
+		"ssh://u.git@host/p/x":                 {"ssh://u.git@host/p/x", ""},
+		"u.git@host:p/x":                       {"u.git@host:p/x", ""},
+		"/a/x.git@b/c":                         {"/a/x.git", "b/c"},
+		"./x@v1":                               {"./x", "v1"},
+		"https://u@host/x@y/z.git@refs/tags/1": {"https://u@host/x@y/z.git", "refs/tags/1"},
+	} {
+		if url, rev, err := parse(source); err != nil || url != want[0] || rev != want[1] {
+			t.Errorf("%s: %q %q, %v", source, url, rev, err)
+		}
+	}
+}
+
+// What was agreed to stays so while the files are the same, wherever they come from.
+func TestPullKeepsAgreed(t *testing.T) {
+	f := Open(t.TempDir())
+	repo := repository(t, "web", map[string]string{siteFile: site})
+	for _, tt := range []struct {
+		file string
+		want bool
+	}{{"", true}, {"more", false}} {
+		p, err := f.Pull(t.Context(), repo)
+		if err == nil {
+			err = f.Agree(p)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.file != "" {
+			write(t, repo, map[string]string{tt.file: "x"})
+			commit(t, repo)
+		}
+		if p, err = f.Pull(t.Context(), repo); err != nil || p.Pin.Agreed != tt.want {
+			t.Errorf("with %q new: %+v, %v", tt.file, p.Pin, err)
+		}
+	}
+}
+
+// Files whose pin did not come are not there either: they would be a plugin put there by hand.
+func TestPullInterrupted(t *testing.T) {
+	f := Open(t.TempDir())
+	repo := repository(t, "web", map[string]string{siteFile: site})
+	if err := os.MkdirAll(f.pinPath("web"), 0o700); err != nil { // it cannot be written
+		t.Fatal(err)
+	}
+	if _, err := f.Pull(t.Context(), repo); err == nil {
+		t.Fatal("pulled without a pin")
+	}
+	if err := os.Remove(f.pinPath("web")); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := f.Get("web"); api.KindOf(err) != api.KindNotFound {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestBrokenPin(t *testing.T) {
+	f := Open(t.TempDir())
+	for _, pin := range []string{"{}", "null", `{"url":"x","hash":"y","commit":"abc"}`} {
+		write(t, f.dir, map[string]string{"web/" + siteFile: site, "web" + pinSuffix: pin})
+		if p, err := f.Get("web"); api.KindOf(err) != api.KindCorrupt || p.Pin != nil {
+			t.Errorf("%s: %+v, %v", pin, p.Pin, err)
+		}
+	}
+}
+
+// What a person has set for his own Ansible does not hide how it went.
+func TestOwnSettings(t *testing.T) {
+	bin, dir := t.TempDir(), t.TempDir()
+	write(t, dir, map[string]string{siteFile: site})
+	fake := "#!/bin/sh\ntest \"$ANSIBLE_FORCE_COLOR $ANSIBLE_STDOUT_CALLBACK\" = '0 default' && echo 'box : ok=2 changed=0 unreachable=0 failed=0 skipped=0'\n"
+	if err := os.WriteFile(filepath.Join(bin, "ansible-playbook"), []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("ANSIBLE_FORCE_COLOR", "1")
+	t.Setenv("ANSIBLE_STDOUT_CALLBACK", "json")
+	got, err := Open(t.TempDir()).On(t.Context(), Run{Plugin: Plugin{Name: "web", Dir: dir}}, []Host{{Name: "box"}}, func(string) io.Writer { return io.Discard })
+	if err != nil || len(got) != 1 || got[0].Error != "" || got[0].OK != 2 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
@@ -201,7 +302,24 @@ main:
       colour: blue
 `, `{all: {vars: {ansible_python_interpreter: /usr/bin/python3}, children: {main: {hosts: {box: {ansible_host: box.p2prc, colour: blue}}}}}}`},
 		"INI": {"[web]\nhost1 ansible_host=1.2.3.4 colour=blue\n[web:vars]\nansible_user=x\nsize=3\n[top:children]\nweb\n",
-			`{all: {children: {top: {children: {web: {hosts: {box: {ansible_host: box.p2prc, colour: blue}}, vars: {size: "3"}}}}}}}`},
+			`{all: {children: {top: {children: {web: {hosts: {box: {ansible_host: box.p2prc, colour: blue}}, vars: {size: 3}}}}}}}`},
+		"INI as Ansible reads it": {`host1 a="two words" b=3 c='"3"' d=x\ y e=yes f=[1,'b'] g="[1,'b']" h=a#no more
+[web:vars] # of all
+a = two words # all of it
+b = "3" # a comment
+c = '1\n2'
+d = {'k': (1, None), "l": [True,]}
+e = 0x1F, 1_000
+f = 017
+g = 1e3
+h = {{ name }}
+i = 2001-01-01
+j = ''
+k =
+l = 1.2.3.4
+m = 12:30:45
+`, `{all: {children: {ungrouped: {hosts: {box: {ansible_host: box.p2prc, a: two words, b: 3, c: "3", d: x y, e: "yes", f: '[1,b]', g: [1, b], h: a}}},
+web: {vars: {a: "two words # all of it", b: "3", c: "1\n2", d: {k: [1, null], l: [true]}, e: [31, 1000], f: "017", g: 1000.0, h: "{{ name }}", i: "2001-01-01", j: "", k: "", l: 1.2.3.4, m: "12:30:45"}}}}}`},
 		"a group without hosts": {"main:\n", `{all: {hosts: {box: {ansible_host: box.p2prc}}, children: {main: {}}}}`},
 	} {
 		dir := t.TempDir()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -17,11 +18,14 @@ import (
 
 var (
 	schemeURL = regexp.MustCompile(`^(https?|ssh|git|file)://[^-].*$`)
-	scpURL    = regexp.MustCompile(`^[A-Za-z0-9._-]+@[A-Za-z0-9][A-Za-z0-9.-]*:.+$`)
+	// Of an address whose path ends in .git a revision may have slashes.
+	slashedRev = regexp.MustCompile(`^((?:[a-z]+://[^/]*/|[^/@]+@[^/@:]+:|/|\.\.?/).*?\.git)@(.+)$`)
+	scpURL     = regexp.MustCompile(`^[A-Za-z0-9._-]+@[A-Za-z0-9][A-Za-z0-9.-]*:.+$`)
 )
 
 // Pull fetches a plugin with the machine's git and pins it, in place of what was
-// pulled from the same address before. source is GIT-URL[@REV].
+// pulled from the same address before. source is GIT-URL[@REV]; a REV with a slash
+// needs a GIT-URL that ends in .git.
 func (f *Folder) Pull(ctx context.Context, source string) (p Plugin, err error) {
 	url, rev, err := parse(source)
 	if err != nil {
@@ -31,10 +35,11 @@ func (f *Folder) Pull(ctx context.Context, source string) (p Plugin, err error) 
 	if i := strings.LastIndexByte(name, ':'); i >= 0 { // host:name
 		name = name[i+1:]
 	}
-	if !goodName.MatchString(name) {
+	if !named(name) {
 		return p, api.Errorf(api.KindInvalid, "%q, the end of the address, is no name of a plugin", name)
 	}
-	if err := f.replaceable(name, url); err != nil {
+	old, err := f.replaceable(name, url)
+	if err != nil {
 		return p, err
 	}
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
@@ -57,13 +62,14 @@ func (f *Folder) Pull(ctx context.Context, source string) (p Plugin, err error) 
 	if err != nil {
 		return p, err
 	}
-	// A crash between the two leaves files that their pin does not name: they do not run.
+	pin := Pin{URL: url, Rev: rev, Commit: commit, Hash: hash, Pulled: time.Now().UTC(), Agreed: old.Agreed && old.Hash == hash}
+	// The pin comes first: what a crash leaves in between it does not name, so it does not run.
+	if err := f.savePin(name, pin); err != nil {
+		return p, err
+	}
 	to := filepath.Join(f.dir, name)
 	if err := errors.Join(os.RemoveAll(to), os.Rename(repo, to)); err != nil {
 		return p, api.Errorf(api.KindInternal, "%w", err)
-	}
-	if err := f.savePin(name, Pin{URL: url, Rev: rev, Commit: commit, Hash: hash, Pulled: time.Now().UTC()}); err != nil {
-		return p, err
 	}
 	return f.Get(name)
 }
@@ -73,6 +79,8 @@ func parse(source string) (url, rev string, err error) {
 	url = source
 	if at := strings.LastIndexByte(source, '@'); at > strings.LastIndexAny(source, `/\:`) && at > 0 {
 		url, rev = source[:at], source[at+1:]
+	} else if m := slashedRev.FindStringSubmatch(source); m != nil {
+		url, rev = m[1], m[2]
 	}
 	local := filepath.IsAbs(url) || strings.HasPrefix(url, "./") || strings.HasPrefix(url, "../")
 	if !local && !schemeURL.MatchString(url) && !scpURL.MatchString(url) {
@@ -84,18 +92,23 @@ func parse(source string) (url, rev string, err error) {
 	return url, rev, nil
 }
 
-// replaceable refuses to put a plugin where another one is.
-func (f *Folder) replaceable(name, url string) error {
+// replaceable is the pin of what a pull may replace: what was pulled from the same
+// address, or nothing. KindConflict: something else is there.
+func (f *Folder) replaceable(name, url string) (Pin, error) {
+	dir := filepath.Join(f.dir, name)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return Pin{}, nil
+	}
 	old, err := f.Get(name)
 	switch {
-	case api.KindOf(err) == api.KindNotFound:
-		return nil
-	case err == nil && old.Pin == nil:
-		return api.Errorf(api.KindConflict, "a plugin %s is there that was not pulled", name).WithHint("p2prc plugin rm %s", name)
-	case err == nil && old.Pin.URL != url:
-		return api.Errorf(api.KindConflict, "plugin %s was pulled from %s", name, old.Pin.URL).WithHint("p2prc plugin rm %s", name)
+	case old.Pin == nil && api.KindOf(err) == api.KindCorrupt:
+		return Pin{}, err
+	case old.Pin == nil:
+		return Pin{}, api.Errorf(api.KindConflict, "%s is there, and was not pulled", dir).WithHint("p2prc plugin rm %s", name)
+	case old.Pin.URL != url:
+		return Pin{}, api.Errorf(api.KindConflict, "plugin %s was pulled from %s", name, old.Pin.URL).WithHint("p2prc plugin rm %s", name)
 	}
-	return nil // the same again, or a broken one
+	return *old.Pin, nil // perhaps with files that are broken
 }
 
 // clone leaves the files of a revision in dir, without git's own.

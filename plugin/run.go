@@ -99,7 +99,7 @@ func (f *Folder) copyChecked(p Plugin, to string) error {
 	}
 	if hash != p.Pin.Hash {
 		return api.Errorf(api.KindConflict, "plugin %s is not what was pulled: its files were changed since", p.Name).
-			WithHint("p2prc plugin pull %s brings commit %s back, or what is newer", p.Pin.URL, p.Pin.Commit[:12])
+			WithHint("p2prc plugin pull %s brings commit %s back, or what is newer", p.Pin.URL, p.Pin.Commit[:shortCommit])
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func or(k, instead api.Kind) api.Kind {
 
 // onOne runs the playbook on one host.
 func (f *Folder) onOne(ctx context.Context, r Run, h Host, ansible, whole, dir string, out io.Writer) Result {
-	res := Result{Host: h.Name, Ports: h.Ports, Log: filepath.Join(f.dir, "log", r.Plugin.Name, h.Name)}
+	res := Result{Host: h.Name, Ports: h.Ports, Log: filepath.Join(f.dir, logDir, r.Plugin.Name, h.Name)}
 	if err := f.play(ctx, r, h, ansible, whole, dir, out, &res); err != nil {
 		res.Error = err.Error()
 	}
@@ -215,7 +215,8 @@ func environment(r Run, dir string) []string {
 		"ANSIBLE_SSH_ARGS=-F '" + r.SSHConfig + "' -o ControlMaster=auto -o ControlPersist=5s",
 		"ANSIBLE_SSH_CONTROL_PATH_DIR=" + filepath.Dir(dir),
 		"ANSIBLE_LOCAL_TEMP=" + filepath.Join(dir, ".ansible"),
-		"ANSIBLE_PIPELINING=1", "ANSIBLE_NOCOWS=1", "ANSIBLE_NOCOLOR=1", "ANSIBLE_RETRY_FILES_ENABLED=0",
+		"ANSIBLE_PIPELINING=1", "ANSIBLE_NOCOWS=1", "ANSIBLE_RETRY_FILES_ENABLED=0",
+		"ANSIBLE_NOCOLOR=1", "ANSIBLE_FORCE_COLOR=0", "ANSIBLE_STDOUT_CALLBACK=default", // the recap is read
 	}
 }
 

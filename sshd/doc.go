@@ -13,5 +13,6 @@
 //	direct-tcpip   a connection from inside the container's network (-L, -W, -D)
 //
 // The end of the connection, or of a channel, ends the sessions that it opened, and
-// with them whatever they started in the container.
+// with them whatever they started in the container. What a shell or a command leaves
+// behind when it ends by itself lives on, as with any SSH server.
 package sshd

@@ -23,8 +23,8 @@ type Program struct {
 
 // Supervise runs one program, as this process's only business, and returns when
 // it and everything it started is dead: the rest is killed when the program
-// ends, but for what it may leave, and all of it once kill is closed. started is told the program's group.
-// How it ended is in the End; the error is the machine's failure.
+// ends, but for what it may leave, and all of it once kill is closed. started is told
+// the program's group. How it ended is in the End; the error is the machine's failure.
 func Supervise(p Program, kill <-chan struct{}, started func(pgid int)) (task.End, error) {
 	f, err := newFamily()
 	if err != nil {

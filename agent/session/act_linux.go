@@ -30,6 +30,14 @@ func (a account) act(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread is of no more use
+		if unix.Gettid() == os.Getpid() {
+			// The first thread does not end, and its ids are what the process shows.
+			// While it is kept here, what is started runs on another one.
+			err := a.act(fn)
+			runtime.UnlockOSThread()
+			done <- err
+			return
+		}
 		err := a.become()
 		if err == nil {
 			err = fn()

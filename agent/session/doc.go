@@ -11,7 +11,8 @@
 //	           the engine: serves sessions over yamux on its standard streams,
 //	           one stream a session.
 //	supervise  the parent of one session's command: adopts its orphans, and
-//	           kills all below itself when the command ends or the session does.
+//	           kills all below itself when the session ends or the command does;
+//	           what a shell leaves behind that ended by itself lives on.
 //	sftp       a command of ours, for sessions that ask for it: serves SFTP on its
 //	           standard streams, as the user that it was started as.
 //
@@ -19,7 +20,9 @@
 // the image's user or as the one that the request names, and files are touched with
 // that user's rights by a thread that has them for the purpose.
 //
-// Nothing is left of a session when its stream ends. When the node is killed,
-// the engine closes the streams of its exec, and with them every session ends;
-// the next node execs again and finds the main command as it was.
+// When a session's stream ends, what its command started is killed, but for what a
+// shell that had ended by itself left behind, as services are started: that is the
+// container's. When the node is killed, the engine closes the streams of its exec, and
+// with them every session ends; the next node execs again and finds the main command
+// as it was.
 package session

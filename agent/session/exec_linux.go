@@ -32,7 +32,7 @@ func (g *guest) exec(req session.Request) error {
 	defer sup.kill()
 	in := g.listen(events{resize: std.resize, signal: sup.signal, ended: func() {
 		sup.kill()
-		std.closeOutput() // what was left behind may hold it open
+		std.close() // what was left behind may hold it open
 	}})
 	if req.Stdin {
 		go feed(std, in)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -280,6 +281,57 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a shell leaves behind may hold its terminal open: when the client goes, the
+// session and the terminal end, and what was left lives on.
+func TestLeftBehindOnATerminal(t *testing.T) {
+	m := agent(t, Config{})
+	c := open(t, m)
+	seen := &watched{want: map[string]chan struct{}{"ready": make(chan struct{}), "over": make(chan struct{})}}
+	done := make(chan error, 1)
+	pid := filepath.Join(t.TempDir(), "pid")
+	script := "trap '' HUP; sleep 1000 & echo $! >" + pid + "; echo ready; (while kill -0 $$; do sleep 0.01; done 2>/dev/null; echo over) & exit 0"
+	req := session.Request{Kind: session.KindShell, Args: []string{script}, Term: "xterm"}
+	go func() {
+		_, err := c.Exec(t.Context(), req, session.Streams{Stdout: seen})
+		done <- err
+	}()
+	seen.wait(t, "ready")
+	seen.wait(t, "over")
+	c.Close()
+	<-done
+	for begun := time.Now(); terminals(t) > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Since(begun) > 5*time.Second {
+			t.Fatal("the terminal is still held")
+		}
+	}
+	b, err := os.ReadFile(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(left, syscall.SIGKILL); err != nil {
+		t.Errorf("what was left: %v", err)
+	}
+}
+
+// terminals counts those that this process has made.
+func terminals(t *testing.T) (n int) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.Contains(to, "ptmx") {
+			n++
+		}
+	}
+	return n
 }
 
 func TestDial(t *testing.T) {

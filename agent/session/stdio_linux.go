@@ -108,15 +108,11 @@ func (s *stdio) closeChild() {
 	}
 }
 
+// close gives up our ends; a terminal hangs up by that.
 func (s *stdio) close() {
 	if s.in != nil {
 		s.inClosed.Do(func() { s.in.Close() })
 	}
-	s.closeOutput()
-}
-
-// closeOutput gives up what is printed; a terminal has only one end for all.
-func (s *stdio) closeOutput() {
 	s.outClosed.Do(func() {
 		if s.out != nil && s.out != s.in {
 			s.out.Close()

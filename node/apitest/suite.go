@@ -237,6 +237,14 @@ func testJobs(t *testing.T, c *api.Client) {
 	if why := must(c.WhyJob(ctx, part))(t); why.Waiting != 30 {
 		t.Errorf("why %+v", why)
 	}
+	wantKind(t, c.TaskLog(ctx, job.ID, 30, true, func(api.LogChunk) error { return nil }), api.KindNotFound)
+	soon, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	silent, err := c.Do(soon, "GET", "/v1/jobs/"+string(job.ID)+"/tasks/4/log?follow=true", "", nil)
+	if err != nil {
+		t.Fatalf("the log of a task that says nothing: %v", err)
+	}
+	silent.Body.Close()
 	wantKind(t, c.RemoveJob(ctx, part), api.KindConflict)
 	if err := errors.Join(c.PauseJob(ctx, part), c.ResumeJob(ctx, part)); err != nil {
 		t.Error(err)

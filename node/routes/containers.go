@@ -71,6 +71,14 @@ type containerLogsIn struct {
 }
 
 func (s *Services) containerLogs(ctx context.Context, in *containerLogsIn, out *door.Sink[api.ContainerLog]) error {
+	if in.Follow { // it may be long before anything is printed
+		if err := s.Containers.Known(in.Container); err != nil {
+			return err
+		}
+		if err := out.Open(); err != nil {
+			return err
+		}
+	}
 	return s.Containers.Logs(ctx, in.Container, in.Follow, in.Tail, func(l api.ContainerLog) error {
 		if err := out.Send(l); err != nil || !in.Follow {
 			return err

@@ -103,6 +103,14 @@ func (s *Services) taskLog(ctx context.Context, in *logIn, out *door.Sink[api.Lo
 	if err != nil {
 		return err
 	}
+	if in.Follow { // it may be long before anything is printed
+		if _, err := s.Jobs.Task(ctx, id, api.TaskID(in.Task)); err != nil {
+			return err
+		}
+		if err := out.Open(); err != nil {
+			return err
+		}
+	}
 	return s.Jobs.Log(ctx, id, api.TaskID(in.Task), in.Follow, func(c api.LogChunk) error {
 		if err := out.Send(c); err != nil || !in.Follow {
 			return err

@@ -119,6 +119,8 @@ type Containers interface {
 	Start(ctx context.Context, name string) (api.Container, error)
 	Stop(ctx context.Context, name string) (api.Container, error)
 	Remove(ctx context.Context, name string, force bool) error
+	// Known is KindNotFound for a name that no container of this node has.
+	Known(name string) error
 	Logs(ctx context.Context, name string, follow bool, tail int, fn func(api.ContainerLog) error) error
 	Stats(ctx context.Context, name string, follow bool, fn func(api.Container) error) error
 	Session(ctx context.Context, name string) (wire.Stream, error)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -14,6 +15,9 @@ import (
 // known are the instructions of a Dockerfile. ONBUILD is not among them: it would
 // hide others from whoever reads.
 var known = strings.Fields("FROM RUN CMD LABEL MAINTAINER EXPOSE ENV ADD COPY ENTRYPOINT VOLUME USER WORKDIR ARG STOPSIGNAL HEALTHCHECK SHELL")
+
+// documents are the instructions that <<EOF may follow, with lines that are none.
+var documents = map[string]bool{"RUN": true, "COPY": true, "ADD": true}
 
 var (
 	escapes  = regexp.MustCompile(`(?i)^\s*#\s*escape\s*=`)
@@ -24,7 +28,8 @@ var (
 // pin names the images that a Dockerfile takes from by their content, as find tells
 // it, and refuses what an engine would fetch by itself, from the machine's own
 // network: what stands in a Dockerfile is a stranger's. What it cannot read with
-// certainty it refuses too. KindInvalid, or what find says.
+// certainty it refuses too, and each instruction goes on in one line, so that an engine
+// cannot find others in it. KindInvalid, or what find says.
 func pin(text string, find func(name string) (api.ImageID, error)) (string, error) {
 	p := pinning{find: find, stages: map[string]bool{"scratch": true}}
 	var out strings.Builder
@@ -41,7 +46,6 @@ func pin(text string, find func(name string) (api.ImageID, error)) (string, erro
 // instruction is one of a Dockerfile's, which may go over many lines.
 type instruction struct {
 	line int
-	raw  string // as it stands there
 	word string // in capitals; empty: nothing but a comment
 	rest string // in one line
 }
@@ -53,10 +57,9 @@ func instructions(text string) iter.Seq[instruction] {
 		n, more := 0, false
 		for raw := range strings.Lines(text) {
 			n++
-			if in.raw == "" {
+			if !more {
 				in.line = n
 			}
-			in.raw += raw
 			line := strings.TrimRight(raw, "\r\n")
 			bare := strings.TrimLeftFunc(line, unicode.IsSpace)
 			comment := bare != "" && bare[0] == '#'
@@ -75,10 +78,9 @@ func instructions(text string) iter.Seq[instruction] {
 			if !yield(in.read(joined.String())) {
 				return
 			}
-			in = instruction{}
 			joined.Reset()
 		}
-		if in.raw != "" {
+		if more {
 			yield(in.read(joined.String()))
 		}
 	}
@@ -111,9 +113,15 @@ func (p *pinning) pinned(in instruction) (string, error) {
 	flags, words := flagsOf(in.rest)
 	switch {
 	case in.word == "":
-		return in.raw, nil
+		return "", nil
 	case !slices.Contains(known, in.word):
 		return wrong("%.40q cannot be used here", in.word)
+	case !utf8.ValidString(in.rest) || strings.ContainsFunc(in.rest, odd) || goesOn.MatchString(in.rest):
+		return wrong("it has characters that cannot be read with certainty")
+	case strings.ContainsFunc(strings.Join(flags, ""), func(r rune) bool { return r > unicode.MaxASCII }):
+		return wrong("the flags of %s are of plain letters here", in.word) // engines look for blanks in single bytes
+	case documents[in.word] && strings.Contains(in.rest, "<<"):
+		return wrong("%s takes no documents here, and no <<", in.word)
 	case in.word == "RUN" && len(flags) > 0:
 		return wrong("RUN takes no flags here")
 	case in.word == "ADD":
@@ -121,12 +129,15 @@ func (p *pinning) pinned(in instruction) (string, error) {
 			return wrong("ADD takes files of the folder, without variables")
 		}
 	case in.word == "COPY":
-		return p.copies(in, flags, words, wrong)
+		return p.copies(flags, words, wrong)
 	case in.word == "FROM":
-		return p.from(flags, words, wrong)
+		return p.from(flags, strings.Fields(words), wrong)
 	}
-	return in.raw, nil
+	return in.word + " " + in.rest + "\n", nil
 }
+
+// odd tells which characters an engine may take for the end of a line or of a word.
+func odd(r rune) bool { return r != '\t' && unicode.IsControl(r) }
 
 type wronging = func(format string, args ...any) (string, error)
 
@@ -147,8 +158,7 @@ func (p *pinning) from(flags, words []string, wrong wronging) (string, error) {
 }
 
 // copies reads COPY with its flags, of which one may name an image.
-func (p *pinning) copies(in instruction, flags, words []string, wrong wronging) (string, error) {
-	changed := false
+func (p *pinning) copies(flags []string, words string, wrong wronging) (string, error) {
 	for i, flag := range flags {
 		name, is := strings.CutPrefix(flag, "--from=")
 		switch n, err := strconv.Atoi(name); {
@@ -161,12 +171,9 @@ func (p *pinning) copies(in instruction, flags, words []string, wrong wronging) 
 		if err != nil {
 			return "", err
 		}
-		flags[i], changed = "--from="+id, true
+		flags[i] = "--from=" + id
 	}
-	if !changed {
-		return in.raw, nil
-	}
-	return strings.Join(slices.Concat([]string{"COPY"}, flags, words), " ") + "\n", nil
+	return strings.Join(slices.Concat([]string{"COPY"}, flags, []string{words}), " ") + "\n", nil
 }
 
 // image is what stands for name: a stage's name is left, an image's becomes its content's.
@@ -178,12 +185,15 @@ func (p *pinning) image(name string) (string, error) {
 	return string(id), err
 }
 
-// flagsOf parts the words that begin with -- from those after them.
-func flagsOf(rest string) (flags, words []string) {
-	words = strings.Fields(rest)
-	n := slices.IndexFunc(words, func(w string) bool { return !strings.HasPrefix(w, "--") })
-	if n < 0 {
-		n = len(words)
+// flagsOf parts the words that begin with -- from what is after them.
+func flagsOf(rest string) (flags []string, words string) {
+	for strings.HasPrefix(rest, "--") {
+		end := strings.IndexAny(rest, " \t")
+		if end < 0 {
+			end = len(rest)
+		}
+		flags = append(flags, rest[:end])
+		rest = strings.TrimLeft(rest[end:], " \t")
 	}
-	return words[:n:n], words[n:]
+	return flags, rest
 }

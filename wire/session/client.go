@@ -48,8 +48,8 @@ type Streams struct {
 }
 
 // Exec runs a command to its end: req's Kind is exec, which is also the empty one,
-// shell or sftp. The error is not the command's failure, which is in the exit only. It returns while a read of Stdin may still wait: that
-// goroutine ends with the read.
+// shell or sftp. The error is not the command's failure, which is in the exit only. It
+// returns while a read of Stdin may still wait: that goroutine ends with the read.
 func (c *Client) Exec(ctx context.Context, req Request, s Streams) (api.Exit, error) {
 	req.Kind, req.Stdin = cmp.Or(req.Kind, KindExec), s.Stdin != nil
 	return c.run(ctx, req, s)

@@ -53,17 +53,36 @@ func start(n int64) error {
 	}
 	defer done()
 	h.mu.Lock()
-	if h.busy || h.node != nil {
+	if h.busy || h.runsLocked() {
 		h.mu.Unlock()
 		return api.Errorf(api.KindConflict, "the node runs already")
 	}
-	h.busy = true
+	ended := h.node // by itself, or by p2prc down
+	h.node, h.busy = nil, true
 	h.mu.Unlock()
-	node, err := abstractions.Open(h.ctx, h.opts)
+	var node *abstractions.Node
+	if ended != nil {
+		err = ended.Close()
+	}
+	if err == nil {
+		node, err = abstractions.Open(h.ctx, h.opts)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.node, h.busy = node, false
 	return err
+}
+
+func (h *handle) runsLocked() bool {
+	if h.node == nil {
+		return false
+	}
+	select {
+	case <-h.node.Done():
+		return false
+	default:
+		return true
+	}
 }
 
 // api is the client of the node, or of whoever runs one in its home.

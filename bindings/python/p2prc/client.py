@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import threading
 from datetime import datetime
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, TypeVar
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from ._library import InProcess
 from ._model import decode, encode
 from ._routes import Routes
 from ._transport import Body, Transport, UnixSocket
+from ._waiting import Waiting
 from .errors import Corrupt, TasksFailed, Unavailable, of_problem
 
 C = TypeVar("C", bound="Client")
@@ -77,6 +79,12 @@ def _ended(job: t.JobDetail) -> t.JobDetail:
     if job.tasks and job.tasks.done < job.tasks.total:
         raise TasksFailed(f"{job.tasks.total - job.tasks.done} of {job.tasks.total} tasks are not done: {job.reason}", f"p2prc job show {job.id}")
     return job
+
+
+def _close(opened: List[Body]) -> None:
+    while opened:
+        with contextlib.suppress(IndexError):  # another thread took it
+            opened.pop().close()
 
 
 class Client(Routes):
@@ -171,13 +179,26 @@ class AsyncClient(AsyncRoutes):
         return await asyncio.to_thread(self._client._call, method, path, query, body, content, into)
 
     async def _rows(self, method: str, path: str, query: Any, body: Any, into: Any) -> AsyncIterator[Any]:  # type: ignore[override]
-        answer = await asyncio.to_thread(self._client._way.rows, method, _target(path, query), _sent(body, "application/json"), "application/json")
+        opened: List[Body] = []  # whoever takes the answer out closes it
+        left = threading.Event()
+
+        def rows() -> Body:
+            answer = self._client._way.rows(method, _target(path, query), _sent(body, "application/json"), "application/json")
+            opened.append(answer)
+            if left.is_set():
+                _close(opened)
+            return answer
+
+        thread = Waiting()
         try:
-            while line := await asyncio.to_thread(answer.readline):
+            answer = await thread.call(rows)
+            while line := await thread.call(answer.readline):
                 if line.strip():
                     yield _row(line, into)
         finally:
-            answer.close()
+            left.set()
+            _close(opened)
+            thread.end()
 
     async def run_job(self, spec: t.JobSpec, progress: Optional[Callable[[t.Job], None]] = None) -> t.JobDetail:
         """Submits a job and follows it to its end. TasksFailed unless every task is done."""

@@ -1,11 +1,14 @@
 """What needs no node: bad answers, broken streams, newer nodes, how things look."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import tempfile
 import threading
+import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import p2prc
@@ -148,6 +151,32 @@ class Streams(unittest.TestCase):
 
         with Answering(chunks(*self.rows, end=False), wait=True) as node:
             asyncio.run(run(p2prc.AsyncClient(of=node.client())))
+
+    def test_many_at_once(self) -> None:
+        """More open streams than the loop has threads leave room for calls, and end."""
+
+        async def run() -> None:
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+            with contextlib.ExitStack() as stack:
+                streams = []
+                for _ in range(4):
+                    node = stack.enter_context(Answering(chunks(self.rows[0], end=False), wait=True))
+                    stream = p2prc.AsyncClient(of=node.client()).events(follow=True)
+                    await stream.__anext__()
+                    streams.append(asyncio.ensure_future(stream.__anext__()))
+                await asyncio.sleep(0)  # they wait
+                other = stack.enter_context(Answering(whole(b'{"id":"x","name":"anna","lend":{"state":"open"}}')))
+                status = await asyncio.wait_for(p2prc.AsyncClient(of=other.client()).status(), 10)
+                self.assertEqual(status.name, "anna")
+                for stream in streams:
+                    stream.cancel()
+                await asyncio.gather(*streams, return_exceptions=True)
+
+        asyncio.run(run())
+        deadline = time.monotonic() + 10
+        while [t for t in threading.enumerate() if t.name == "p2prc stream"] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual([t for t in threading.enumerate() if t.name == "p2prc stream"], [])
 
     def test_lines_of_a_descriptor(self) -> None:
         read, write = os.pipe()

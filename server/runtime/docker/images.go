@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -89,21 +91,50 @@ func (e *Engine) Load(ctx context.Context, r io.Reader) error {
 const maxLoadOutput = 16 << 20
 
 // Pull takes an image from its registry, as its name is written for people: what an
-// owner's rules speak of has no second name. KindUnsupported: the registry does not give it.
-func (e *Engine) Pull(ctx context.Context, name string) error {
+// owner's rules speak of has no second name. KindUnsupported: the registry does not give
+// it; KindQuota: its layers have more than most bytes.
+func (e *Engine) Pull(ctx context.Context, name string, most int64) error {
 	ref, err := reference.ParseNormalizedNamed(name)
 	if err != nil || reference.FamiliarString(ref) != name {
 		return api.Errorf(api.KindInvalid, "an image of a registry is named like debian:12 or registry.example/team/tool:1.0, not %.100q", name)
 	}
-	out, err := e.api.ImagePull(ctx, name, client.ImagePullOptions{})
+	asked, stop := context.WithCancel(ctx) // its end is the pull's
+	defer stop()
+	out, err := e.api.ImagePull(asked, name, client.ImagePullOptions{})
 	if err == nil {
 		defer out.Close()
-		err = out.Wait(ctx)
+		err = watchPull(out.JSONMessages(asked), name, most)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && api.KindOf(err) != api.KindQuota {
 		return api.Errorf(api.KindUnsupported, "image %s cannot be pulled: %w", name, err)
 	}
 	return err
+}
+
+// watchPull reads to its end how a pull goes. Layers travel packed, so an image that
+// has too much may still come through, but none that is large to begin with.
+func watchPull(said iter.Seq2[jsonstream.Message, error], name string, most int64) error {
+	layers := map[string]int64{}
+	var total int64
+	for m, err := range said {
+		switch {
+		case err != nil:
+			return err
+		case m.Error != nil:
+			return m.Error
+		case m.Progress == nil || m.ID == "":
+			continue
+		}
+		if n := max(m.Progress.Total, m.Progress.Current); n > layers[m.ID] {
+			total += n - layers[m.ID]
+			layers[m.ID] = n
+		}
+		if total > most {
+			return api.Errorf(api.KindQuota, "image %s has more than the %d bytes that are kept for borrowers here", name, most).
+				WithHint("the lender's owner can raise it: p2prc lend limits --images")
+		}
+	}
+	return nil
 }
 
 // Tag gives an image another name.
