@@ -41,6 +41,9 @@ def blocking(node: p2prc.Client) -> None:
         print("container", made.state, "removed" if gone else "still there")
     else:
         print("container no engine")
+    mapped = node.map(t.MapSpec(port=9, any=True))
+    node.unmap(mapped.id)
+    print("map", mapped.state, "still there" if node.mappings() else "removed")
     try:
         node.job("01J00000000000000000000000")
     except p2prc.errors.NotFound as e:
@@ -68,6 +71,9 @@ async def waiting(node: p2prc.AsyncClient) -> None:
         print("container", made.state, "removed" if gone else "still there")
     else:
         print("container no engine")
+    mapped = await node.map(t.MapSpec(port=9, any=True))
+    await node.unmap(mapped.id)
+    print("map", mapped.state, "still there" if await node.mappings() else "removed")
     try:
         await node.job("01J00000000000000000000000")
     except p2prc.errors.NotFound as e:

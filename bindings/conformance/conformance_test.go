@@ -83,7 +83,7 @@ func TestEveryLanguageSaysTheSame(t *testing.T) {
 	if err := os.WriteFile(module, runtimetest.EchoModule(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"join member", "list lender", "job done 100/100 progress yes", "container running removed", "error not_found yes", "end yes"}
+	want := []string{"join member", "list lender", "job done 100/100 progress yes", "container running removed", "map open removed", "error not_found yes", "end yes"}
 	if image == "" {
 		want[3] = "container no engine"
 	}
@@ -184,6 +184,10 @@ func open(t *testing.T, name string, agent []string, lends bool) *abstractions.N
 	n, err := abstractions.Open(context.Background(), abstractions.Options{Home: home(t), Agent: agent, Settings: func(c *config.Config) {
 		// A job's slots may be held for a moment after it: they leave half a core.
 		c.Lend.Limits.Total = api.Resources{CPU: 2.5, Memory: 2 << 30}
+		if lends { // and is a gateway
+			c.Gateway.Hosts, c.Gateway.Public = []string{"127.0.0.1"}, "127.0.0.1"
+			c.Lend.Policy = append([]api.Rule{{Subject: "role:member", Action: api.ActionMap, Resource: "listen:*", Allow: true}}, c.Lend.Policy...)
+		}
 		c.Name, c.MDNS, c.PortMapping, c.Listen.Hosts, c.Lend.Enabled = name, false, false, []string{"127.0.0.1"}, lends
 	}})
 	if err != nil {

@@ -139,6 +139,19 @@ static void container(void)
 	p2prc_free(out);
 }
 
+static void map(void)
+{
+	const char *body = "{\"port\":9,\"any\":true}";
+	char path[300], *out = call("POST", "/v1/mappings", body, strlen(body));
+	printf("map %s ", value(out, "state"));
+	snprintf(path, sizeof path, "/v1/mappings/%s", value(out, "id"));
+	p2prc_free(out);
+	p2prc_free(call("DELETE", path, NULL, 0));
+	out = call("GET", "/v1/mappings", NULL, 0);
+	puts(strstr(out, "\"id\"") ? "still there" : "removed");
+	p2prc_free(out);
+}
+
 static void error(void)
 {
 	int32_t status = p2prc_call(node, "GET", "/v1/jobs/01J00000000000000000000000", NULL, 0, NULL, NULL);
@@ -159,6 +172,7 @@ int conformance(const char *way)
 	list();
 	job();
 	container();
+	map();
 	error();
 	reads("/v1/events?follow=true", "", 1);
 	puts("end yes");

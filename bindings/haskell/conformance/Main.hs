@@ -54,6 +54,11 @@ script node = do
     left <- must =<< Node.containers node
     say ["container", containerState made, if containerName made `elem` map containerName left then "still there" else "removed"]
 
+  mapped <- must =<< Node.map node (blank { mapSpecPort = 9, mapSpecAny = True } :: MapSpec)
+  must =<< Node.unmap node (mappingId mapped)
+  mapsLeft <- must =<< Node.mappings node
+  say ["map", mappingState mapped, if null mapsLeft then "removed" else "still there"]
+
   refused <- Node.job node "01J00000000000000000000000"
   case refused of
     Left e | errorKind e == NotFound -> say ["error", "not_found", yes (not (T.null (errorDetail e)))]
