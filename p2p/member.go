@@ -189,11 +189,11 @@ func (s *session) sayHello(ctx context.Context, c network.Conn, p *proof) {
 		err = m.next(frameHello, &h)
 	}
 	if err != nil {
-		resetStream(s, m.st)
 		s.fail(c, p, err)
 		return
 	}
 	if err = s.verify(ctx, peer, h, false); err != nil {
+		s.settle(c, p, err) // before the other side hears of it and hangs up
 		m.refuse(err)
 		resetStream(s, m.st)
 		s.refuse(c, "answered", err)
@@ -207,6 +207,7 @@ func (s *session) sayHello(ctx context.Context, c network.Conn, p *proof) {
 }
 
 // fail ends a connection that we dialed and on which we were refused or cut off.
+// The proof is settled first: the other side hangs up once its refusal was read.
 func (s *session) fail(c network.Conn, p *proof, err error) {
 	var r *refused
 	if errors.As(err, &r) {
