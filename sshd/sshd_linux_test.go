@@ -394,7 +394,7 @@ func TestServiceLivesOn(t *testing.T) {
 func TestServiceThatHoldsItsOutput(t *testing.T) {
 	c := dial(t, newBox(t), "box", api.SSHUser)
 	s := newSession(t, c)
-	shell := pidOf(t, s, "echo $$; sleep 1000 & exit 0")
+	shell := pidOf(t, s, "echo $$; sleep 60 & exit 0")
 	mustDie(t, shell) // by itself
 	if err := c.Close(); err != nil {
 		t.Fatal(err)

@@ -86,18 +86,13 @@ func TestForward(t *testing.T) {
 	all := pool(t, "a", "b")
 	a, b := all[0], all[1]
 	at, said := b.forward("a", port+":0")
-	curl := func(path string) (string, error) {
-		out, err := exec.CommandContext(t.Context(), "curl", "-sS", "--max-time", "120", "http://"+at+path).Output()
-		return string(out), err
-	}
-	if out, err := curl("/"); err == nil {
-		t.Fatalf("nobody allowed it, and it answered %d bytes", len(out))
+	if _, err := fetch(t, "http://"+at+"/"); err == nil {
+		t.Fatal("nobody allowed it, and it answered")
 	}
 	waitFor(t, func() bool { return strings.Contains(said(), "policy allow YOU port:"+port) })
 	a.ok("lend", "policy", "allow", "b", "port:"+port)
-	out, err := curl("/")
-	if got := sha256.Sum256([]byte(out)); err != nil || string(got[:]) != string(sum.Sum(nil)) {
-		t.Fatalf("%d bytes of %d, %v", len(out), size, err)
+	if got, err := fetch(t, "http://"+at+"/"); err != nil || got != string(sum.Sum(nil)) {
+		t.Fatalf("other bytes arrived, %v", err)
 	}
 
 	// What is open ends when the row goes, when its owner closes it or pauses

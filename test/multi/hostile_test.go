@@ -36,7 +36,7 @@ func TestTasksThatMisbehave(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			started := time.Now()
-			_, errs, code := n.cmd(append([]string{"run"}, tc.args...)...)
+			errs, code := n.cmdTo(nil, append([]string{"run"}, tc.args...)...)
 			if code != tc.code || !strings.Contains(errs, tc.errs) {
 				t.Errorf("exit %d, want %d with %q:\n%s", code, tc.code, tc.errs, tail([]byte(errs), 2000))
 			}
@@ -57,24 +57,24 @@ func TestProcessesThatMisbehave(t *testing.T) {
 	n.ok("lend", "limits", "--runtimes", "process", "--max-processes", "40")
 	n.ok("lend", "policy", "allow", "self", "process")
 	for _, tc := range []struct{ name, script, limit string }{
-		{"never ends", `trap "" TERM INT HUP; setsid sleep 1000 & while :; do :; done`, "wall_time"},
+		{"never ends", `trap "" TERM INT HUP; setsid sleep 31536000 & while :; do :; done`, "wall_time"},
 		{"prints without end", `cat /dev/zero`, "output"},
 		{"allocates without end", `tail /dev/zero`, "memory"},
-		{"forks without end", `while :; do sleep 1000 & done`, "processes"},
+		{"forks without end", `while :; do sleep 31536000 & done`, "processes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			wall := "2s"
 			if tc.limit != "wall_time" {
 				wall = "1m"
 			}
-			_, errs, code := n.cmd("run", "--runtime", "process", "--timeout", wall, "--", "sh", "-c", tc.script)
+			errs, code := n.cmdTo(nil, "run", "--runtime", "process", "--timeout", wall, "--", "sh", "-c", tc.script)
 			if want := "error: the task failed: hit its " + tc.limit + " limit"; code != 137 || !strings.Contains(errs, want) {
 				t.Errorf("exit %d, want 137 with %q:\n%s", code, want, tail([]byte(errs), 2000))
 			}
 		})
 	}
 	n.eventually(10*time.Second, "be rid of all that was started", func(context.Context) error {
-		left, err := exec.Command("pgrep", "-f", "^sleep 1000$").Output()
+		left, err := exec.Command("pgrep", "-f", "^sleep 31536000$").Output()
 		if err == nil {
 			return fmt.Errorf("still running: %s", left)
 		}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -150,15 +151,23 @@ func (n *node) env() []string {
 // cmd runs p2prc on the node's home and returns stdout, stderr and the exit code.
 func (n *node) cmd(args ...string) (string, string, int) {
 	n.t.Helper()
+	var out bytes.Buffer
+	errs, code := n.cmdTo(&out, args...)
+	return out.String(), errs, code
+}
+
+// cmdTo is cmd with stdout elsewhere; nil throws it away.
+func (n *node) cmdTo(stdout io.Writer, args ...string) (string, int) {
+	n.t.Helper()
 	cmd := exec.Command(binary, args...)
-	var out, errb bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr = n.env(), &out, &errb
+	var errb bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr = n.env(), stdout, &errb
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		n.t.Fatal(err)
 	}
-	return out.String(), errb.String(), cmd.ProcessState.ExitCode()
+	return errb.String(), cmd.ProcessState.ExitCode()
 }
 
 // ok runs p2prc and fails the test unless it exits 0.
