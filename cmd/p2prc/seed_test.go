@@ -108,7 +108,7 @@ func buildSeed(t *testing.T) string {
 	}
 	cmd := exec.Command("go", "build", "-mod=mod", "-o", "seed.exe", ".")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
