@@ -33,6 +33,12 @@ func Main(mode string, args []string) (int, error) {
 			return 0, err
 		}
 		deaf()
+		for _, f := range []*os.File{os.Stdin, os.Stdout} { // the engine's pipes, of 64 KiB: what is refused stays as it is
+			_ = control(f, func(fd int) error {
+				_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize)
+				return err
+			})
+		}
 		return 0, Serve(Conn{ReadCloser: os.Stdin, WriteCloser: os.Stdout}, c)
 	}
 	return 0, errors.New("unknown mode")

@@ -2,8 +2,10 @@ package session
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-yamux/v5"
@@ -11,8 +13,12 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// maxSessions is the most sessions at once in one container.
-const maxSessions = 256
+const (
+	maxSessions     = 256      // at once in one container
+	maxStreamWindow = 2 << 20  // bytes of a session that wait at either end: 256 KiB, and more where its reader keeps up
+	firstWindow     = 255      // yamux's priority for it
+	maxMore         = 64 << 20 // of all sessions together at the lender, beyond the 256 KiB of each
+)
 
 func muxConfig(incoming uint32) *yamux.Config {
 	c := yamux.DefaultConfig()
@@ -20,6 +26,7 @@ func muxConfig(incoming uint32) *yamux.Config {
 	// A stopped engine or a frozen container is silent for as long as its owner
 	// wants; a dead one ends the stream.
 	c.EnableKeepAlive, c.ConnectionWriteTimeout, c.MeasureRTTInterval = false, 365*24*time.Hour, 365*24*time.Hour
+	c.MaxStreamWindowSize, c.ReadBufSize = maxStreamWindow, 64<<10
 	return c
 }
 
@@ -29,7 +36,9 @@ type Mux struct{ s *yamux.Session }
 
 // Connect speaks to an agent in mode session over conn, which it owns.
 func Connect(conn net.Conn) (*Mux, error) {
-	s, err := yamux.Client(conn, muxConfig(0), nil) // an agent opens no streams
+	left := new(atomic.Int64)
+	left.Store(maxMore)
+	s, err := yamux.Client(conn, muxConfig(0), func() (yamux.MemoryManager, error) { return window{left, new(atomic.Int64)}, nil }) // an agent opens no streams
 	if err != nil {
 		return nil, err
 	}
@@ -53,3 +62,31 @@ func (m *Mux) Gone() <-chan struct{} { return m.s.CloseChan() }
 
 // Close ends every session.
 func (m *Mux) Close() error { return m.s.Close() }
+
+// window grows a session's window at the lender, out of what is left for all
+// sessions of the container.
+type window struct{ left, held *atomic.Int64 }
+
+var errNoMemory = errors.New("the container's sessions keep as much waiting as they may")
+
+// ReserveMemory implements yamux.MemoryManager. The first window is given.
+func (w window) ReserveMemory(n int, prio uint8) error {
+	if prio == firstWindow {
+		return nil
+	}
+	if w.left.Add(-int64(n)) < 0 {
+		w.left.Add(int64(n))
+		return errNoMemory
+	}
+	w.held.Add(int64(n))
+	return nil
+}
+
+// ReleaseMemory implements yamux.MemoryManager.
+func (w window) ReleaseMemory(n int) {
+	w.held.Add(-int64(n))
+	w.left.Add(int64(n))
+}
+
+// Done implements yamux.MemoryManager.
+func (w window) Done() { w.left.Add(w.held.Swap(0)) }

@@ -13,6 +13,9 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
+// pipeSize lets fewer switches between processes carry more.
+const pipeSize = 256 << 10
+
 const openNonblock = unix.O_NONBLOCK
 
 func isReadOnly(err error) bool { return errors.Is(err, unix.EROFS) }

@@ -77,9 +77,11 @@ type half struct {
 
 	mu      sync.Mutex // guards what follows
 	change  *sync.Cond
-	buf     []byte
-	eof     bool  // nothing more will be written
-	err     error // the half is dead
+	ring    []byte // grows with what waits, up to size
+	start   int    // of what waits
+	waits   int    // bytes
+	eof     bool   // nothing more will be written
+	err     error  // the half is dead
 	readBy  deadline
 	writeBy deadline
 }
@@ -100,7 +102,7 @@ func (h *half) set(fn func(*half)) {
 // fail is called with mu held.
 func (h *half) fail(err error) {
 	if h.err == nil {
-		h.err, h.buf = err, nil
+		h.err, h.ring, h.start, h.waits = err, nil, 0, 0
 	}
 }
 
@@ -124,11 +126,8 @@ func (h *half) read(p []byte) (int, error) {
 		switch {
 		case h.err != nil:
 			return 0, h.err
-		case len(h.buf) > 0:
-			n := copy(p, h.buf)
-			if h.buf = h.buf[n:]; len(h.buf) == 0 {
-				h.buf = nil
-			}
+		case h.waits > 0:
+			n := h.take(p)
 			h.change.Broadcast()
 			return n, nil
 		case h.eof:
@@ -146,7 +145,7 @@ func (h *half) write(p []byte) (n int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
-		switch room := h.size - len(h.buf); {
+		switch room := h.size - h.waits; {
 		case h.err != nil:
 			return n, h.err
 		case h.eof:
@@ -157,11 +156,38 @@ func (h *half) write(p []byte) (n int, err error) {
 			return n, os.ErrDeadlineExceeded
 		case room > 0:
 			k := min(room, len(p))
-			h.buf = append(h.buf, p[:k]...)
+			h.put(p[:k])
 			n, p = n+k, p[k:]
 			h.change.Broadcast()
 		default:
 			h.change.Wait()
 		}
 	}
+}
+
+// put adds to what waits, and take takes from it; p has room, mu is held.
+func (h *half) put(p []byte) {
+	if need := h.waits + len(p); need > len(h.ring) {
+		ring := make([]byte, min(max(2*len(h.ring), need), h.size))
+		h.waits = h.take(ring[:h.waits])
+		h.ring, h.start = ring, 0
+	}
+	end := (h.start + h.waits) % len(h.ring)
+	n := copy(h.ring[end:], p)
+	copy(h.ring, p[n:])
+	h.waits += len(p)
+}
+
+func (h *half) take(p []byte) int {
+	if len(h.ring) == 0 {
+		return 0
+	}
+	p = p[:min(len(p), h.waits)]
+	n := copy(p, h.ring[h.start:])
+	copy(p[n:], h.ring)
+	h.start, h.waits = (h.start+len(p))%len(h.ring), h.waits-len(p)
+	if h.waits == 0 {
+		h.start = 0
+	}
+	return len(p)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -122,5 +123,29 @@ func TestCloseEndsTheOtherSidesWriting(t *testing.T) {
 	}
 	if _, err := a.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("read: %v", err)
+	}
+}
+
+func TestPiecesOfEverySize(t *testing.T) {
+	a, b := Pair(100)
+	r := rand.New(rand.NewPCG(1, 2))
+	var sent, got []byte
+	for i := range 10_000 {
+		piece := bytes.Repeat([]byte{byte(i)}, r.IntN(100-(len(sent)-len(got))+1))
+		if _, err := a.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+		sent = append(sent, piece...)
+		buf := make([]byte, 1+r.IntN(120))
+		if len(sent) > len(got) {
+			n, err := b.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, buf[:n]...)
+		}
+		if !bytes.Equal(got, sent[:len(got)]) {
+			t.Fatalf("after %d pieces", i)
+		}
 	}
 }

@@ -12,12 +12,12 @@ const (
 	// Upgrade is the protocol's name in an HTTP upgrade.
 	Upgrade = api.SessionProtocol
 	// Window is how many bytes of input may be on their way.
-	Window = 256 << 10
+	Window = 1 << 20
 	// MaxRequest bounds what a client sends in one frame, MaxAnswer what a guest does.
 	MaxRequest = 1 << 20
 	MaxAnswer  = 64 << 10
 	// Chunk is the most bytes of data that either side puts into one frame.
-	Chunk = 32 << 10
+	Chunk = 64 << 10
 )
 
 // The kinds of frames.
