@@ -326,6 +326,33 @@ func TestFindsTheFreePort(t *testing.T) {
 	}
 }
 
+// Nor does it matter how many places of a range one port spoils that another
+// program holds. Where all is taken, that is what is said.
+func TestFindsTheFreeRange(t *testing.T) {
+	r := newRig(t, Limits{})
+	const size, spoiled = mapping.MaxPorts, 5 // of more places than are tried
+	first := 20_000
+	for i := 1; i <= spoiled; i++ {
+		if ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i*size-1))); err == nil {
+			defer ln.Close()
+		}
+	}
+	last := first + spoiled*size
+	r.cfg.Ports = func(api.Caller) iter.Seq[int] {
+		return func(yield func(int) bool) {
+			for port := first; port <= last && yield(port); port++ {
+			}
+		}
+	}
+	if _, got := r.open(mapping.Map{ID: "1", Network: "tcp", Ports: size}); got != last {
+		t.Errorf("port %d, want %d", got, last)
+	}
+	_, _, err := r.ask(mapping.Map{ID: "2", Network: "tcp", Ports: size})
+	if api.KindOf(err) != api.KindConflict || !strings.Contains(err.Error(), "no 64 side by side are free") {
+		t.Error(err)
+	}
+}
+
 func TestClientsThatMay(t *testing.T) {
 	r := newRig(t, Limits{})
 	_, closed := r.open(mapping.Map{ID: "1", Network: "tcp", Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
