@@ -143,7 +143,7 @@ func (w *world) book(t *testing.T, gateways ...api.PeerID) (b *Book, stop func()
 		Resolve: func(name string) (api.PeerID, error) { return api.PeerID(name), nil },
 		Names:   func(id api.PeerID) string { return string(id) },
 		Host:    func(id api.PeerID) string { return string(id) + ".example" },
-		Own:     func(port int) bool { return port == 4001 },
+		Own:     func(port int) bool { return port == 4001 }, Connections: 9,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -399,6 +399,37 @@ func TestConnectionsEndWithTheirMapping(t *testing.T) {
 			serve.Wait()
 		})
 	}
+}
+
+// Connections are brought by gateways that have mappings, and by nobody else.
+func TestWhoMayBringConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, stop := newWorld().book(t, "gw")
+		defer stop()
+		most := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			if got := []int{b.Most("gw"), b.Most("other")}; got[0] != want || got[1] != 0 {
+				t.Errorf("%d and %d, want %d and none", got[0], got[1], want)
+			}
+		}
+		most(0)
+		var ids []api.MappingID
+		for port := range 2 {
+			m, err := b.Map(t.Context(), api.MapSpec{Port: 80 + port, On: []string{"web"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, m.ID)
+		}
+		for i, id := range ids {
+			most(9)
+			if err := b.Unmap(t.Context(), id); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+		most(0)
+	})
 }
 
 // What is taken away stays away, whatever its keeper does at that moment.
