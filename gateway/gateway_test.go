@@ -38,6 +38,7 @@ var (
 type rig struct {
 	*Gateway
 	t      *testing.T
+	mute   bool       // the mapper does not echo, nor end anything
 	mu     sync.Mutex // guards denied and begun
 	denied bool       // the owner changed his mind
 	begun  []mapping.Begin
@@ -93,6 +94,10 @@ func (r *rig) OpenStream(_ context.Context, peer api.PeerID, protocol string) (w
 		r.mu.Lock()
 		r.begun = append(r.begun, begin)
 		r.mu.Unlock()
+		if r.mute {
+			<-r.t.Context().Done()
+			return
+		}
 		io.Copy(far, far) // of datagrams the frames
 	})
 	return near, nil
