@@ -28,6 +28,7 @@ type Config struct {
 	Meta        string            `json:"meta" doc:"custom text shown to the pool"`
 	Lend        Lend              `json:"lend"`
 	Gateway     Gateway           `json:"gateway"`
+	Map         Map               `json:"map"`
 }
 
 // Gateway bounds what members map through this node, where the policy lets them.
@@ -40,6 +41,11 @@ type Gateway struct {
 	NewPerSecond int          `json:"new_per_second" doc:"new connections a second of one mapping"`
 	Idle         api.Duration `json:"idle" doc:"a connection over which nothing goes for so long ends"`
 	Longest      api.Duration `json:"longest" doc:"a connection that is so old ends"`
+}
+
+// Map bounds what gateways bring to the ports that this node has mapped.
+type Map struct {
+	Connections int `json:"connections" doc:"connections at a time that one gateway brings"`
 }
 
 // Relay is what this node relays for members while it is public.
@@ -108,6 +114,7 @@ func Default() Config {
 		},
 		Gateway: Gateway{Hosts: []string{}, Connections: 4096, PerMapping: 1024, PerClient: 256, NewPerSecond: 500,
 			Idle: api.Duration(time.Hour), Longest: api.Duration(24 * time.Hour)},
+		Map: Map{Connections: 4096},
 	}
 }
 

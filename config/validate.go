@@ -82,6 +82,9 @@ func (c Config) Validate() error {
 	if err := c.Gateway.validate(); err != nil {
 		return err
 	}
+	if n := c.Map.Connections; n < 1 || n > maxClients {
+		return bad("map.connections", "%d is not 1 to %d", n, maxClients)
+	}
 	return ValidatePolicy(c.Lend.Policy)
 }
 

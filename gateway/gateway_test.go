@@ -38,6 +38,7 @@ var (
 type rig struct {
 	*Gateway
 	t      *testing.T
+	mute   bool       // the mapper does not echo, nor end anything
 	mu     sync.Mutex // guards denied and begun
 	denied bool       // the owner changed his mind
 	begun  []mapping.Begin
@@ -93,6 +94,10 @@ func (r *rig) OpenStream(_ context.Context, peer api.PeerID, protocol string) (w
 		r.mu.Lock()
 		r.begun = append(r.begun, begin)
 		r.mu.Unlock()
+		if r.mute {
+			<-r.t.Context().Done()
+			return
+		}
 		io.Copy(far, far) // of datagrams the frames
 	})
 	return near, nil
@@ -323,6 +328,33 @@ func TestFindsTheFreePort(t *testing.T) {
 	r.Gateway.mu.Unlock()
 	if _, first := r.open(mapping.Map{ID: "1", Network: "tcp"}); first != want {
 		t.Errorf("port %d, want %d", first, want)
+	}
+}
+
+// Nor does it matter how many places of a range one port spoils that another
+// program holds. Where all is taken, that is what is said.
+func TestFindsTheFreeRange(t *testing.T) {
+	r := newRig(t, Limits{})
+	const size, spoiled = mapping.MaxPorts, 5 // of more places than are tried
+	first := 20_000
+	for i := 1; i <= spoiled; i++ {
+		if ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i*size-1))); err == nil {
+			defer ln.Close()
+		}
+	}
+	last := first + spoiled*size
+	r.cfg.Ports = func(api.Caller) iter.Seq[int] {
+		return func(yield func(int) bool) {
+			for port := first; port <= last && yield(port); port++ {
+			}
+		}
+	}
+	if _, got := r.open(mapping.Map{ID: "1", Network: "tcp", Ports: size}); got != last {
+		t.Errorf("port %d, want %d", got, last)
+	}
+	_, _, err := r.ask(mapping.Map{ID: "2", Network: "tcp", Ports: size})
+	if api.KindOf(err) != api.KindConflict || !strings.Contains(err.Error(), "no 64 side by side are free") {
+		t.Error(err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// tries bounds how many ports that others hold are tried until one is free.
+// tries bounds how many ports that other programs hold are tried until one is free.
 const tries = 256
 
 // listen takes the ports: those that were asked for, or else preferred, or any.
@@ -23,32 +23,46 @@ func (m *carried) listen() error {
 	m.conns, m.clients = map[*conn]struct{}{}, map[netip.Addr]int{}
 	m.g.mu.Unlock()
 	if m.req.First != 0 {
-		return m.listenAt(m.req.First)
+		_, err := m.listenAt(m.req.First)
+		return err
 	}
-	var err error
 	if m.req.Prefer != 0 {
-		if err = m.listenAt(m.req.Prefer); err == nil {
+		if _, err := m.listenAt(m.req.Prefer); err == nil {
 			return nil
 		}
 	}
-	tried, mine := 0, m.g.ports(m.req.Network)
+	return m.listenAnywhere()
+}
+
+// listenAnywhere takes the first ports that can be had. One that another program
+// holds is tried once, however many places of a range it spoils.
+func (m *carried) listenAnywhere() (err error) {
+	tried, held := 0, m.g.ports(m.req.Network)
 	for port := range m.g.cfg.Ports(m.from) {
 		if port+m.req.Ports > 65536 {
 			continue
 		}
-		if last, ok := lastOf(mine, port, m.req.Ports); ok {
-			err = cannotListen(last, syscall.EADDRINUSE)
+		if anyOf(held, port, m.req.Ports) {
+			err = cannotListen(port, syscall.EADDRINUSE)
 			continue
 		}
-		if err = m.listenAt(port); err == nil {
+		failed, why := m.listenAt(port)
+		if why == nil {
 			return nil
 		}
+		if failed == 0 { // the policy ends the range early
+			continue
+		}
+		held[failed], err = true, why
 		if tried++; tried == tries {
 			break
 		}
 	}
-	if err == nil || tried == 0 && api.KindOf(err) == api.KindDenied {
+	switch {
+	case err == nil:
 		return api.Errorf(api.KindDenied, "the gateway's owner lets you map no port").WithHint("its owner can: p2prc lend policy allow YOU listen:8000-8999")
+	case api.KindOf(err) == api.KindConflict:
+		return api.Errorf(api.KindConflict, "of the ports that the gateway's owner lets you map, no %d side by side are free", m.req.Ports).WithHint("name another gateway: --via")
 	}
 	return err
 }
@@ -69,20 +83,21 @@ func (g *Gateway) ports(network string) map[int]bool {
 	return held
 }
 
-// lastOf is the last of n ports from first on that is held.
-func lastOf(held map[int]bool, first, n int) (int, bool) {
-	for port := first + n - 1; port >= first; port-- {
+// anyOf tells whether one of n ports from first on is held.
+func anyOf(held map[int]bool, first, n int) bool {
+	for port := first; port < first+n; port++ {
 		if held[port] {
-			return port, true
+			return true
 		}
 	}
-	return 0, false
+	return false
 }
 
-// listenAt takes ports from first on: all of them, or none.
-func (m *carried) listenAt(first int) (err error) {
+// listenAt takes ports from first on: all of them, or none. failed is the one at
+// which it could not listen, if that is why.
+func (m *carried) listenAt(first int) (failed int, err error) {
 	if err := m.may(m.from, first); err != nil {
-		return err
+		return 0, err
 	}
 	hosts := m.g.cfg.Hosts
 	if len(hosts) == 0 {
@@ -96,14 +111,14 @@ func (m *carried) listenAt(first int) (err error) {
 	for i := range m.req.Ports {
 		for _, host := range hosts {
 			if err := m.bind(net.JoinHostPort(host, strconv.Itoa(first+i)), i); err != nil {
-				return cannotListen(first+i, err)
+				return first + i, cannotListen(first+i, err)
 			}
 		}
 	}
 	m.g.mu.Lock()
 	m.first = first
 	m.g.mu.Unlock()
-	return m.may(m.from, first) // what was taken back since did not see where it listens
+	return 0, m.may(m.from, first) // what was taken back since did not see where it listens
 }
 
 func (m *carried) bind(at string, port int) error {

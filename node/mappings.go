@@ -15,7 +15,7 @@ import (
 
 // openMappings makes both sides of mapped ports.
 func (n *Node) openMappings(dial *dialer) (err error) {
-	cfg := n.config.Get().Gateway
+	own, cfg := n.config.Get().Map, n.config.Get().Gateway
 	n.gateway = gateway.New(gateway.Config{
 		Dial: dial, May: n.mayMap, Names: n.nameOf, Hosts: cfg.Hosts, Public: cfg.Public, Log: n.log.With("part", "gateway"),
 		Ports:   n.portsFor,
@@ -25,7 +25,7 @@ func (n *Node) openMappings(dial *dialer) (err error) {
 	})
 	n.mappings, err = mapping.Open(context.Background(), mapping.Config{
 		Self: n.net.ID(), Store: n.store.Mappings(), Dial: dial, Targets: n.forwards, Known: n.book.Known, Peers: n.net.Peers, Resolve: n.net.Resolve,
-		Names: n.nameOf, Host: n.gatewayHost, Own: n.listensAt, Log: n.log.With("part", "mappings"),
+		Names: n.nameOf, Host: n.gatewayHost, Own: n.listensAt, Connections: own.Connections, Log: n.log.With("part", "mappings"),
 	})
 	return err
 }

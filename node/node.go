@@ -193,11 +193,13 @@ func (n *Node) openWork() (err error) {
 	}
 	for protocol, h := range map[string]serve{
 		lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, wtunnel.Protocol: n.tunnels.Serve, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve,
-		wmapping.Protocol: n.gateway.Serve, wmapping.Carry: n.mappings.Serve,
+		wmapping.Protocol: n.gateway.Serve,
 	} {
 		n.net.Handle(protocol, h)
 		dial.self[protocol] = h
 	}
+	n.net.HandleUpTo(wmapping.Carry, n.mappings.Most, n.mappings.Serve)
+	dial.self[wmapping.Carry] = n.mappings.Serve
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
@@ -23,9 +24,10 @@ const dialTimeout = 10 * time.Second // for a dial and its handshake; machines t
 
 // newHost makes a libp2p host that speaks TCP and QUIC and nothing beyond
 // identify. It does not listen yet, it can only dial. It is not to be handed
-// out: streams belong behind the gate of a session. more are options beyond that.
-func newHost(key crypto.PrivKey, g *gater, more ...libp2p.Option) (host.Host, error) {
-	limits, err := resources()
+// out: streams belong behind the gate of a session. own, if there is one, says how many
+// streams a peer may have beyond what all may. more are options beyond that.
+func newHost(key crypto.PrivKey, g *gater, own func(peer.ID) int, more ...libp2p.Option) (host.Host, error) {
+	limits, err := resources(own)
 	if err != nil {
 		return nil, err
 	}
@@ -53,19 +55,22 @@ func newHost(key crypto.PrivKey, g *gater, more ...libp2p.Option) (host.Host, er
 
 // resources bounds what strangers can tie up. libp2p's own defaults allow 8
 // connections of one address and one new one in 5 s, which a pool behind one
-// NAT, or on one machine, is well above; members' streams are bounded by the gate.
-func resources() (network.ResourceManager, error) {
+// NAT, or on one machine, is well above; members' streams are bounded by the gate, and
+// those that this node opens by whoever opens them. Not to be set: QUIC lets a peer have 256 of
+// a connection, and yamux lets 256 wait for this node to take them.
+func resources(own func(peer.ID) int) (network.ResourceManager, error) {
 	cfg := rcmgr.PartialLimitConfig{
 		System: rcmgr.ResourceLimits{Conns: 4096, ConnsInbound: 4096, ConnsOutbound: 4096, FD: rcmgr.Unlimited,
 			Streams: rcmgr.Unlimited, StreamsInbound: rcmgr.Unlimited, StreamsOutbound: rcmgr.Unlimited, Memory: rcmgr.Unlimited64},
 		Transient: rcmgr.ResourceLimits{Conns: 256, ConnsInbound: 256, ConnsOutbound: 256, FD: 256,
 			Streams: 4096, StreamsInbound: 4096, StreamsOutbound: 4096, Memory: 256 << 20},
 		PeerDefault: rcmgr.ResourceLimits{Conns: 16, ConnsInbound: 8, ConnsOutbound: 8, FD: 16,
-			Streams: 2 * maxPeerStreams, StreamsInbound: 2 * maxPeerStreams, StreamsOutbound: 2 * maxPeerStreams, Memory: rcmgr.Unlimited64},
+			Streams: rcmgr.Unlimited, StreamsInbound: 2 * maxPeerStreams, StreamsOutbound: rcmgr.Unlimited, Memory: rcmgr.Unlimited64},
 	}
 	perAddr := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: 1024}}
 	perAddr6 := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: 1024}}
-	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(cfg.Build(rcmgr.InfiniteLimits)), rcmgr.WithMetricsDisabled(),
+	limiter := limiter{rcmgr.NewFixedLimiter(cfg.Build(rcmgr.InfiniteLimits)), own}
+	return rcmgr.NewResourceManager(limiter, rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(perAddr, perAddr6), rcmgr.WithConnRateLimiters(&rate.Limiter{
 			SubnetRateLimiter: rate.SubnetLimiter{
 				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: rate.Limit{RPS: 50, Burst: 512}}},
@@ -73,6 +78,37 @@ func resources() (network.ResourceManager, error) {
 				GracePeriod:      time.Minute,
 			},
 		}))
+}
+
+// limiter lets some peers have more streams than others, by what own says at the moment.
+type limiter struct {
+	rcmgr.Limiter
+	own func(peer.ID) int
+}
+
+// GetPeerLimits implements rcmgr.Limiter.
+func (l limiter) GetPeerLimits(p peer.ID) rcmgr.Limit {
+	limit := l.Limiter.GetPeerLimits(p)
+	if l.own == nil {
+		return limit
+	}
+	return peerLimit{limit, p, l.own}
+}
+
+type peerLimit struct {
+	rcmgr.Limit
+	peer peer.ID
+	own  func(peer.ID) int
+}
+
+// GetStreamLimit implements rcmgr.Limit. Twice as many as the gate lets in: it says no
+// more kindly.
+func (l peerLimit) GetStreamLimit(d network.Direction) int {
+	n := l.Limit.GetStreamLimit(d)
+	if d == network.DirInbound {
+		n += 2 * l.own(l.peer)
+	}
+	return n
 }
 
 // relayDelay is the head start of direct addresses. Most of those of a node

@@ -65,10 +65,12 @@ type Net struct {
 	sess     *session // nil while no host is up
 	running  bool
 	port     int
-	handlers map[string]HandlerFunc
+	handlers map[string]handler
 	record   api.Record // own word; its Seq, Time and Addrs are set when it is signed
 	changed  chan struct{}
 	joining  sync.Mutex // one Join or Leave at a time; taken before mu
+
+	own sync.Map // of protocols that bound their streams themselves: string to func(api.PeerID) int
 }
 
 // New opens the home's identity and network. A fresh home becomes the first
@@ -98,7 +100,7 @@ func New(ctx context.Context, cfg Config) (*Net, error) {
 		return nil, homeError(err)
 	}
 	n := &Net{cfg: cfg, log: cfg.Log, key: key, id: api.PeerID(pid.String()), pid: pid, counters: newCounters(),
-		port: cmp.Or(cfg.Port, DefaultPort), handlers: map[string]HandlerFunc{}, changed: make(chan struct{})}
+		port: cmp.Or(cfg.Port, DefaultPort), handlers: map[string]handler{}, changed: make(chan struct{})}
 	n.record = api.Record{ID: n.id, Name: cfg.Name[:min(len(cfg.Name), maxName)], Version: cfg.Version, Features: slices.Clone(cfg.Features), Labels: map[string]string{}}
 	if n.pool, err = n.openHome(ctx); err != nil {
 		return nil, homeError(err)

@@ -56,6 +56,7 @@ type session struct {
 	links    map[peer.ID]*link
 	probing  map[peer.ID]chan struct{}
 	handling map[peer.ID]map[*handled]struct{}
+	shares   map[share]int // how many of those there are
 	orphans  map[api.PeerID]orphan
 	traffic  map[peer.ID]*traffic
 	lies     map[peer.ID][]falseAddr
@@ -84,7 +85,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	p, port := n.pool, n.port
 	n.mu.Unlock()
 	s := &session{n: n, pool: p, gater: newGater(n.cfg.now, n.pid), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1), behind: make(chan peer.ID, 1),
-		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), placesDue: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}, traffic: map[peer.ID]*traffic{}, lies: map[peer.ID][]falseAddr{}}
+		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), placesDue: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, shares: map[share]int{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}, traffic: map[peer.ID]*traffic{}, lies: map[peer.ID][]falseAddr{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	var err error
 	if s.host, port, err = n.openHost(s.gater, port); err != nil {

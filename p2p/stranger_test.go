@@ -25,7 +25,7 @@ func bareHost(t *testing.T) host.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(key, newGater(time.Now, ""))
+	h, err := newHost(key, newGater(time.Now, ""), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,22 @@ import (
 )
 
 // maxPeerStreams bounds the streams that one member may have open to this node's
-// handlers. server/tunnel counts on twice as many as it lets a member have connections.
+// handlers, but for those of HandleUpTo. server/tunnel counts on twice as many as it
+// lets a member have connections.
 const maxPeerStreams = 512
+
+// handler serves a protocol.
+type handler struct {
+	serve HandlerFunc
+	most  func(api.PeerID) int // streams of one member at a time; nil: they count to maxPeerStreams
+}
+
+// share is what one count of a member's streams is about: a protocol that bounds its own, or
+// "" for all others.
+type share struct {
+	peer     peer.ID
+	protocol string
+}
 
 // handled is one stream in a handler.
 type handled struct {
@@ -31,6 +45,18 @@ type handled struct {
 // get there. It may be called before Run and while running; registering a name
 // again replaces its handler.
 func (n *Net) Handle(protocol string, h func(ctx context.Context, from api.Caller, s wire.Stream)) {
+	n.handle(protocol, handler{serve: h})
+}
+
+// HandleUpTo is Handle for a protocol whose streams are bounded for themselves: of one
+// member there are as many at a time as most says. It is asked with locks held: it
+// may take only such as are never held while something else is waited for.
+func (n *Net) HandleUpTo(protocol string, most func(api.PeerID) int, h func(ctx context.Context, from api.Caller, s wire.Stream)) {
+	n.own.Store(protocol, most)
+	n.handle(protocol, handler{h, most})
+}
+
+func (n *Net) handle(protocol string, h handler) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.handlers[protocol] = h
@@ -39,12 +65,22 @@ func (n *Net) Handle(protocol string, h func(ctx context.Context, from api.Calle
 	}
 }
 
+// ownStreams is how many streams a peer may have beyond maxPeerStreams now.
+func (n *Net) ownStreams(p peer.ID) (sum int) {
+	n.own.Range(func(_, most any) bool {
+		sum += most.(func(api.PeerID) int)(api.PeerID(p.String()))
+		return true
+	})
+	return sum
+}
+
 // serves tells whether a protocol has a handler; both ends of a stream have one
 // where both are of this version.
 func (n *Net) serves(protocol string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.handlers[protocol] != nil
+	_, ok := n.handlers[protocol]
+	return ok
 }
 
 // handleLocked puts a protocol on the host; Net.mu is held.
@@ -58,18 +94,22 @@ func (s *session) handleLocked(name string) {
 		s.n.mu.Lock()
 		h := s.n.handlers[name]
 		s.n.mu.Unlock()
-		if h != nil {
-			s.serve(st, from, api.Caller{Peer: api.PeerID(from.String()), Role: role}, h)
+		caller, of, most := api.Caller{Peer: api.PeerID(from.String()), Role: role}, share{peer: from}, maxPeerStreams
+		if h.most != nil {
+			of.protocol, most = name, h.most(caller.Peer)
 		}
+		s.serve(st, caller, h.serve, of, most)
 	})
 }
 
-func (s *session) serve(st network.Stream, from peer.ID, caller api.Caller, h HandlerFunc) {
+// serve runs a handler, if its share has a place.
+func (s *session) serve(st network.Stream, caller api.Caller, h HandlerFunc, of share, most int) {
+	from := of.peer
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	me := &handled{st, caller.Role, cancel}
 	s.mu.Lock()
-	full := len(s.handling[from]) >= maxPeerStreams
+	full := s.shares[of] >= most
 	if full || s.closing {
 		s.mu.Unlock()
 		if full {
@@ -82,6 +122,7 @@ func (s *session) serve(st network.Stream, from peer.ID, caller api.Caller, h Ha
 		s.handling[from] = map[*handled]struct{}{}
 	}
 	s.handling[from][me] = struct{}{}
+	s.shares[of]++
 	s.tasks.Add(1)
 	s.mu.Unlock()
 	defer s.tasks.Done()
@@ -89,6 +130,9 @@ func (s *session) serve(st network.Stream, from peer.ID, caller api.Caller, h Ha
 		s.mu.Lock()
 		if delete(s.handling[from], me); len(s.handling[from]) == 0 {
 			delete(s.handling, from)
+		}
+		if s.shares[of]--; s.shares[of] == 0 {
+			delete(s.shares, of)
 		}
 		s.mu.Unlock()
 	}()

@@ -139,6 +139,51 @@ func TestStreamsOfOneMemberAreBounded(t *testing.T) {
 	}
 }
 
+// A protocol that bounds its own streams takes nothing from the others, lets nobody
+// have more of those, and only whom it means have many.
+func TestStreamsOfAProtocolThatBoundsThem(t *testing.T) {
+	nodes := newPool(t, 3)
+	a, b, c := nodes[0], nodes[1], nodes[2]
+	hold := func(ctx context.Context, _ api.Caller, s wire.Stream) {
+		if _, err := s.Write([]byte("x")); err == nil {
+			<-ctx.Done()
+		}
+	}
+	const many = 2*maxPeerStreams + 50 // more than anybody has on the way
+	b.Handle("/test/hold/1", hold)
+	b.HandleUpTo("/test/many/1", func(p api.PeerID) int {
+		if p == a.ID() {
+			return many
+		}
+		return 0
+	}, hold)
+	open := func(from *peerNode, protocol string) error {
+		st, err := from.OpenStream(t.Context(), b.ID(), protocol)
+		if err == nil {
+			if _, err = st.Write([]byte("y")); err == nil {
+				_, err = st.Read(make([]byte, 1))
+			}
+		}
+		return err
+	}
+	for i := range many + 1 {
+		if err := open(a, "/test/many/1"); (i == many) != (err != nil) {
+			t.Fatalf("stream %d: %v", i, err)
+		}
+	}
+	for i := range maxPeerStreams + 1 {
+		if err := open(a, "/test/hold/1"); (i == maxPeerStreams) != (err != nil) {
+			t.Fatalf("stream %d of the others: %v", i, err)
+		}
+	}
+	if err := open(c, "/test/many/1"); err == nil {
+		t.Error("who is not meant was let in")
+	}
+	if err := open(c, "/test/hold/1"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestResolve(t *testing.T) {
 	nodes := newPool(t, 3)
 	a, b := nodes[0], nodes[1]

@@ -197,9 +197,9 @@ func (f *Forwarder) open(ctx context.Context, peer api.PeerID, kind wire.Kind, w
 	if err != nil {
 		return nil, tunnel.Ready{}, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // what is read next says so
+	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // a read may wait in it
 	ready, err := ask(st, kind, what)
-	if !stop() && err == nil {
+	if !stop() {
 		err = context.Cause(ctx)
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -23,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// peers are members that echo, refuse or are away.
+// peers are members that echo, refuse, are silent or are away.
 type peers struct {
 	mu    sync.Mutex // guards asked
 	asked []tunnel.Open
@@ -50,6 +51,10 @@ func (p *peers) OpenStream(_ context.Context, peer api.PeerID, _ string) (wire.S
 		p.asked = append(p.asked, to)
 		p.mu.Unlock()
 		w := wire.NewWriter(far, datagrams.Max)
+		if peer == "silent" {
+			io.Copy(io.Discard, far)
+			return
+		}
 		if peer == "closed" {
 			w.Send(tunnel.KindFail, api.ProblemOf(api.Errorf(api.KindDenied, "not you"), false))
 			return
@@ -146,6 +151,19 @@ func TestRefusedConnection(t *testing.T) {
 			return
 		}
 	}
+}
+
+// A peer that takes a connection and says nothing is given up.
+func TestSilentPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &peers{}
+		f := New(Config{Dial: p, Log: slog.New(slog.DiscardHandler)})
+		began := time.Now()
+		if st, err := f.Connect(t.Context(), "silent", tunnel.Open{Network: "tcp", Port: 1}); api.KindOf(err) != api.KindTimeout || time.Since(began) != openWait {
+			t.Errorf("%v, %v after %v", st, err, time.Since(began))
+		}
+		p.wg.Wait()
+	})
 }
 
 func TestDatagrams(t *testing.T) {

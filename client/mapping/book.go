@@ -68,12 +68,15 @@ type Config struct {
 	Host func(api.PeerID) string
 	// Own tells whether a port is one at which this node itself listens.
 	Own func(port int) bool
-	Log *slog.Logger
+	// Connections is how many one gateway may bring at a time.
+	Connections int
+	Log         *slog.Logger
 }
 
 // Book is safe for concurrent use.
 type Book struct {
 	cfg Config
+	at  gateways
 
 	mu      sync.Mutex // guards the rest, and what entry says it guards
 	entries map[api.MappingID]*entry
@@ -97,7 +100,7 @@ type page struct {
 
 // Open reads the book.
 func Open(ctx context.Context, cfg Config) (*Book, error) {
-	b := &Book{cfg: cfg, entries: map[api.MappingID]*entry{}}
+	b := &Book{cfg: cfg, at: gateways{n: map[api.PeerID]int{}}, entries: map[api.MappingID]*entry{}}
 	return b, cfg.Store.Load(ctx, func(doc []byte) error {
 		var p page
 		if err := json.Unmarshal(doc, &p); err != nil {

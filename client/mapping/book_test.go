@@ -34,6 +34,7 @@ type world struct {
 	served map[api.PeerID]int                 // connections of each peer
 	opened map[api.PeerID]map[tunnel.Open]int // what was asked of each
 	slow   time.Duration                      // that the disk takes
+	target func(*bufpipe.End)                 // what peers do with a connection, if they do not echo
 	work   sync.WaitGroup
 }
 
@@ -118,7 +119,11 @@ func (w *world) Flow(_ context.Context, peer api.PeerID, to tunnel.Open) (wire.S
 	}
 	w.opened[peer][to]++
 	near, far := bufpipe.Pair(1 << 10)
-	w.work.Go(func() { io.Copy(far, far); far.Close() })
+	do := w.target
+	if do == nil {
+		do = func(far *bufpipe.End) { io.Copy(far, far) }
+	}
+	w.work.Go(func() { do(far); far.Close() })
 	return near, nil
 }
 
@@ -143,7 +148,7 @@ func (w *world) book(t *testing.T, gateways ...api.PeerID) (b *Book, stop func()
 		Resolve: func(name string) (api.PeerID, error) { return api.PeerID(name), nil },
 		Names:   func(id api.PeerID) string { return string(id) },
 		Host:    func(id api.PeerID) string { return string(id) + ".example" },
-		Own:     func(port int) bool { return port == 4001 },
+		Own:     func(port int) bool { return port == 4001 }, Connections: 9,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -399,6 +404,37 @@ func TestConnectionsEndWithTheirMapping(t *testing.T) {
 			serve.Wait()
 		})
 	}
+}
+
+// Connections are brought by gateways that have mappings, and by nobody else.
+func TestWhoMayBringConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, stop := newWorld().book(t, "gw")
+		defer stop()
+		most := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			if got := []int{b.Most("gw"), b.Most("other")}; got[0] != want || got[1] != 0 {
+				t.Errorf("%d and %d, want %d and none", got[0], got[1], want)
+			}
+		}
+		most(0)
+		var ids []api.MappingID
+		for port := range 2 {
+			m, err := b.Map(t.Context(), api.MapSpec{Port: 80 + port, On: []string{"web"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, m.ID)
+		}
+		for i, id := range ids {
+			most(9)
+			if err := b.Unmap(t.Context(), id); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+		most(0)
+	})
 }
 
 // What is taken away stays away, whatever its keeper does at that moment.

@@ -110,7 +110,9 @@ func (b *Book) ask(ctx context.Context, e *entry, held func(wire.Stream) error) 
 		e.open, e.reason, e.host = true, "", ready.Host
 		e.page.Gateway, e.page.First = gw, ready.First
 		b.mu.Unlock()
+		b.at.add(gw, 1)
 		err = held(st)
+		b.at.add(gw, -1)
 		_ = st.Reset()
 		return err
 	}

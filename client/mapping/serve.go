@@ -24,7 +24,7 @@ func (b *Book) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		return
 	}
 	_ = st.SetReadDeadline(time.Time{})
-	e, live := b.at(begin.ID, from.Peer)
+	e, live := b.find(begin.ID, from.Peer)
 	if e == nil || begin.Port < 0 || begin.Port >= e.page.Spec.Ports {
 		_ = st.Reset()
 		return
@@ -47,8 +47,8 @@ func (b *Book) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 	}
 }
 
-// at is a mapping that a gateway has, with the context of its connections, or nil.
-func (b *Book) at(id api.MappingID, gw api.PeerID) (*entry, context.Context) {
+// find is a mapping that a gateway has, with the context of its connections, or nil.
+func (b *Book) find(id api.MappingID, gw api.PeerID) (*entry, context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[id]

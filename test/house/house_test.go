@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -136,6 +138,30 @@ func TestOnePackageComment(t *testing.T) {
 }
 
 // hasPackageComment tells whether a comment touches the package clause.
+// The tests that SECURITY.md names are there.
+func TestNamedTestsExist(t *testing.T) {
+	doc, err := os.ReadFile("../../SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("(?m)\\| `([a-z0-9/]+)` (Test[A-Za-z]+) \\|$").FindAllStringSubmatch(string(doc), -1)
+	if len(named) == 0 {
+		t.Fatal("SECURITY.md names no test")
+	}
+	for _, n := range named {
+		files, err := filepath.Glob(filepath.Join("../..", n[1], "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, func(file string) bool {
+			src, err := os.ReadFile(file)
+			return err == nil && bytes.Contains(src, []byte("\nfunc "+n[2]+"(t *testing.T)"))
+		}) {
+			t.Errorf("SECURITY.md names %s of %s, which there is not", n[2], n[1])
+		}
+	}
+}
+
 func hasPackageComment(src string) bool {
 	lines := strings.Split(src, "\n")
 	for i, l := range lines {

@@ -135,7 +135,17 @@ func TestMap(t *testing.T) {
 	m.kill()
 	m.up()
 	works(own.Public[0])
+	cut, err := net.Dial("tcp", own.Public[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cut.Close()
+	gw.eventually(10*time.Second, "carry it", carries(gw, "m"))
 	gw.kill()
+	_ = cut.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := cut.Read(buf); err == nil || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("5 s after its gateway went a client reads %v", err)
+	}
 	gw.up()
 	works(own.Public[0])
 
@@ -159,15 +169,7 @@ func TestMap(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	other.eventually(10*time.Second, "carry it", func(ctx context.Context) error {
-		carried, err := other.api.Carried(ctx)
-		for _, c := range carried {
-			if c.Name == "m" && c.Open == 1 {
-				return nil
-			}
-		}
-		return fmt.Errorf("%+v, %v", carried, err)
-	})
+	other.eventually(10*time.Second, "carry it", carries(other, "m"))
 	gw.ok("members", "revoke", "m")
 	began := time.Now()
 	_ = conn.SetReadDeadline(began.Add(5 * time.Second))
@@ -178,6 +180,19 @@ func TestMap(t *testing.T) {
 	if c, err := net.Dial("tcp", own.Public[0]); err == nil {
 		c.Close()
 		t.Error("its port is still open")
+	}
+}
+
+// carries asks a gateway for the one connection that a member's mapping has.
+func carries(gw *node, member string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		carried, err := gw.api.Carried(ctx)
+		for _, c := range carried {
+			if c.Name == member && c.Open == 1 {
+				return nil
+			}
+		}
+		return fmt.Errorf("%+v, %v", carried, err)
 	}
 }
 
