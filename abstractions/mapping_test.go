@@ -63,7 +63,8 @@ func TestMapPort(t *testing.T) {
 		{"0", "", "", api.KindInvalid},
 		{"65536", "", "", api.KindInvalid},
 		{"ssh", "", "", api.KindInvalid},
-		{"80", "example.org", "", api.KindUnsupported},
+		{"80", "example", "", api.KindInvalid},
+		{"80", "example.org", "", api.KindNobody},
 		{"80", "", "nobody", api.KindNotFound},
 		{"80", "", "", api.KindNobody},
 	} {

@@ -33,7 +33,7 @@ type Limits struct {
 type Rule struct {
 	Subject  string `json:"subject" doc:"a peer id, role:member, role:admin, ..., or *" maxLength:"100"`
 	Action   string `json:"action" doc:"run, container, image, pull, network, forward, map, or *" maxLength:"40"`
-	Resource string `json:"resource" doc:"runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, for map: listen:8000-8999 at this gateway or port:3000 here, or *" maxLength:"300"`
+	Resource string `json:"resource" doc:"runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, for map: listen:8000-8999 or domain:*.example.org at this gateway, or port:3000 here, or *" maxLength:"300"`
 	Allow    bool   `json:"allow"`
 }
 

@@ -16,7 +16,7 @@ const (
 	ActionPull      = "pull"      // having images pulled from their registries; on image:NAME
 	ActionNetwork   = "network"   // being on a network of guests; on network:NAME
 	ActionForward   = "forward"   // connections; on port:PORTS of this machine, and on host:NAME:PORTS beside it
-	ActionMap       = "map"       // opening to everybody: those same, and listen:PORTS for members' own
+	ActionMap       = "map"       // opening to everybody: those same, and listen:PORTS and domain:NAMES for members' own
 )
 
 // Actions lists what a rule may speak of.
@@ -66,7 +66,7 @@ func (r Rule) Check() *Error {
 	on := r.actionsOn()
 	if on == nil {
 		return Errorf(KindInvalid, "%q is not a resource", r.Resource).
-			WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open, image:debian, image:registry.example/team/*, port:5432, port:8000-8010, host:NAME:PORT, listen:8000-8010 or *")
+			WithHint("runtime:wasm, runtime:process, runtime:docker, network:filtered, network:open, image:debian, image:registry.example/team/*, port:5432, port:8000-8010, host:NAME:PORT, listen:8000-8010, domain:app.example.org, domain:*.example.org or *")
 	}
 	if r.Action != "*" && !slices.Contains(on, r.Action) {
 		return Errorf(KindInvalid, "action %s cannot be on %s", r.Action, r.Resource).WithHint("that is for action %s", strings.Join(on, ", "))
@@ -84,6 +84,8 @@ func (r Rule) actionsOn() []string {
 		return []string{ActionNetwork}
 	case kind == "image" && imagePattern.MatchString(name) && !strings.HasPrefix(name, "docker.io/"): // people leave that out
 		return []string{ActionPull}
+	case kind == "domain" && domainPattern.MatchString(name) && len(name) <= maxDomain:
+		return []string{ActionMap}
 	}
 	if kind, _, _, ok := portsOf(r.Resource); ok {
 		if kind == "listen" {
@@ -103,10 +105,19 @@ func Covers(pattern, resource string) bool {
 		name, is := strings.CutPrefix(resource, "image:")
 		return is && coversImage(images, name)
 	}
+	if domains, ok := strings.CutPrefix(pattern, "domain:*"); ok {
+		name, is := strings.CutPrefix(resource, "domain:")
+		return is && strings.HasSuffix(name, domains)
+	}
 	kind, host, ports, ok := portsOf(pattern)
 	asked, on, port, is := portsOf(resource)
 	return ok && is && kind == asked && host == on && ports[0] <= port[0] && port[1] <= ports[1]
 }
+
+// domainPattern is a domain in its ASCII form, all below one, or every domain.
+var domainPattern = regexp.MustCompile(`^(\*|(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)$`)
+
+const maxDomain = 253
 
 // imagePattern is an image's name, all below a place of a registry, or every image.
 var imagePattern = regexp.MustCompile(`^([a-z0-9][A-Za-z0-9._:@/-]*(/\*)?|\*)$`)
@@ -138,6 +149,9 @@ func HostResource(host string, port int) string {
 
 // ListenResource is a port that this node opens for a member.
 func ListenResource(port int) string { return "listen:" + strconv.Itoa(port) }
+
+// DomainResource is a domain that this node serves for a member.
+func DomainResource(name string) string { return "domain:" + name }
 
 // ListenPorts is the range of ports that a row's resource lets a node open.
 func ListenPorts(resource string) (first, last int, ok bool) {

@@ -15,8 +15,10 @@ func lendMappingsCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mappings",
 		Short: "See and end what members map through this machine",
-		Long: `List the ports that this machine listens on for members, as your policy lets them,
-with what went through since each was opened.` + exits(api.KindNotRunning),
+		Long: `List the ports that this machine listens on for members, and the domains that it
+serves for them, as your policy lets them, with what went through since each was
+opened. A domain that is away is kept for its member for 30 days; closing it makes
+it nobody's.` + exits(api.KindNotRunning),
 		Example: "  p2prc lend mappings\n  p2prc lend mappings close 7QK2M4ZT",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,7 +35,7 @@ with what went through since each was opened.` + exits(api.KindNotRunning),
 			}
 			now := time.Now()
 			return list(a.out, asJSON, all, []string{"ID", "FOR", "PORTS", "KIND", "OPEN", "TOTAL", "REFUSED", "IN", "OUT", "AGE"}, func(c api.Carried) []string {
-				return []string{short(c.ID), or(c.Name, c.Peer.Short()), portsOf(c.Ports), c.Network, strconv.Itoa(c.Open), strconv.FormatInt(c.Total, 10),
+				return []string{short(c.ID), or(c.Name, c.Peer.Short()), or(c.Domain, portsOf(c.Ports)), kindOf(c), strconv.Itoa(c.Open), strconv.FormatInt(c.Total, 10),
 					strconv.FormatInt(c.Refused, 10), bytesOf(c.BytesIn), bytesOf(c.BytesOut), ago(c.Since, now)}
 			})
 		},
@@ -41,6 +43,14 @@ with what went through since each was opened.` + exits(api.KindNotRunning),
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
 	cmd.AddCommand(lendMappingsCloseCmd(a))
 	return cmd
+}
+
+// kindOf is what a mapping carries.
+func kindOf(c api.Carried) string {
+	if c.Away {
+		return c.Network + ", away"
+	}
+	return c.Network
 }
 
 // portsOf is ports side by side: 80, 80-90.

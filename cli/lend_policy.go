@@ -29,7 +29,8 @@ wasm, process, docker, containers (long-lived ones), image (bringing images
 for either), network:filtered and network:open (what containers of both kinds may
 reach), port:5432, port:8000-8010 and host:NAME:PORT (what p2prc forward may reach),
 map:port:5432 (which of these ports may be opened to everybody), listen:8000-8999
-(ports opened here for members' mappings), or * for all of that.` + exits(api.KindNotRunning),
+(ports opened here for members' mappings), domain:app.example.org and
+domain:*.example.org (domains served here for them), or * for all of that.` + exits(api.KindNotRunning),
 		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy deny big-box image\n  p2prc lend policy allow role:member network:filtered\n  p2prc lend policy allow laptop port:5432\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -145,7 +146,7 @@ func policyRow(word string) api.Rule {
 		return api.Rule{Action: "network", Resource: word}
 	case strings.HasPrefix(word, "map:"):
 		return api.Rule{Action: "map", Resource: strings.TrimPrefix(word, "map:")}
-	case strings.HasPrefix(word, "listen:"):
+	case strings.HasPrefix(word, "listen:"), strings.HasPrefix(word, "domain:"):
 		return api.Rule{Action: "map", Resource: word}
 	case strings.HasPrefix(word, "port:"), strings.HasPrefix(word, "host:"):
 		return api.Rule{Action: "forward", Resource: word}

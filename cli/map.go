@@ -17,6 +17,8 @@ type mapped struct {
 	on     []string
 	via    string
 	public string // --port
+	domain string
+	passes bool // --passthrough
 	udp    bool
 	allow  []string
 	ttl    time.Duration
@@ -39,10 +41,15 @@ At the gateway it has the same port where that is free and allowed, else any;
 latency is taken, and another when that one is gone. Several --on share the
 connections; one that does not answer gets none.
 
+With --domain the gateway serves HTTPS under that name, with a certificate that it
+gets and renews, and the port gets HTTP; with --passthrough, too, the port gets
+TLS as it comes. Which DNS record leads the name to the gateway is printed.
+
 The gateway's owner, and the owner of each PEER in --on, must have allowed it:
   p2prc lend policy allow YOU listen:8000-8999
+  p2prc lend policy allow YOU domain:app.example.org
   p2prc lend policy allow YOU map:port:3000` + exits(api.KindUsage, api.KindNotRunning, api.KindDenied, api.KindNotFound, api.KindNobody),
-		Example: "  p2prc map 3000\n  p2prc map 3000 --port 8080 --via gw\n  p2prc map 8000-8010\n  p2prc map 53 --udp --port 5353\n  p2prc map 80 --on web-1 --on web-2\n  p2prc map 22 --allow 198.51.100.0/24 --ttl 2h",
+		Example: "  p2prc map 3000\n  p2prc map 3000 --domain app.example.org\n  p2prc map 3000 --port 8080 --via gw\n  p2prc map 8000-8010\n  p2prc map 53 --udp --port 5353\n  p2prc map 80 --on web-1 --on web-2\n  p2prc map 22 --allow 198.51.100.0/24 --ttl 2h",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -55,6 +62,8 @@ The gateway's owner, and the owner of each PEER in --on, must have allowed it:
 	f.StringArrayVar(&o.on, "on", nil, "`PEER|CONTAINER` where it leads, instead of this machine; may be repeated for peers")
 	f.StringVar(&o.via, "via", "", "the `GATEWAY`, and no other")
 	f.StringVar(&o.public, "port", "", "the port at the gateway; 0 for any")
+	f.StringVar(&o.domain, "domain", "", "HTTPS under this `NAME`, instead of a port")
+	f.BoolVar(&o.passes, "passthrough", false, "with --domain: hand TLS on unopened; the certificate is the service's")
 	f.BoolVar(&o.udp, "udp", false, "datagrams instead of connections")
 	f.StringArrayVar(&o.allow, "allow", nil, "only clients of this `NETWORK` or address; may be repeated")
 	f.DurationVar(&o.ttl, "ttl", 0, "how long it lives; without it until it is removed")
@@ -96,12 +105,20 @@ func runMap(ctx context.Context, a *app, ports string, o mapped) error {
 	if len(m.Public) == 0 {
 		return a.out.line("%s is mapped (mapping %s): %s", leadsTo(m), short(m.ID), m.Reason)
 	}
-	return a.out.line("%s leads to %s (mapping %s)", publicOf(m), leadsTo(m), short(m.ID))
+	if err := a.out.line("%s leads to %s (mapping %s)", publicOf(m), leadsTo(m), short(m.ID)); err != nil {
+		return err
+	}
+	for _, r := range m.DNS {
+		if err := a.out.line("in the DNS there must be: %s %s %s", r.Name, r.Type, r.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // spec reads the command line.
 func (o mapped) spec(ports string) (spec api.MapSpec, err error) {
-	spec = api.MapSpec{Ports: 1, Network: "tcp", On: o.on, Via: o.via, Allow: o.allow, TTL: api.Duration(o.ttl), Proxy: o.proxy}
+	spec = api.MapSpec{Ports: 1, Network: "tcp", On: o.on, Via: o.via, Allow: o.allow, TTL: api.Duration(o.ttl), Proxy: o.proxy, Domain: o.domain, Passthrough: o.passes}
 	if o.udp {
 		spec.Network = "udp"
 	}

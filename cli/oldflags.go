@@ -116,10 +116,10 @@ func (o oldLine) create() []string {
 }
 
 func (o oldLine) mapPort() []string {
-	if o.with["dn"] != "" {
-		*o.missing = "gateways serve no domains, so --dn has no new form"
-	}
 	now := []string{"map", o.value}
+	if domain := o.with["dn"]; domain != "" {
+		now = append(now, "--domain", domain)
+	}
 	if peer := o.with["ra"]; peer != "" {
 		now = append(now, "--on", peer)
 	}

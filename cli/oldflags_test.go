@@ -31,7 +31,7 @@ var oldLines = []struct{ old, now string }{
 	{"--ExecutePlugin P --id C", "plugin run P C"}, {"--plugin P --id G", "plugin run P G"},
 	{"--PullPlugin URL", "plugin pull URL"}, {"--pp URL", "plugin pull URL"},
 	{"--RemovePlugin P", "plugin rm P"}, {"--rp P", "plugin rm P"},
-	{"--MAPPort 80", "map 80"}, {"--mp 80 --ra box --udp", "map 80 --on box --udp"},
+	{"--MAPPort 80", "map 80"}, {"--mp 80 --ra box --udp", "map 80 --on box --udp"}, {"--mp 80 --dn app.example.org", "map 80 --domain app.example.org"},
 	{"--AddMetaData text", "meta text"}, {"--amd text", "meta text"},
 	{"--NetworkInterfaces", "doctor"}, {"--ni", "doctor"},
 	{"--SetDefaultConfig", "config set --defaults"}, {"--dc", "config set --defaults"},
@@ -84,7 +84,6 @@ func TestOldFlagsLeadToCommands(t *testing.T) {
 
 func TestOldFlagsRefused(t *testing.T) {
 	for _, tt := range []struct{ line, want string }{
-		{"--mp 80 --dn example.org", "gateways serve no domains, so --dn has no new form"},
 		{"--touch", "--touch needs PEER"},
 		{"--rm box", "--rm needs --id ID"},
 		{"--rmcgroup --id C", "--rmcgroup needs --group G"},

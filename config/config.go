@@ -41,6 +41,12 @@ type Gateway struct {
 	NewPerSecond int          `json:"new_per_second" doc:"new connections a second of one mapping"`
 	Idle         api.Duration `json:"idle" doc:"a connection over which nothing goes for so long ends"`
 	Longest      api.Duration `json:"longest" doc:"a connection that is so old ends"`
+	HTTPSPort    int          `json:"https_port" doc:"where members' domains are served, open while there are any"`
+	HTTPPort     int          `json:"http_port" doc:"sends on to HTTPS, and answers ACME; 0: no such port"`
+	ACME         string       `json:"acme" doc:"the directory of the CA that certificates are had of; whoever lets a member have a domain agrees to its terms"`
+	ACMECA       string       `json:"acme_ca" doc:"a file of certificates, in PEM, to know that CA by; empty: this machine's"`
+	ACMEEmail    string       `json:"acme_email" doc:"told to that CA; may be empty"`
+	Resolver     string       `json:"resolver" doc:"the name server that is asked where domains lead, like 9.9.9.9:53; empty: this machine's"`
 }
 
 // Map bounds what gateways bring to the ports that this node has mapped.
@@ -113,7 +119,8 @@ func Default() Config {
 			Docker:  Docker{Refuse: []string{}, Resolvers: []string{}},
 		},
 		Gateway: Gateway{Hosts: []string{}, Connections: 4096, PerMapping: 1024, PerClient: 256, NewPerSecond: 500,
-			Idle: api.Duration(time.Hour), Longest: api.Duration(24 * time.Hour)},
+			Idle: api.Duration(time.Hour), Longest: api.Duration(24 * time.Hour),
+			HTTPSPort: 443, HTTPPort: 80, ACME: "https://acme-v02.api.letsencrypt.org/directory"},
 		Map: Map{Connections: 4096},
 	}
 }

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net/mail"
 	"net/netip"
+	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -104,6 +107,28 @@ func (g Gateway) validate() error {
 		if time.Duration(d) < minIdle {
 			return bad("gateway."+key, "%s is too short", time.Duration(d)).WithHint("at least %s", minIdle)
 		}
+	}
+	return g.validateDomains()
+}
+
+func (g Gateway) validateDomains() error {
+	if g.HTTPSPort < 1 || g.HTTPSPort > 65535 {
+		return bad("gateway.https_port", "%d is no port", g.HTTPSPort).WithHint("domains are mapped only where the policy says so: p2prc lend policy")
+	}
+	if g.HTTPPort < 0 || g.HTTPPort > 65535 || g.HTTPPort == g.HTTPSPort {
+		return bad("gateway.http_port", "%d is no port beside %d", g.HTTPPort, g.HTTPSPort).WithHint("0 for none")
+	}
+	if u, err := url.Parse(g.ACME); err != nil || u.Scheme != "https" || u.Host == "" {
+		return bad("gateway.acme", "%q is no directory of a CA", g.ACME).WithHint("like https://acme-staging-v02.api.letsencrypt.org/directory")
+	}
+	if _, err := mail.ParseAddress(g.ACMEEmail); err != nil && g.ACMEEmail != "" {
+		return bad("gateway.acme_email", "%q is no address", g.ACMEEmail).WithHint("like you@example.org")
+	}
+	if g.ACMECA != "" && !filepath.IsAbs(g.ACMECA) {
+		return bad("gateway.acme_ca", "%q is no whole path", g.ACMECA).WithHint("a file of certificates in PEM, from / on")
+	}
+	if _, err := netip.ParseAddrPort(g.Resolver); err != nil && g.Resolver != "" {
+		return bad("gateway.resolver", "%q is no name server", g.Resolver).WithHint("an address and a port, like 9.9.9.9:53")
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
@@ -32,6 +33,9 @@ type carried struct {
 	tcp   []listening[*net.TCPListener]
 	udp   []listening[*net.UDPConn]
 	rate  *rate.Limiter
+	site  *web.Site // of a domain, instead of sockets
+	fresh bool      // its member did not have the domain before
+	left  bool      // he lets it go
 
 	in, out, total, refused atomic.Int64
 
@@ -66,6 +70,9 @@ func (m *carried) allowed(from api.Caller) error {
 
 // may asks the policy for every port.
 func (m *carried) may(from api.Caller, first int) error {
+	if m.req.Domain != "" {
+		return m.g.cfg.May(from, api.DomainResource(m.req.Domain))
+	}
 	for i := range m.req.Ports {
 		if err := m.g.cfg.May(from, api.ListenResource(first+i)); err != nil {
 			return err
@@ -83,6 +90,9 @@ func (m *carried) run(ctx context.Context, st wire.Stream, w *wire.Writer) {
 	for _, l := range m.udp {
 		m.work.Go(func() { m.flows(ctx, l) })
 	}
+	if m.site != nil {
+		m.work.Go(func() { m.serveSite(ctx, st, w) })
+	}
 	m.work.Go(func() {
 		beat := time.NewTicker(mapping.Beat)
 		defer beat.Stop()
@@ -99,7 +109,11 @@ func (m *carried) run(ctx context.Context, st wire.Stream, w *wire.Writer) {
 	})
 	for r := wire.NewReader(st, mapping.MaxFrame); ctx.Err() == nil; {
 		_ = st.SetReadDeadline(time.Now().Add(mapping.Silence))
-		if kind, _, err := r.Next(); err != nil || kind != mapping.KindBeat {
+		kind, _, err := r.Next()
+		if err == nil && kind == mapping.KindLeave {
+			m.left = true
+		}
+		if err != nil || kind != mapping.KindBeat {
 			return
 		}
 	}
@@ -112,7 +126,7 @@ func (m *carried) enter(client netip.Addr, end context.CancelFunc) (*conn, error
 		return nil, m.refuse(api.Errorf(api.KindDenied, "%s may not", client))
 	}
 	now, limits := time.Now(), m.g.cfg.Limits
-	c := &conn{client: clientOf(client), since: now, quiet: now, end: end}
+	c := &conn{client: web.Client(client), since: now, quiet: now, end: end}
 	m.g.mu.Lock()
 	defer m.g.mu.Unlock()
 	full := m.g.conns >= limits.Connections || len(m.conns) >= limits.PerMapping || m.clients[c.client] >= limits.PerClient

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
@@ -57,6 +57,8 @@ type Config struct {
 	Limits Limits
 	Hosts  []string // addresses to listen on; all if there are none
 	Public string   // where clients reach this node; empty: where members do
+	Front  *web.Front
+	Claims Claims
 	Names  func(api.PeerID) string
 	// Refused notes who was turned away, and why.
 	Refused func(from api.Caller, why error)
@@ -68,10 +70,14 @@ type Gateway struct {
 	cfg  Config
 	room *datagrams.Room
 
+	book sync.Mutex // held while the claims are changed and written down; before mu
+
 	mu    sync.Mutex // guards the rest, and what carried says it guards
 	by    map[key]*carried
 	held  map[api.PeerID]int
 	conns int
+
+	claims map[string]*claim // by domain
 }
 
 // key names a mapping: its id is its mapper's word.
@@ -80,12 +86,14 @@ type key struct {
 	id   api.MappingID
 }
 
-// New makes a gateway.
-func New(cfg Config) *Gateway {
-	return &Gateway{cfg: cfg, room: datagrams.NewRoom(maxQueued), by: map[key]*carried{}, held: map[api.PeerID]int{}}
+// Open makes a gateway, and reads whose the domains are.
+func Open(ctx context.Context, cfg Config) (*Gateway, error) {
+	g := &Gateway{cfg: cfg, room: datagrams.NewRoom(maxQueued), by: map[key]*carried{}, held: map[api.PeerID]int{}, claims: map[string]*claim{}}
+	return g, g.loadClaims(ctx)
 }
 
-// Run ends connections that last too long, until ctx is done.
+// Run ends connections that last too long, and forgets domains that were long
+// away, until ctx is done.
 func (g *Gateway) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -95,6 +103,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			return nil
 		case now := <-tick.C:
 			g.endStale(now)
+			g.keepClaims(ctx, now)
 		}
 	}
 }
@@ -116,9 +125,10 @@ func (g *Gateway) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		return
 	}
 	defer g.leave(m)
+	defer g.letGo(m)
 	defer m.closeAll()
 	g.cfg.Log.Info("a mapping is open", "caller", from, "network", req.Network, "first", m.first, "ports", req.Ports)
-	if w.Send(mapping.KindReady, mapping.Ready{First: m.first, Host: g.cfg.Public}) == nil {
+	if w.Send(mapping.KindReady, m.ready()) == nil {
 		m.run(ctx, st, w)
 	}
 	cancel(nil)
@@ -166,6 +176,9 @@ func (g *Gateway) open(ctx context.Context, m *carried) (err error) {
 		}
 	}()
 	// Only now: what is taken back from here on finds the mapping in its place.
+	if m.req.Domain != "" {
+		return m.openSite(ctx)
+	}
 	return m.listen()
 }
 
@@ -208,21 +221,25 @@ func (g *Gateway) leave(m *carried) {
 	close(m.gone)
 }
 
-// Recheck ends the mappings that the policy, or a member's role, allows no more.
+// Recheck ends the mappings that the policy, or a member's role, allows no more. Who
+// is no member has no domains.
 func (g *Gateway) Recheck(roles map[api.PeerID]api.Role) {
+	g.drop(func(c *claim) bool { return roles[c.Peer] == "" })
 	g.withdraw(func(m *carried) error {
 		return m.allowed(api.Caller{Peer: m.from.Peer, Role: roles[m.from.Peer]})
 	})
 }
 
-// Close ends one mapping. KindNotFound: there is none of that id.
+// Close ends one mapping, and a domain is nobody's. KindNotFound: there is none of
+// that id.
 func (g *Gateway) Close(id api.CarriedID) error {
+	kept := g.drop(func(c *claim) bool { return c.ID == id })
 	if g.withdraw(func(m *carried) error {
 		if m.id == id {
 			return api.Errorf(api.KindWithdrawn, "the gateway's owner closed it")
 		}
 		return nil
-	}) == 0 {
+	}) == 0 && kept == 0 {
 		return api.Errorf(api.KindNotFound, "there is no mapping %s", id)
 	}
 	return nil
@@ -247,7 +264,7 @@ func (g *Gateway) List() []api.Carried {
 	defer g.mu.Unlock()
 	all := make([]api.Carried, 0, len(g.by))
 	for k, m := range g.by {
-		c := api.Carried{ID: m.id, Peer: k.peer, Name: g.cfg.Names(k.peer), Network: m.req.Network, Ports: []int{}, Since: m.since.UTC(), MapCount: m.count()}
+		c := api.Carried{ID: m.id, Peer: k.peer, Name: g.cfg.Names(k.peer), Network: m.req.Network, Ports: []int{}, Domain: m.req.Domain, Since: m.since.UTC(), MapCount: m.count()}
 		for i := range m.req.Ports {
 			c.Ports = append(c.Ports, m.first+i)
 		}
@@ -256,6 +273,7 @@ func (g *Gateway) List() []api.Carried {
 		}
 		all = append(all, c)
 	}
+	all = append(all, g.awayLocked()...)
 	slices.SortFunc(all, func(a, b api.Carried) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
 	return all
 }
@@ -275,18 +293,6 @@ func (g *Gateway) endStale(now time.Time) {
 			}
 		}
 	}
-}
-
-// clientOf is whom a limit per client counts an address to: of IPv6 one has a /64.
-func clientOf(a netip.Addr) netip.Addr {
-	if a = a.Unmap().WithZone(""); a.Is4() {
-		return a
-	}
-	p, err := a.Prefix(64)
-	if err != nil {
-		return a
-	}
-	return p.Addr()
 }
 
 var errFull = errors.New("over a limit")

@@ -43,6 +43,7 @@ type rig struct {
 	denied bool       // the owner changed his mind
 	begun  []mapping.Begin
 	work   sync.WaitGroup
+	kept   claims
 }
 
 func newRig(t *testing.T, limits Limits) *rig {
@@ -51,7 +52,9 @@ func newRig(t *testing.T, limits Limits) *rig {
 	if limits != (Limits{}) {
 		all = limits
 	}
-	r.Gateway = New(Config{
+	var err error
+	r.Gateway, err = Open(t.Context(), Config{
+		Claims: &r.kept, Front: newFront(t),
 		Dial: r, Limits: all, Hosts: []string{"127.0.0.1"}, Names: func(api.PeerID) string { return "name" },
 		May: func(from api.Caller, resource string) error {
 			r.mu.Lock()
@@ -64,6 +67,9 @@ func newRig(t *testing.T, limits Limits) *rig {
 		Ports:   func(api.Caller) iter.Seq[int] { return slices.Values([]int{free(t), free(t), free(t)}) },
 		Refused: func(api.Caller, error) {}, Log: slog.New(slog.DiscardHandler),
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(r.work.Wait)
 	return r
 }
@@ -493,14 +499,6 @@ func TestTakesItsOwnPlace(t *testing.T) {
 	}
 	if l := r.List(); len(l) != 1 {
 		t.Errorf("%+v", l)
-	}
-}
-
-func TestClientOf(t *testing.T) {
-	for text, want := range map[string]string{"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:0:1:2::3": "2001:db8:0:1::", "fe80::1%eth0": "fe80::"} {
-		if got := clientOf(netip.MustParseAddr(text)); got.String() != want {
-			t.Errorf("%s counts to %s, want %s", text, got, want)
-		}
 	}
 }
 

@@ -144,6 +144,9 @@ func (m *carried) closeAll() {
 		_ = l.on.Close()
 	}
 	m.tcp, m.udp = nil, nil
+	if m.site != nil {
+		m.site.Close()
+	}
 }
 
 func cannotListen(port int, err error) error {

@@ -15,11 +15,12 @@ import (
 
 // The files of a home that only the node names.
 const (
-	stateName     = "state.db"
-	blobsName     = "blobs"
-	cacheName     = "cache"
-	sandboxesName = "sandboxes"
-	templatesName = "templates"
+	stateName        = "state.db"
+	certificatesName = "certificates"
+	blobsName        = "blobs"
+	cacheName        = "cache"
+	sandboxesName    = "sandboxes"
+	templatesName    = "templates"
 )
 
 // home is a node's folder, locked for this process.

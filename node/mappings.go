@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net/netip"
@@ -8,7 +9,9 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/client/mapping"
+	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/gateway"
+	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
 	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
 	wmapping "github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
@@ -16,18 +19,32 @@ import (
 // openMappings makes both sides of mapped ports.
 func (n *Node) openMappings(dial *dialer) (err error) {
 	own, cfg := n.config.Get().Map, n.config.Get().Gateway
-	n.gateway = gateway.New(gateway.Config{
+	n.gateway, err = gateway.Open(context.Background(), gateway.Config{
 		Dial: dial, May: n.mayMap, Names: n.nameOf, Hosts: cfg.Hosts, Public: cfg.Public, Log: n.log.With("part", "gateway"),
 		Ports:   n.portsFor,
 		Refused: func(from api.Caller, why error) { n.refused(from.String(), wmapping.Protocol, why.Error()) },
+		Claims:  n.store.Domains(), Front: n.newFront(cfg),
 		Limits: gateway.Limits{Connections: cfg.Connections, PerMapping: cfg.PerMapping, PerClient: cfg.PerClient, NewPerSecond: cfg.NewPerSecond,
 			Idle: time.Duration(cfg.Idle), Longest: time.Duration(cfg.Longest)},
 	})
+	if err != nil {
+		return err
+	}
 	n.mappings, err = mapping.Open(context.Background(), mapping.Config{
 		Self: n.net.ID(), Store: n.store.Mappings(), Dial: dial, Targets: n.forwards, Known: n.book.Known, Peers: n.net.Peers, Resolve: n.net.Resolve,
 		Names: n.nameOf, Host: n.gatewayHost, Own: n.listensAt, Connections: own.Connections, Log: n.log.With("part", "mappings"),
 	})
 	return err
+}
+
+// newFront serves members' domains.
+func (n *Node) newFront(cfg config.Gateway) *web.Front {
+	return web.New(web.Config{
+		Hosts: cfg.Hosts, HTTPS: cfg.HTTPSPort, HTTP: cfg.HTTPPort, Resolver: cfg.Resolver,
+		ACME:    web.ACME{Directory: cfg.ACME, Roots: cfg.ACMECA, Email: cfg.ACMEEmail, Kept: n.home.path(certificatesName)},
+		Here:    func() string { return cmp.Or(cfg.Public, n.gatewayHost(n.net.ID())) },
+		Clients: cfg.Connections, PerClient: cfg.PerClient, Requests: cfg.PerMapping, Log: n.log.With("part", "domains"),
+	})
 }
 
 // listensAt tells whether a port is one at which this node itself listens.

@@ -26,6 +26,9 @@ func (db *DB) Groups() *Documents { return &Documents{db, "groups", "name"} }
 // Mappings is what this node has at gateways, by mapping id.
 func (db *DB) Mappings() *Documents { return &Documents{db, "mappings", "id"} }
 
+// Domains is whose the domains are that this node serves, by name.
+func (db *DB) Domains() *Documents { return &Documents{db, "domains", "name"} }
+
 // Load calls fn with each document, in order of the keys.
 func (d *Documents) Load(ctx context.Context, fn func(doc []byte) error) error {
 	rows, err := d.db.read().QueryContext(ctx, `SELECT doc FROM `+d.table+` ORDER BY `+d.key)

@@ -24,7 +24,6 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
-	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
@@ -129,12 +128,12 @@ func (b *Book) Run(ctx context.Context) error {
 
 // startLocked begins to keep a mapping; first hears once whether it is open.
 func (b *Book) startLocked(e *entry, first chan<- error) {
-	ctx, stop := context.WithCancel(b.run)
+	ctx, stop := context.WithCancelCause(b.run)
 	e.stop, e.over = stop, make(chan struct{})
 	e.live, e.cut = context.WithCancel(ctx)
 	b.keepers.Go(func() {
 		defer close(e.over)
-		defer stop()
+		defer stop(nil)
 		b.keep(ctx, e, first)
 	})
 }
@@ -175,7 +174,7 @@ func (b *Book) Map(ctx context.Context, spec api.MapSpec) (api.Mapping, error) {
 // end stops keeping a mapping, and forgets it: in this order, or its keeper would
 // write it down again.
 func (b *Book) end(ctx context.Context, e *entry) error {
-	e.stop()
+	e.stop(errLetGo)
 	<-e.over
 	if err := b.cfg.Store.Drop(context.WithoutCancel(ctx), string(e.page.ID)); err != nil {
 		return err
@@ -220,6 +219,9 @@ func (b *Book) all() []*entry {
 // read makes a page of what was asked for.
 func (b *Book) read(spec api.MapSpec) (page, error) {
 	spec.Network, spec.Ports = cmp.Or(spec.Network, "tcp"), cmp.Or(spec.Ports, 1)
+	if err := readDomain(&spec); err != nil {
+		return page{}, err
+	}
 	p := page{ID: api.MappingID(ulid.Make().String()), Spec: spec, Created: time.Now()}
 	if spec.TTL < 0 {
 		return p, api.Errorf(api.KindInvalid, "a mapping that lives %s", spec.TTL)
@@ -240,7 +242,7 @@ func (b *Book) read(spec api.MapSpec) (page, error) {
 	if spec.Proxy && spec.Network != "tcp" {
 		return p, api.Errorf(api.KindInvalid, "the PROXY protocol is for TCP")
 	}
-	if err := (mapping.Map{ID: p.ID, Network: spec.Network, Ports: spec.Ports, First: spec.Public, Allow: p.Allow}).Check(); err != nil {
+	if err := p.request().Check(); err != nil {
 		return p, err
 	}
 	if spec.Via != "" {

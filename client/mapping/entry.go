@@ -19,7 +19,7 @@ type entry struct {
 	host    string // where its gateway says that clients reach it
 	targets []*target
 	next    int // whose turn it is
-	stop    context.CancelFunc
+	stop    context.CancelCauseFunc
 	over    chan struct{}      // closed when nobody keeps it any more
 	live    context.Context    // that of its connections: done when it is over, or closed
 	cut     context.CancelFunc // ends live
@@ -69,6 +69,10 @@ func (b *Book) view(e *entry) api.Mapping {
 		}
 		if host == "" && m.State == api.MappingOpen {
 			m.Reason = fmt.Sprintf("port %d is open, but its gateway knows no address at which clients reach it (its owner can: p2prc config set gateway.public ADDRESS)", p.First)
+		}
+		if host != "" && p.Spec.Domain != "" {
+			publish(&m, host, p.First)
+			host = ""
 		}
 		for i := 0; host != "" && i < p.Spec.Ports; i++ {
 			m.Public = append(m.Public, net.JoinHostPort(host, strconv.Itoa(p.First+i)))

@@ -30,7 +30,7 @@ func (b *Book) keep(ctx context.Context, e *entry, first chan<- error) {
 	}()
 	if !e.page.Expires.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, e.page.Expires)
+		ctx, cancel = context.WithDeadlineCause(ctx, e.page.Expires, errLetGo)
 		defer cancel()
 	}
 	for wait := retryLow; ctx.Err() == nil && e.page.Closed == ""; {
@@ -44,7 +44,7 @@ func (b *Book) keep(ctx context.Context, e *entry, first chan<- error) {
 				return err
 			}
 			wait = retryLow
-			return hold(ctx, st)
+			return b.hold(ctx, e, st)
 		})
 		if first != nil {
 			first <- err
@@ -132,6 +132,9 @@ func (b *Book) gateways(e *entry) []api.PeerID {
 	if e.page.Via != "" {
 		return []api.PeerID{e.page.Via}
 	}
+	if e.page.Spec.Domain != "" && e.page.Gateway != "" { // there its DNS leads
+		return []api.PeerID{e.page.Gateway}
+	}
 	peers := slices.DeleteFunc(b.cfg.Peers(), func(p api.Peer) bool {
 		return !p.Gateway || p.State != api.PeerAlive && p.State != api.PeerSelf
 	})
@@ -167,7 +170,10 @@ func (b *Book) gateways(e *entry) []api.PeerID {
 // and if they are taken for any.
 func (b *Book) askOne(ctx context.Context, e *entry, gw api.PeerID) (wire.Stream, mapping.Ready, error) {
 	p := e.page
-	req := mapping.Map{ID: p.ID, Network: p.Spec.Network, Ports: p.Spec.Ports, First: p.Spec.Public, Allow: p.Allow}
+	req := p.request()
+	if req.Domain != "" {
+		return b.send(ctx, gw, req)
+	}
 	if p.Spec.Public == 0 && p.First != 0 {
 		req.First = p.First
 		if st, ready, err := b.send(ctx, gw, req); err == nil || api.KindOf(err) != api.KindConflict && api.KindOf(err) != api.KindDenied {
@@ -230,7 +236,7 @@ func problem(payload []byte) error {
 }
 
 // hold keeps an open mapping's stream alive until it breaks, and says why.
-func hold(ctx context.Context, st wire.Stream) error {
+func (b *Book) hold(ctx context.Context, e *entry, st wire.Stream) error {
 	beats, done := make(chan struct{}), make(chan struct{})
 	defer func() { <-beats }()
 	defer close(done)
@@ -243,7 +249,11 @@ func hold(ctx context.Context, st wire.Stream) error {
 			case <-done:
 				return
 			case <-ctx.Done():
-				_ = st.Reset()
+				if e.page.Spec.Domain != "" && errors.Is(context.Cause(ctx), errLetGo) {
+					leave(st, w)
+				} else {
+					_ = st.Reset()
+				}
 				return
 			case <-beat.C:
 				_ = st.SetWriteDeadline(time.Now().Add(mapping.Silence))
@@ -259,6 +269,8 @@ func hold(ctx context.Context, st wire.Stream) error {
 			return lost(err)
 		case kind == mapping.KindFail:
 			return problem(payload)
+		case kind == mapping.KindState:
+			b.state(e, payload)
 		case kind != mapping.KindBeat:
 			return wire.UnknownKind(kind)
 		}

@@ -7,6 +7,7 @@ package policy
 import (
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -66,11 +67,11 @@ func Grants(rules []api.Rule, action, resource string) bool {
 	return false
 }
 
-// Gateway tells whether the table lets anybody have ports opened at this node.
+// Gateway tells whether the table lets anybody have ports or domains at this node.
 func Gateway(rules []api.Rule) bool {
 	return slices.ContainsFunc(rules, func(r api.Rule) bool {
 		_, _, ports := api.ListenPorts(r.Resource)
-		return r.Allow && api.Covers(r.Action, api.ActionMap) && ports
+		return r.Allow && api.Covers(r.Action, api.ActionMap) && (ports || strings.HasPrefix(r.Resource, "domain:"))
 	})
 }
 

@@ -9,9 +9,14 @@
 //	2 ready   to mapper   [Ready]: it listens
 //	3 fail    to mapper   [api.Problem]: it does not, or no longer, and the stream ends
 //	4 beat    both        {}: every [Beat]; who hears nothing for [Silence] ends it
+//	6 state   to mapper   [State]: what a domain waits for, whenever that changes
+//	7 leave   to gateway  {}: the mapper lets its domain go, and the stream ends
 //
 // A mapping with the id of one that its mapper has already takes its place: the
 // mapper restarted before the gateway knew.
+//
+// A domain is its mapper's from the first ready on until leave, over streams that
+// break and restarts of both ends; its gateway may forget one that was long away.
 //
 // [Carry]: the gateway opens one stream for each connection of a client, or for
 // each flow of datagrams. Its first frame is
@@ -57,6 +62,8 @@ const (
 	KindFail  wire.Kind = 3
 	KindBeat  wire.Kind = 4
 	KindBegin wire.Kind = 5
+	KindState wire.Kind = 6
+	KindLeave wire.Kind = 7
 	// KindDatagram is that of package tunnel: a flow is passed on as it is.
 	KindDatagram = tunnel.KindDatagram
 )
@@ -64,25 +71,31 @@ const (
 // Map says what is wanted.
 type Map struct {
 	ID      api.MappingID  `json:"id"`
-	Network string         `json:"network"` // tcp or udp
+	Network string         `json:"network"` // tcp or udp; https or tls for a domain
 	Ports   int            `json:"ports"`   // how many, side by side
 	First   int            `json:"first"`   // the first of them; 0: any
 	Prefer  int            `json:"prefer"`  // with any: this one if it can be had
 	Allow   []netip.Prefix `json:"allow"`   // clients that may; empty: all
+	Domain  string         `json:"domain,omitempty"`
 }
 
 // Ready is what was had.
 type Ready struct {
-	First int `json:"first"` // the first port
+	First int `json:"first"` // the first port; of a domain the gateway's for HTTPS
 	// Host is where clients reach the gateway, if its owner said; else where members do.
 	Host string `json:"host,omitempty"`
 }
 
-// Begin is a client that connected.
+// State is how a domain stands.
+type State struct {
+	Waits string `json:"waits"` // for what, in words; empty: it can be reached
+}
+
+// Begin is a client that connected, or for https a gateway that speaks for several.
 type Begin struct {
 	ID     api.MappingID  `json:"id"`
 	Port   int            `json:"port"`   // which of the mapping's ports, from 0
-	Client netip.AddrPort `json:"client"` // as the gateway sees it
+	Client netip.AddrPort `json:"client"` // as the gateway sees it; none for https
 	Server netip.AddrPort `json:"server"` // where it connected
 }
 
@@ -91,13 +104,20 @@ func (m Map) Check() error {
 	switch {
 	case len(m.ID) == 0 || len(m.ID) > 26:
 		return api.Errorf(api.KindInvalid, "a mapping without an id")
+	case m.Domain != "":
+		return m.checkDomain()
 	case m.Network != "tcp" && m.Network != "udp":
 		return api.Errorf(api.KindInvalid, "unknown network %.20q", m.Network).WithHint("tcp or udp")
 	case m.Ports < 1 || m.Ports > MaxPorts:
 		return api.Errorf(api.KindInvalid, "%d ports", m.Ports).WithHint("1 to %d", MaxPorts)
 	case m.First < 0 || m.First > 65536-m.Ports || m.Prefer < 0 || m.Prefer > 65536-m.Ports:
 		return api.Errorf(api.KindInvalid, "there are no %d ports from %d on", m.Ports, max(m.First, m.Prefer)).WithHint("1 to 65535")
-	case len(m.Allow) > maxAllow:
+	}
+	return m.checkAllow()
+}
+
+func (m Map) checkAllow() error {
+	if len(m.Allow) > maxAllow {
 		return api.Errorf(api.KindInvalid, "%d networks are too many", len(m.Allow)).WithHint("at most %d", maxAllow)
 	}
 	return nil

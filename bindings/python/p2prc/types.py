@@ -46,11 +46,13 @@ class BlobStats(Model):
 class Carried(Model):
     _required: ClassVar[FrozenSet[str]] = frozenset({"bytes_in", "bytes_out", "id", "network", "open", "peer", "ports", "refused", "since", "total"})
     allow: List[str] = field(default_factory=list)  # clients that may; empty: everybody
+    away: bool = False  # a domain that is kept for its member, who has no mapping of it now
     bytes_in: int = 0  # to the target
     bytes_out: int = 0  # from the target
+    domain: str = ""
     id: str = ""  # the gateway's, not its member's
     name: str = ""  # its name
-    network: str = ""
+    network: str = ""  # https and tls are domains: with our certificate, and unopened
     open: int = 0  # connections now
     peer: str = ""  # whose it is
     ports: List[int] = field(default_factory=list)  # listened on for it
@@ -120,6 +122,14 @@ class ContainerUse(Model):
     cpu_time: str = ""  # used since it was created
     memory: int = 0  # bytes in use now
     processes: int = 0
+
+
+@dataclass(repr=False)
+class DNSRecord(Model):
+    _required: ClassVar[FrozenSet[str]] = frozenset({"name", "type", "value"})
+    name: str = ""
+    type: str = ""
+    value: str = ""
 
 
 @dataclass(repr=False)
@@ -433,8 +443,10 @@ class MapSpec(Model):
     allow: List[str] = field(default_factory=list)  # networks and addresses of clients; empty: everybody
     any: bool = False  # any free port will do at the gateway
     container: str = ""  # one of this node's containers, instead of peers
+    domain: str = ""  # instead of a port: a name, like app.example.org, under which the gateway takes HTTPS with a certificate and hands on HTTP
     network: str = ""  # tcp if empty
     on: List[str] = field(default_factory=list)  # names or ids of peers; connections are spread over those that answer. Empty: this node
+    passthrough: bool = False  # with a domain: TLS is handed on unopened, and the certificate is the service's
     port: int = 0  # where it leads; the first, where there are several
     ports: int = 0  # how many ports side by side; 1 if 0
     proxy_protocol: bool = False  # each connection begins with the PROXY protocol's line that says who the client is
@@ -456,13 +468,14 @@ class Mapping(Model):
     bytes_in: int = 0  # to the target
     bytes_out: int = 0  # from the target
     created: Optional[datetime] = None
+    dns: List[DNSRecord] = field(default_factory=list)  # what must stand in the DNS for its domain; empty where its gateway knows no address
     expires: Optional[datetime] = None
     gateway: str = ""  # the gateway that has it, or had it last
     gateway_name: str = ""
     id: str = ""
     open: int = 0  # connections now
-    public: List[str] = field(default_factory=list)  # where it is reached: HOST:PORT for each port; empty where its gateway knows no address, as reason then says
-    reason: str = ""  # why it is not open, or what failed last, or why it is not known where it is reached
+    public: List[str] = field(default_factory=list)  # where it is reached: HOST:PORT for each port, or https://DOMAIN; empty where its gateway knows no address, as reason then says
+    reason: str = ""  # why it is not open, or what failed last, or why it is not known where it is reached, or what its domain still waits for
     refused: int = 0  # connections that were turned away: over a limit, or from an address that may not
     spec: Optional[MapSpec] = None
     state: str = ""
@@ -670,7 +683,7 @@ class Rule(Model):
     _required: ClassVar[FrozenSet[str]] = frozenset({"action", "allow", "resource", "subject"})
     action: str = ""  # run, container, image, pull, network, forward, map, or *
     allow: bool = False
-    resource: str = ""  # runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, for map: listen:8000-8999 at this gateway or port:3000 here, or *
+    resource: str = ""  # runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, for map: listen:8000-8999 or domain:*.example.org at this gateway, or port:3000 here, or *
     subject: str = ""  # a peer id, role:member, role:admin, ..., or *
 
 

@@ -115,15 +115,19 @@ instance ToJSON BlobStats where
 data Carried = Carried
   { carriedAllow :: [Text]
     -- ^ clients that may; empty: everybody
+  , carriedAway :: Bool
+    -- ^ a domain that is kept for its member, who has no mapping of it now
   , carriedBytesIn :: Int64
     -- ^ to the target
   , carriedBytesOut :: Int64
     -- ^ from the target
+  , carriedDomain :: Text
   , carriedId :: Text
     -- ^ the gateway's, not its member's
   , carriedName :: Text
     -- ^ its name
   , carriedNetwork :: Text
+    -- ^ https and tls are domains: with our certificate, and unopened
   , carriedOpen :: Int64
     -- ^ connections now
   , carriedPeer :: Text
@@ -138,13 +142,15 @@ data Carried = Carried
   } deriving (Eq, Show)
 
 instance Blank Carried where
-  blank = Carried blank blank blank blank blank blank blank blank blank blank blank blank
+  blank = Carried blank blank blank blank blank blank blank blank blank blank blank blank blank blank
 
 instance FromJSON Carried where
   parseJSON = withObject "Carried" $ \o -> Carried
     <$> o ?: "allow"
+    <*> o ?: "away"
     <*> o ?: "bytes_in"
     <*> o ?: "bytes_out"
+    <*> o ?: "domain"
     <*> o ?: "id"
     <*> o ?: "name"
     <*> o ?: "network"
@@ -158,8 +164,10 @@ instance FromJSON Carried where
 instance ToJSON Carried where
   toJSON v = object $ concat
     [ "allow" =? carriedAllow v
+    , "away" =? carriedAway v
     , "bytes_in" =! carriedBytesIn v
     , "bytes_out" =! carriedBytesOut v
+    , "domain" =? carriedDomain v
     , "id" =! carriedId v
     , "name" =? carriedName v
     , "network" =! carriedNetwork v
@@ -374,6 +382,28 @@ instance ToJSON ContainerUse where
     , "cpu_time" =! containerUseCpuTime v
     , "memory" =! containerUseMemory v
     , "processes" =! containerUseProcesses v
+    ]
+
+data DNSRecord = DNSRecord
+  { dnsRecordName :: Text
+  , dnsRecordType :: Text
+  , dnsRecordValue :: Text
+  } deriving (Eq, Show)
+
+instance Blank DNSRecord where
+  blank = DNSRecord blank blank blank
+
+instance FromJSON DNSRecord where
+  parseJSON = withObject "DNSRecord" $ \o -> DNSRecord
+    <$> o ?: "name"
+    <*> o ?: "type"
+    <*> o ?: "value"
+
+instance ToJSON DNSRecord where
+  toJSON v = object $ concat
+    [ "name" =! dnsRecordName v
+    , "type" =! dnsRecordType v
+    , "value" =! dnsRecordValue v
     ]
 
 data Diagnosis = Diagnosis
@@ -1346,10 +1376,14 @@ data MapSpec = MapSpec
     -- ^ any free port will do at the gateway
   , mapSpecContainer :: Text
     -- ^ one of this node's containers, instead of peers
+  , mapSpecDomain :: Text
+    -- ^ instead of a port: a name, like app.example.org, under which the gateway takes HTTPS with a certificate and hands on HTTP
   , mapSpecNetwork :: Text
     -- ^ tcp if empty
   , mapSpecOn :: [Text]
     -- ^ names or ids of peers; connections are spread over those that answer. Empty: this node
+  , mapSpecPassthrough :: Bool
+    -- ^ with a domain: TLS is handed on unopened, and the certificate is the service's
   , mapSpecPort :: Int64
     -- ^ where it leads; the first, where there are several
   , mapSpecPorts :: Int64
@@ -1365,15 +1399,17 @@ data MapSpec = MapSpec
   } deriving (Eq, Show)
 
 instance Blank MapSpec where
-  blank = MapSpec blank blank blank blank blank blank blank blank blank blank blank
+  blank = MapSpec blank blank blank blank blank blank blank blank blank blank blank blank blank
 
 instance FromJSON MapSpec where
   parseJSON = withObject "MapSpec" $ \o -> MapSpec
     <$> o ?: "allow"
     <*> o ?: "any"
     <*> o ?: "container"
+    <*> o ?: "domain"
     <*> o ?: "network"
     <*> o ?: "on"
+    <*> o ?: "passthrough"
     <*> o ?: "port"
     <*> o ?: "ports"
     <*> o ?: "proxy_protocol"
@@ -1386,8 +1422,10 @@ instance ToJSON MapSpec where
     [ "allow" =? mapSpecAllow v
     , "any" =? mapSpecAny v
     , "container" =? mapSpecContainer v
+    , "domain" =? mapSpecDomain v
     , "network" =? mapSpecNetwork v
     , "on" =? mapSpecOn v
+    , "passthrough" =? mapSpecPassthrough v
     , "port" =! mapSpecPort v
     , "ports" =? mapSpecPorts v
     , "proxy_protocol" =? mapSpecProxyProtocol v
@@ -1426,6 +1464,8 @@ data Mapping = Mapping
   , mappingBytesOut :: Int64
     -- ^ from the target
   , mappingCreated :: Maybe UTCTime
+  , mappingDns :: [DNSRecord]
+    -- ^ what must stand in the DNS for its domain; empty where its gateway knows no address
   , mappingExpires :: Maybe UTCTime
   , mappingGateway :: Text
     -- ^ the gateway that has it, or had it last
@@ -1434,9 +1474,9 @@ data Mapping = Mapping
   , mappingOpen :: Int64
     -- ^ connections now
   , mappingPublic :: [Text]
-    -- ^ where it is reached: HOST:PORT for each port; empty where its gateway knows no address, as reason then says
+    -- ^ where it is reached: HOST:PORT for each port, or https://DOMAIN; empty where its gateway knows no address, as reason then says
   , mappingReason :: Text
-    -- ^ why it is not open, or what failed last, or why it is not known where it is reached
+    -- ^ why it is not open, or what failed last, or why it is not known where it is reached, or what its domain still waits for
   , mappingRefused :: Int64
     -- ^ connections that were turned away: over a limit, or from an address that may not
   , mappingSpec :: MapSpec
@@ -1448,13 +1488,14 @@ data Mapping = Mapping
   } deriving (Eq, Show)
 
 instance Blank Mapping where
-  blank = Mapping blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank
+  blank = Mapping blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank
 
 instance FromJSON Mapping where
   parseJSON = withObject "Mapping" $ \o -> Mapping
     <$> o ?: "bytes_in"
     <*> o ?: "bytes_out"
     <*> o ?: "created"
+    <*> o ?: "dns"
     <*> o ?: "expires"
     <*> o ?: "gateway"
     <*> o ?: "gateway_name"
@@ -1473,6 +1514,7 @@ instance ToJSON Mapping where
     [ "bytes_in" =! mappingBytesIn v
     , "bytes_out" =! mappingBytesOut v
     , "created" =! mappingCreated v
+    , "dns" =? mappingDns v
     , "expires" =? mappingExpires v
     , "gateway" =? mappingGateway v
     , "gateway_name" =? mappingGatewayName v
@@ -2098,7 +2140,7 @@ data Rule = Rule
     -- ^ run, container, image, pull, network, forward, map, or *
   , ruleAllow :: Bool
   , ruleResource :: Text
-    -- ^ runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, for map: listen:8000-8999 at this gateway or port:3000 here, or *
+    -- ^ runtime:wasm, runtime:process, ..., for network: network:filtered or network:open, for pull: image:debian or image:registry.example/team/*, for forward: port:5432, port:8000-8010 or host:NAME:PORT, for map: listen:8000-8999 or domain:*.example.org at this gateway, or port:3000 here, or *
   , ruleSubject :: Text
     -- ^ a peer id, role:member, role:admin, ..., or *
   } deriving (Eq, Show)

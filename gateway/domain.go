@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
+)
+
+// openSite takes the domain for the mapper, and serves it.
+func (m *carried) openSite(ctx context.Context) error {
+	if err := m.may(m.from, 0); err != nil {
+		return err
+	}
+	limits := m.g.cfg.Limits
+	m.rate = rate.NewLimiter(rate.Limit(limits.NewPerSecond), limits.NewPerSecond)
+	m.g.mu.Lock()
+	m.conns, m.clients = map[*conn]struct{}{}, map[netip.Addr]int{}
+	m.g.mu.Unlock()
+	if err := m.g.claim(ctx, m); err != nil {
+		return err
+	}
+	err := m.serve()
+	if err != nil {
+		m.left = m.fresh // nobody was told that he has it
+		m.g.letGo(m)
+	}
+	return err
+}
+
+func (m *carried) serve() (err error) {
+	if m.site, err = m.g.cfg.Front.Open(m.req.Domain, m.req.Network == mapping.TLS, visitor{m}); err != nil {
+		return err
+	}
+	m.g.mu.Lock()
+	m.first = m.g.cfg.Front.Port()
+	m.g.mu.Unlock()
+	if err := m.may(m.from, 0); err != nil { // what was taken back since did not see where it listens
+		m.site.Close()
+		return err
+	}
+	return nil
+}
+
+// ready is what was had. Of a domain the record in the DNS depends on the host, so
+// it is told what is known.
+func (m *carried) ready() mapping.Ready {
+	host := m.g.cfg.Public
+	if m.site != nil {
+		host = cmp.Or(host, m.g.cfg.Front.Host())
+	}
+	return mapping.Ready{First: m.first, Host: host}
+}
+
+// serveSite tells the mapper what the domain waits for, until ctx is done; then
+// its connections end.
+func (m *carried) serveSite(ctx context.Context, st wire.Stream, w *wire.Writer) {
+	defer m.site.Close()
+	m.work.Go(func() { m.site.Run(ctx) })
+	for {
+		_ = st.SetWriteDeadline(time.Now().Add(mapping.Silence))
+		_ = w.Send(mapping.KindState, mapping.State{Waits: m.site.Waits()}) // that it broke shows in the read
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.site.Changed():
+		}
+	}
+}
+
+// visitor brings a domain's clients to its mapper.
+type visitor struct{ m *carried }
+
+// Enter implements web.Mapper.
+func (v visitor) Enter(client netip.Addr, end context.CancelFunc) (web.Place, error) {
+	c, err := v.m.enter(client, end)
+	if err != nil {
+		return nil, err
+	}
+	return place{v.m, c}, nil
+}
+
+// Reach implements web.Mapper.
+func (v visitor) Reach(ctx context.Context, client, server netip.AddrPort) (wire.Stream, error) {
+	return v.m.reach(ctx, mapping.Begin{Client: client, Server: server})
+}
+
+// place is a client's among a mapping's.
+type place struct {
+	m *carried
+	c *conn
+}
+
+// Count implements web.Place.
+func (p place) Count(in, out int) {
+	p.c.in.Add(int64(in))
+	p.m.in.Add(int64(in))
+	p.c.out.Add(int64(out))
+	p.m.out.Add(int64(out))
+}
+
+// Leave implements web.Place.
+func (p place) Leave() { p.m.leave(p.c) }

@@ -1,0 +1,126 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+)
+
+type connKey struct{}
+
+// withConn lets a request know its connection.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn())
+}
+
+// serve sends a request on to the site that its connection is for.
+func serve(w http.ResponseWriter, r *http.Request) {
+	c := r.Context().Value(connKey{}).(*conn)
+	s := c.site
+	switch {
+	case canonical(r.Host) != s.domain:
+		http.Error(w, "the request is for another name than its connection", http.StatusMisdirectedRequest)
+	case r.Method == http.MethodConnect:
+		http.Error(w, "this is no proxy", http.StatusMethodNotAllowed)
+	case !s.begin(c):
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many requests at a time", http.StatusServiceUnavailable)
+	default:
+		defer s.over(c)
+		s.proxy.ServeHTTP(w, r)
+	}
+}
+
+// begin takes a place for a request; over gives it free.
+func (s *Site) begin(c *conn) bool {
+	if !s.requests.take(Client(c.client.Addr())) {
+		return false
+	}
+	s.clients.Add(1) // beside its connection's, which may end first
+	return true
+}
+
+func (s *Site) over(c *conn) {
+	s.requests.give(Client(c.client.Addr()))
+	s.clients.Done()
+}
+
+// newProxy speaks HTTP with the site's mapper.
+func (s *Site) newProxy() *httputil.ReverseProxy {
+	s.transport = &http.Transport{
+		DialContext:            s.dial,
+		DisableCompression:     true, // bytes stay as the service sends them
+		MaxIdleConnsPerHost:    16,
+		IdleConnTimeout:        time.Minute,
+		MaxResponseHeaderBytes: 1 << 20,
+		ExpectContinueTimeout:  time.Second,
+	}
+	return &httputil.ReverseProxy{
+		Transport: s.transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", s.domain
+			r.Out.Host = r.In.Host
+			for name := range r.Out.Header {
+				if claims(name) {
+					delete(r.Out.Header, name)
+				}
+			}
+			r.SetXForwarded()
+		},
+		BufferPool: buffers{},
+		ErrorLog:   log.New(io.Discard, "", 0),
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			s.front.cfg.Log.Debug("a request failed", "domain", s.domain, "err", err)
+			http.Error(w, "the service does not answer", http.StatusBadGateway)
+		},
+	}
+}
+
+// claims tells whether a header's name is one by which a service is told where a
+// request comes from. Many services read _ as -.
+func claims(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	return name == "forwarded" || name == "x-real-ip" || strings.HasPrefix(name, "x-forwarded-")
+}
+
+// dial opens a stream to the mapper.
+func (s *Site) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	st, err := s.to.Reach(ctx, netip.AddrPort{}, netip.AddrPort{})
+	if err != nil {
+		return nil, err
+	}
+	return streamConn{st}, nil
+}
+
+// streamConn is a stream as a net.Conn.
+type streamConn struct{ wire.Stream }
+
+// Close implements net.Conn: of what comes nobody would read the rest.
+func (c streamConn) Close() error { return c.Reset() }
+
+// LocalAddr implements net.Conn.
+func (c streamConn) LocalAddr() net.Addr { return &net.TCPAddr{} }
+
+// RemoteAddr implements net.Conn.
+func (c streamConn) RemoteAddr() net.Addr { return &net.TCPAddr{} }
+
+// buffers are used again.
+type buffers struct{}
+
+var pool = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// Get implements httputil.BufferPool.
+func (buffers) Get() []byte { return pool.Get().(*[32 << 10]byte)[:] }
+
+// Put implements httputil.BufferPool.
+func (buffers) Put(b []byte) { pool.Put((*[32 << 10]byte)(b)) }
