@@ -24,9 +24,10 @@ type carried struct {
 	from  api.Caller
 	req   mapping.Map
 	since time.Time
-	end   context.CancelCauseFunc
-	gone  chan struct{}  // closed when its place is free
-	work  sync.WaitGroup // all that run began
+	ctx   context.Context
+	end   context.CancelCauseFunc // ends ctx
+	gone  chan struct{}           // closed when its place is free
+	work  sync.WaitGroup          // all that run began
 
 	// Set by listen; one of each kind for every port, or more with several hosts.
 	first int
@@ -39,8 +40,13 @@ type carried struct {
 
 	in, out, total, refused atomic.Int64
 
-	conns   map[*conn]struct{} // guarded by g.mu
-	clients map[netip.Addr]int // guarded by g.mu; connections of each
+	holding sync.Mutex // by one stream at a time; before g.mu
+
+	// What follows is guarded by g.mu.
+	conns    map[*conn]struct{}
+	clients  map[netip.Addr]int // connections of each
+	control  wire.Stream        // by which its mapper holds it; nil: the path broke
+	patience *time.Timer        // until it is over for want of one
 }
 
 // listening is a socket, and for which of the mapping's ports.
@@ -81,41 +87,16 @@ func (m *carried) may(from api.Caller, first int) error {
 	return nil
 }
 
-// run listens until ctx is done or the mapper is silent or gone. What it began
-// ends with ctx.
-func (m *carried) run(ctx context.Context, st wire.Stream, w *wire.Writer) {
+// run accepts until ctx is done. What it began ends with ctx.
+func (m *carried) run() {
 	for _, l := range m.tcp {
-		m.work.Go(func() { m.accept(ctx, l) })
+		m.work.Go(func() { m.accept(m.ctx, l) })
 	}
 	for _, l := range m.udp {
-		m.work.Go(func() { m.flows(ctx, l) })
+		m.work.Go(func() { m.flows(m.ctx, l) })
 	}
 	if m.site != nil {
-		m.work.Go(func() { m.serveSite(ctx, st, w) })
-	}
-	m.work.Go(func() {
-		beat := time.NewTicker(mapping.Beat)
-		defer beat.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				_ = st.SetReadDeadline(time.Now()) // whoever reads is told
-				return
-			case <-beat.C:
-				_ = st.SetWriteDeadline(time.Now().Add(mapping.Silence))
-				_ = w.Send(mapping.KindBeat, struct{}{}) // that it broke shows in the read
-			}
-		}
-	})
-	for r := wire.NewReader(st, mapping.MaxFrame); ctx.Err() == nil; {
-		_ = st.SetReadDeadline(time.Now().Add(mapping.Silence))
-		kind, _, err := r.Next()
-		if err == nil && kind == mapping.KindLeave {
-			m.left = true
-		}
-		if err != nil || kind != mapping.KindBeat {
-			return
-		}
+		m.work.Go(func() { m.site.Run(m.ctx); m.site.Close() })
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/netip"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -56,22 +55,6 @@ func (m *carried) ready() mapping.Ready {
 		host = cmp.Or(host, m.g.cfg.Front.Host())
 	}
 	return mapping.Ready{First: m.first, Host: host}
-}
-
-// serveSite tells the mapper what the domain waits for, until ctx is done; then
-// its connections end.
-func (m *carried) serveSite(ctx context.Context, st wire.Stream, w *wire.Writer) {
-	defer m.site.Close()
-	m.work.Go(func() { m.site.Run(ctx) })
-	for {
-		_ = st.SetWriteDeadline(time.Now().Add(mapping.Silence))
-		_ = w.Send(mapping.KindState, mapping.State{Waits: m.site.Waits()}) // that it broke shows in the read
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.site.Changed():
-		}
-	}
 }
 
 // visitor brings a domain's clients to its mapper.

@@ -108,7 +108,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 }
 
-// Serve carries one mapping of a member, to its end.
+// Serve carries one mapping of a member, to its end, or is another path to one.
 func (g *Gateway) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -118,7 +118,11 @@ func (g *Gateway) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		return
 	}
 	w := wire.NewWriter(st, mapping.MaxFrame)
-	m := &carried{g: g, id: api.CarriedID(ulid.Make().String()), from: from, req: req, since: time.Now(), end: cancel, gone: make(chan struct{})}
+	if m := g.carries(from, req); m != nil {
+		m.hold(st, w)
+		return
+	}
+	m := &carried{g: g, id: api.CarriedID(ulid.Make().String()), from: from, req: req, since: time.Now(), ctx: ctx, end: cancel, gone: make(chan struct{})}
 	if err := g.open(ctx, m); err != nil {
 		g.cfg.Refused(from, err)
 		fail(st, w, err)
@@ -128,16 +132,11 @@ func (g *Gateway) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 	defer g.letGo(m)
 	defer m.closeAll()
 	g.cfg.Log.Info("a mapping is open", "caller", from, "network", req.Network, "first", m.first, "ports", req.Ports)
-	if w.Send(mapping.KindReady, m.ready()) == nil {
-		m.run(ctx, st, w)
-	}
-	cancel(nil)
+	m.run()
+	m.hold(st, w)
+	<-ctx.Done()
 	m.work.Wait()
-	if err := context.Cause(ctx); api.KindOf(err) != api.KindCanceled {
-		fail(st, w, err)
-	}
 	g.cfg.Log.Info("a mapping is over", "caller", from, "first", m.first, "reason", context.Cause(ctx))
-	_ = st.Reset()
 }
 
 // read is the first frame.
@@ -217,6 +216,9 @@ func (g *Gateway) leave(m *carried) {
 	delete(g.by, k)
 	if g.held[k.peer]--; g.held[k.peer] == 0 {
 		delete(g.held, k.peer)
+	}
+	if m.patience != nil {
+		m.patience.Stop()
 	}
 	close(m.gone)
 }

@@ -25,6 +25,8 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/resume"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,11 +41,13 @@ type rig struct {
 	*Gateway
 	t      *testing.T
 	mute   bool       // the mapper does not echo, nor end anything
-	mu     sync.Mutex // guards denied and begun
+	mu     sync.Mutex // guards denied, begun and paths
 	denied bool       // the owner changed his mind
 	begun  []mapping.Begin
+	paths  []wire.Stream // those to the mapper
 	work   sync.WaitGroup
 	kept   claims
+	tunnel.Lasting
 }
 
 func newRig(t *testing.T, limits Limits) *rig {
@@ -90,10 +94,18 @@ func (r *rig) OpenStream(_ context.Context, peer api.PeerID, protocol string) (w
 		return nil, api.Errorf(api.KindNotFound, "nobody")
 	}
 	near, far := bufpipe.Pair(1 << 10)
+	r.mu.Lock()
+	r.paths = append(r.paths, near)
+	r.mu.Unlock()
 	r.work.Go(func() {
 		defer far.Close()
-		_, payload, err := wire.ReadOne(far, mapping.MaxBegin)
+		kind, payload, err := wire.ReadOne(far, mapping.MaxBegin)
 		var begin mapping.Begin
+		var again tunnel.Resume
+		if kind == mapping.KindResume && wire.Decode(payload, &again) == nil {
+			r.Resume(peer, far, again)
+			return
+		}
 		if err != nil || wire.Decode(payload, &begin) != nil {
 			return
 		}
@@ -102,6 +114,14 @@ func (r *rig) OpenStream(_ context.Context, peer api.PeerID, protocol string) (w
 		r.mu.Unlock()
 		if r.mute {
 			<-r.t.Context().Done()
+			return
+		}
+		if begin.Token != "" {
+			conn := resume.Accepted(far)
+			defer r.Keep(peer, begin.Token, conn)()
+			io.Copy(conn, conn)
+			conn.CloseWrite()
+			conn.Close()
 			return
 		}
 		io.Copy(far, far) // of datagrams the frames

@@ -50,7 +50,7 @@ func (m *carried) accept(ctx context.Context, l listening[*net.TCPListener]) {
 // carry is one client's connection.
 func (m *carried) carry(ctx context.Context, c *conn, near splice.TCP, port int) {
 	begin := mapping.Begin{Port: port, Client: near.RemoteAddr().(*net.TCPAddr).AddrPort(), Server: near.LocalAddr().(*net.TCPAddr).AddrPort()}
-	far, err := m.reach(ctx, begin)
+	far, err := m.connect(ctx, begin)
 	if err != nil {
 		_ = near.Reset() // who connected sees that nobody is there
 		return

@@ -198,7 +198,7 @@ func (f *Forwarder) open(ctx context.Context, peer api.PeerID, kind wire.Kind, w
 		return nil, tunnel.Ready{}, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // a read may wait in it
-	ready, err := ask(st, kind, what)
+	ready, err := tunnel.Ask(st, kind, what)
 	if !stop() {
 		err = context.Cause(ctx)
 	}
@@ -207,27 +207,6 @@ func (f *Forwarder) open(ctx context.Context, peer api.PeerID, kind wire.Kind, w
 		return nil, tunnel.Ready{}, err
 	}
 	return st, ready, nil
-}
-
-// ask sends the first frame and reads the answer.
-func ask(st wire.Stream, kind wire.Kind, what any) (ready tunnel.Ready, err error) {
-	if err := wire.NewWriter(st, tunnel.MaxOpen).Send(kind, what); err != nil {
-		return ready, api.Errorf(api.KindUnavailable, "the connection to the peer broke: %w", err)
-	}
-	kind, payload, err := wire.ReadOne(st, tunnel.MaxOpen)
-	switch {
-	case err != nil:
-		return ready, api.Errorf(api.KindUnavailable, "the peer ended the connection: %w", err)
-	case kind == tunnel.KindReady:
-		return ready, wire.Decode(payload, &ready)
-	case kind != tunnel.KindFail:
-		return ready, wire.UnknownKind(kind)
-	}
-	var p api.Problem
-	if err := wire.Decode(payload, &p); err != nil {
-		return ready, err
-	}
-	return ready, p.Err()
 }
 
 // run is one forward while it is open.

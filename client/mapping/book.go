@@ -74,8 +74,9 @@ type Config struct {
 
 // Book is safe for concurrent use.
 type Book struct {
-	cfg Config
-	at  gateways
+	cfg     Config
+	at      gateways
+	lasting tunnel.Lasting
 
 	mu      sync.Mutex // guards the rest, and what entry says it guards
 	entries map[api.MappingID]*entry
@@ -99,7 +100,7 @@ type page struct {
 
 // Open reads the book.
 func Open(ctx context.Context, cfg Config) (*Book, error) {
-	b := &Book{cfg: cfg, at: gateways{n: map[api.PeerID]int{}}, entries: map[api.MappingID]*entry{}}
+	b := &Book{cfg: cfg, at: gateways{by: map[api.PeerID]counts{}}, entries: map[api.MappingID]*entry{}}
 	return b, cfg.Store.Load(ctx, func(doc []byte) error {
 		var p page
 		if err := json.Unmarshal(doc, &p); err != nil {

@@ -33,6 +33,7 @@ type world struct {
 	down   map[api.PeerID]bool                // peers that do not answer
 	served map[api.PeerID]int                 // connections of each peer
 	opened map[api.PeerID]map[tunnel.Open]int // what was asked of each
+	over   int                                // mappings that were said to be
 	slow   time.Duration                      // that the disk takes
 	target func(*bufpipe.End)                 // what peers do with a connection, if they do not echo
 	work   sync.WaitGroup
@@ -95,7 +96,14 @@ func (w *world) OpenStream(_ context.Context, gw api.PeerID, _ string) (wire.Str
 		first := max(req.First, 7000)
 		out.Send(mapping.KindReady, mapping.Ready{First: first})
 		for r := wire.NewReader(far, mapping.MaxFrame); ; { // a beat for a beat
-			if _, _, err := r.Next(); err != nil || out.Send(mapping.KindBeat, struct{}{}) != nil {
+			kind, _, err := r.Next()
+			if kind == mapping.KindOver {
+				w.mu.Lock()
+				w.over++
+				w.mu.Unlock()
+				far.Close()
+			}
+			if err != nil || out.Send(mapping.KindBeat, struct{}{}) != nil {
 				return
 			}
 		}
@@ -202,8 +210,8 @@ func TestMapAndServe(t *testing.T) {
 		if got := b.Mappings()[0]; got.State != api.MappingOpen {
 			t.Errorf("after a while %+v", got)
 		}
-		if err := b.Unmap(t.Context(), m.ID); err != nil || len(b.Mappings()) != 0 || len(w.disk) != 0 {
-			t.Errorf("it stays: %v, %v", err, w.disk)
+		if err := b.Unmap(t.Context(), m.ID); err != nil || len(b.Mappings()) != 0 || len(w.disk) != 0 || w.over != 1 {
+			t.Errorf("it stays: %v, %v, told %d", err, w.disk, w.over)
 		}
 		if got := through(b, "gw", m.ID); got != "" {
 			t.Errorf("through what is no more came %q", got)
@@ -428,7 +436,7 @@ func TestWhoMayBringConnections(t *testing.T) {
 			ids = append(ids, m.ID)
 		}
 		for i, id := range ids {
-			most(9)
+			most(2 * 9)
 			if err := b.Unmap(t.Context(), id); err != nil {
 				t.Fatal(i, err)
 			}

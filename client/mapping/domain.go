@@ -5,17 +5,13 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
 
-const (
-	leaveWait = 2 * time.Second // for a gateway to hear that a domain is let go
-	maxWaits  = 1000            // bytes of what a gateway says
-)
+const maxWaits = 1000 // bytes of what a gateway says
 
 // errLetGo ends a mapping for good.
 var errLetGo = errors.New("let go")
@@ -38,7 +34,7 @@ func readDomain(spec *api.MapSpec) (err error) {
 
 // request is what is asked of a gateway.
 func (p page) request() mapping.Map {
-	req := mapping.Map{ID: p.ID, Network: p.Spec.Network, Ports: p.Spec.Ports, First: p.Spec.Public, Allow: p.Allow, Domain: p.Spec.Domain}
+	req := mapping.Map{ID: p.ID, Network: p.Spec.Network, Ports: p.Spec.Ports, First: p.Spec.Public, Allow: p.Allow, Domain: p.Spec.Domain, Lasting: true}
 	switch {
 	case p.Spec.Passthrough:
 		req.Network = mapping.TLS
@@ -46,12 +42,6 @@ func (p page) request() mapping.Map {
 		req.Network = mapping.HTTPS
 	}
 	return req
-}
-
-// leave tells a gateway that the domain is free; the gateway ends the stream.
-func leave(st wire.Stream, w *wire.Writer) {
-	_ = st.SetDeadline(time.Now().Add(leaveWait))
-	_ = w.Send(mapping.KindLeave, struct{}{}) // one that does not hear it forgets it in time
 }
 
 // state notes what a gateway says of a domain.

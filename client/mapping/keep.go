@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"math"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 const (
 	askWait   = 10 * time.Second // for a gateway to listen or refuse
+	sayWait   = 2 * time.Second  // for a last word to go
 	retryLow  = 200 * time.Millisecond
 	retryHigh = 10 * time.Second
 )
@@ -41,6 +43,7 @@ func (b *Book) keep(ctx context.Context, e *entry, first chan<- error) {
 				first = nil
 			}
 			if err != nil {
+				lastWord(st, mapping.KindOver)
 				return err
 			}
 			wait = retryLow
@@ -110,9 +113,9 @@ func (b *Book) ask(ctx context.Context, e *entry, held func(wire.Stream) error) 
 		e.open, e.reason, e.host = true, "", ready.Host
 		e.page.Gateway, e.page.First = gw, ready.First
 		b.mu.Unlock()
-		b.at.add(gw, 1)
+		b.at.add(gw, 1, 0)
 		err = held(st)
-		b.at.add(gw, -1)
+		b.at.add(gw, -1, 0)
 		_ = st.Reset()
 		return err
 	}
@@ -235,8 +238,30 @@ func problem(payload []byte) error {
 	return p.Err()
 }
 
-// hold keeps an open mapping's stream alive until it breaks, and says why.
+// hold keeps an open mapping's stream until it breaks, and says why; or until ctx is
+// done, and then the gateway is told what that means.
 func (b *Book) hold(ctx context.Context, e *entry, st wire.Stream) error {
+	err := b.heed(ctx, e, st)
+	switch {
+	case ctx.Err() == nil:
+	case e.page.Spec.Domain != "" && errors.Is(context.Cause(ctx), errLetGo):
+		lastWord(st, mapping.KindLeave)
+	default:
+		lastWord(st, mapping.KindOver)
+	}
+	return err
+}
+
+// lastWord tells a gateway that it needs not wait for another stream.
+func lastWord(st wire.Stream, kind wire.Kind) {
+	_ = st.SetDeadline(time.Now().Add(sayWait))
+	if wire.NewWriter(st, mapping.MaxFrame).Send(kind, struct{}{}) == nil {
+		_, _ = io.Copy(io.Discard, st) // a reset would overtake it
+	}
+}
+
+// heed sends beats and reads what a gateway says until ctx is done or the stream ends.
+func (b *Book) heed(ctx context.Context, e *entry, st wire.Stream) error {
 	beats, done := make(chan struct{}), make(chan struct{})
 	defer func() { <-beats }()
 	defer close(done)
@@ -249,11 +274,7 @@ func (b *Book) hold(ctx context.Context, e *entry, st wire.Stream) error {
 			case <-done:
 				return
 			case <-ctx.Done():
-				if e.page.Spec.Domain != "" && errors.Is(context.Cause(ctx), errLetGo) {
-					leave(st, w)
-				} else {
-					_ = st.Reset()
-				}
+				_ = st.SetReadDeadline(time.Now()) // whoever reads is told
 				return
 			case <-beat.C:
 				_ = st.SetWriteDeadline(time.Now().Add(mapping.Silence))
@@ -263,6 +284,9 @@ func (b *Book) hold(ctx context.Context, e *entry, st wire.Stream) error {
 	}()
 	for r := wire.NewReader(st, mapping.MaxFrame); ; {
 		_ = st.SetReadDeadline(time.Now().Add(mapping.Silence))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		kind, payload, err := r.Next()
 		switch {
 		case err != nil:

@@ -6,27 +6,30 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
-// gateways counts the mappings that each gateway has.
+// gateways counts what each gateway has of this node.
 type gateways struct {
-	mu sync.Mutex // guards n; nothing is waited for while it is held
-	n  map[api.PeerID]int
+	mu sync.Mutex // guards by; nothing is waited for while it is held
+	by map[api.PeerID]counts
 }
 
-func (g *gateways) add(gw api.PeerID, n int) {
+type counts struct{ mappings, conns int }
+
+// add counts more, or less, and says how many there are then.
+func (g *gateways) add(gw api.PeerID, mappings, conns int) counts {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.n[gw] += n; g.n[gw] == 0 {
-		delete(g.n, gw)
+	now := counts{g.by[gw].mappings + mappings, g.by[gw].conns + conns}
+	if g.by[gw] = now; now == (counts{}) {
+		delete(g.by, gw)
 	}
+	return now
 }
 
-// Most is how many connections a member may bring at a time: none, but for the
-// gateways that have mappings of this node.
+// Most is how many streams a member may have that bring connections: none, but for the
+// gateways that have mappings of this node. A connection that was taken up has two.
 func (b *Book) Most(from api.PeerID) int {
-	b.at.mu.Lock()
-	defer b.at.mu.Unlock()
-	if b.at.n[from] == 0 {
+	if b.at.add(from, 0, 0).mappings == 0 {
 		return 0
 	}
-	return b.cfg.Connections
+	return 2 * b.cfg.Connections
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
-	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
@@ -50,8 +49,8 @@ func (b *Book) tried(t *target, err error) {
 
 // far is a connection to a target.
 type far interface {
-	// carry carries what comes over st there, and what is answered, to the end.
-	carry(ctx context.Context, e *entry, begin mapping.Begin, st wire.Stream) error
+	// carry carries what comes over near there, and what is answered, to the end.
+	carry(ctx context.Context, e *entry, begin mapping.Begin, near splice.Stream) error
 	// drop ends it before anything was said.
 	drop()
 }
@@ -65,12 +64,12 @@ type (
 func (s stream) drop() { _ = s.Reset() }
 func (s socket) drop() { _ = s.Close() }
 
-func (s socket) carry(ctx context.Context, e *entry, _ mapping.Begin, st wire.Stream) error {
-	datagrams.Carry(ctx, st, mapping.KindDatagram, s.Conn, func(in, out int) { e.count.in.Add(int64(in)); e.count.out.Add(int64(out)) })
+func (s socket) carry(ctx context.Context, e *entry, _ mapping.Begin, near splice.Stream) error {
+	datagrams.Carry(ctx, near, mapping.KindDatagram, s.Conn, func(in, out int) { e.count.in.Add(int64(in)); e.count.out.Add(int64(out)) })
 	return nil
 }
 
-func (s stream) carry(ctx context.Context, e *entry, begin mapping.Begin, st wire.Stream) error {
+func (s stream) carry(ctx context.Context, e *entry, begin mapping.Begin, near splice.Stream) error {
 	end := context.AfterFunc(ctx, func() { _ = s.Reset() }) // a copy may wait in it
 	defer end()
 	if e.page.Spec.Proxy {
@@ -79,7 +78,7 @@ func (s stream) carry(ctx context.Context, e *entry, begin mapping.Begin, st wir
 			return err
 		}
 	}
-	splice.Both(splice.Counted{Stream: st, N: &e.count.in}, splice.Counted{Stream: s.Stream, N: &e.count.out})
+	splice.Both(splice.Counted{Stream: near, N: &e.count.in}, splice.Counted{Stream: s.Stream, N: &e.count.out})
 	return nil
 }
 

@@ -55,16 +55,11 @@ type Config struct {
 type Server struct {
 	cfg Config
 
-	mu      sync.Mutex // guards the rest
-	open    map[*connection]struct{}
-	held    map[api.PeerID]int
-	lasting map[claim]*resume.Conn
-}
+	lasting tunnel.Lasting
 
-// claim is what a lasting connection is taken up with, by the member whose it is.
-type claim struct {
-	from  api.PeerID
-	token string
+	mu   sync.Mutex // guards the rest
+	open map[*connection]struct{}
+	held map[api.PeerID]int
 }
 
 // connection is one that is open, or being opened.
@@ -82,7 +77,7 @@ type connection struct {
 
 // New makes a server.
 func New(cfg Config) *Server {
-	return &Server{cfg: cfg, open: map[*connection]struct{}{}, held: map[api.PeerID]int{}, lasting: map[claim]*resume.Conn{}}
+	return &Server{cfg: cfg, open: map[*connection]struct{}{}, held: map[api.PeerID]int{}}
 }
 
 // Run ends connections over which nothing went for long, until ctx is done.
@@ -126,7 +121,7 @@ func (s *Server) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		}
 	case kind == tunnel.KindResume:
 		if err = wire.Decode(payload, &again); err == nil {
-			err = s.resume(from, st, again)
+			err = s.lasting.Resume(from.Peer, st, again)
 		}
 	default:
 		err = wire.UnknownKind(kind)
@@ -134,23 +129,6 @@ func (s *Server) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 	if err != nil {
 		_ = st.Reset()
 	}
-}
-
-// resume lets a lasting connection go on over st.
-func (s *Server) resume(from api.Caller, st wire.Stream, again tunnel.Resume) error {
-	s.mu.Lock()
-	conn := s.lasting[claim{from.Peer, again.Token}]
-	s.mu.Unlock()
-	w := wire.NewWriter(st, tunnel.MaxOpen)
-	if conn == nil {
-		_ = st.SetWriteDeadline(time.Now().Add(openWait))
-		return errors.Join(w.Send(tunnel.KindFail, api.ProblemOf(api.Errorf(api.KindNotFound, "that connection is over"), false)), st.Close())
-	}
-	return conn.Resume(st, again.Got, func(got int64) error {
-		_ = st.SetWriteDeadline(time.Now().Add(openWait))
-		defer func() { _ = st.SetWriteDeadline(time.Time{}) }()
-		return w.Send(tunnel.KindReady, tunnel.Ready{Got: got})
-	})
 }
 
 // connection carries a new one.
@@ -189,24 +167,12 @@ func (s *Server) connection(ctx context.Context, from api.Caller, st wire.Stream
 	if ready.Token != "" {
 		stop() // it is not the stream that ends, and the other end is told
 		conn := resume.Accepted(st)
-		defer s.keep(claim{from.Peer, ready.Token}, conn)()
+		defer s.lasting.Keep(from.Peer, ready.Token, conn)()
 		far = conn
 	}
 	end := context.AfterFunc(ctx, func() { _ = target.Close(); _ = far.Reset() }) // a copy may wait in either
 	defer end()
 	splice.Both(splice.Counted{Stream: far, N: &c.in}, splice.Counted{Stream: splice.TCP{TCPConn: target.(*net.TCPConn)}, N: &c.out})
-}
-
-// keep lets a lasting connection be taken up until forget is called.
-func (s *Server) keep(by claim, conn *resume.Conn) (forget func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lasting[by] = conn
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.lasting, by)
-	}
 }
 
 // connect takes a place, asks the policy and dials. Who gets a target calls leave.

@@ -7,13 +7,14 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
 // Carry is the other end of a flow: between a stream and a connected socket, until
 // the stream ends or ctx is done. It closes both. count is told bytes to and from
 // the socket.
-func Carry(ctx context.Context, st wire.Stream, kind wire.Kind, target net.Conn, count func(in, out int)) {
+func Carry(ctx context.Context, st splice.Stream, kind wire.Kind, target net.Conn, count func(in, out int)) {
 	stop := context.AfterFunc(ctx, func() { _ = target.Close(); _ = st.Reset() }) // a read or a write may wait in either
 	defer stop()
 	var back sync.WaitGroup

@@ -11,9 +11,12 @@
 //	4 beat    both        {}: every [Beat]; who hears nothing for [Silence] ends it
 //	6 state   to mapper   [State]: what a domain waits for, whenever that changes
 //	7 leave   to gateway  {}: the mapper lets its domain go, and the stream ends
+//	8 over    to gateway  {}: the mapper wants it no more; a domain stays its own
 //
-// A mapping with the id of one that its mapper has already takes its place: the
-// mapper restarted before the gateway knew.
+// The mapping of a mapper that says lasting in map outlives a stream that ends without a
+// word, with its connections: for a while it is there to be asked for again, with the
+// first port that it had. Otherwise a mapping with the id of one that its mapper has
+// already takes its place: the mapper restarted before the gateway knew.
 //
 // A domain is its mapper's from the first ready on until leave, over streams that
 // break and restarts of both ends; its gateway may forget one that was long away.
@@ -29,6 +32,14 @@
 //	4 datagram  both  raw, one datagram, see package datagrams
 //
 // Nothing answers begin: what leads nowhere is reset.
+//
+// A mapper that says lasting in map is given a token in the begin of a TCP connection,
+// which then outlives its stream as package resume says: its bytes come in frames, and
+// a stream that breaks is followed by another, opened by the gateway with
+//
+//	9 resume    to mapper  [tunnel.Resume], once, first
+//	2 ready     to gateway [tunnel.Ready]: it goes on
+//	3 fail      to gateway [api.Problem]: it is over
 package mapping
 
 import (
@@ -64,6 +75,9 @@ const (
 	KindBegin wire.Kind = 5
 	KindState wire.Kind = 6
 	KindLeave wire.Kind = 7
+	KindOver  wire.Kind = 8
+	// KindResume is answered with KindReady or KindFail, which are those of package tunnel.
+	KindResume wire.Kind = 9
 	// KindDatagram is that of package tunnel: a flow is passed on as it is.
 	KindDatagram = tunnel.KindDatagram
 )
@@ -77,6 +91,8 @@ type Map struct {
 	Prefer  int            `json:"prefer"`  // with any: this one if it can be had
 	Allow   []netip.Prefix `json:"allow"`   // clients that may; empty: all
 	Domain  string         `json:"domain,omitempty"`
+	// Lasting says that the mapper can go on over another stream.
+	Lasting bool `json:"lasting,omitempty"`
 }
 
 // Ready is what was had.
@@ -97,6 +113,8 @@ type Begin struct {
 	Port   int            `json:"port"`   // which of the mapping's ports, from 0
 	Client netip.AddrPort `json:"client"` // as the gateway sees it; none for https
 	Server netip.AddrPort `json:"server"` // where it connected
+	// Token is what the gateway takes a lasting connection up with.
+	Token string `json:"token,omitempty"`
 }
 
 // Check refuses, as KindInvalid, what cannot be meant.

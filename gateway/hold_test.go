@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
+)
+
+// cut breaks every path to the mapper.
+func (r *rig) cut(control wire.Stream) {
+	control.Reset()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, st := range r.paths {
+		st.Reset()
+	}
+	r.paths = nil
+}
+
+// A mapping whose path breaks, and its connections, go on over another: clients
+// notice nothing, new ones included.
+func TestOutlivesItsPath(t *testing.T) {
+	r := newRig(t, Limits{})
+	control, first := r.open(mapping.Map{ID: "1", Network: "tcp", Lasting: true})
+	before := r.List()[0]
+	old := dial(t, "tcp", first)
+	for range 3 {
+		if !echoes(old) {
+			t.Fatal("no echo")
+		}
+		r.cut(control)
+		if !echoes(old) || !echoes(dial(t, "tcp", first)) {
+			t.Error("no echo when its mapper is expected back")
+		}
+		if control, _ = r.open(mapping.Map{ID: "1", Network: "tcp", First: first, Lasting: true}); !echoes(old) {
+			t.Error("no echo afterwards")
+		}
+	}
+	if l := r.List(); len(l) != 1 || l[0].ID != before.ID || l[0].Since != before.Since || l[0].Total != 4 {
+		t.Errorf("%+v became %+v", before, l)
+	}
+	if err := wire.NewWriter(control, mapping.MaxFrame).Send(mapping.KindOver, struct{}{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("when it is over a client reads %v, want a reset", err)
+	}
+	eventually(t, func() bool { return len(r.List()) == 0 })
+}
+
+// A mapper that does not come back, or cannot, is not waited for any longer.
+func TestNobodyComesBack(t *testing.T) {
+	r := newRig(t, Limits{})
+	control, _ := r.open(mapping.Map{ID: "1", Network: "tcp"})
+	control.Reset()
+	eventually(t, func() bool { return len(r.List()) == 0 })
+	control, _ = r.open(mapping.Map{ID: "1", Network: "tcp", Lasting: true})
+	control.Reset()
+	eventually(t, func() bool {
+		r.Gateway.mu.Lock()
+		defer r.Gateway.mu.Unlock()
+		m := r.by[key{anna.Peer, "1"}]
+		return m.patience != nil && m.patience.Reset(0) // its time is up
+	})
+	eventually(t, func() bool { return len(r.List()) == 0 })
+}
+
+// What is asked for is another mapping, not another path, where anything differs.
+func TestAnotherMappingOfTheSameName(t *testing.T) {
+	r := newRig(t, Limits{})
+	_, first := r.open(mapping.Map{ID: "1", Network: "tcp", Lasting: true})
+	for name, req := range map[string]mapping.Map{
+		"another port":    {First: free(t), Network: "tcp", Lasting: true},
+		"another network": {First: first, Network: "udp", Lasting: true},
+		"more ports":      {First: first, Network: "tcp", Ports: 2, Lasting: true},
+		"not lasting":     {First: first, Network: "tcp"},
+	} {
+		before := r.List()[0].ID
+		req.ID = "1"
+		_, got := r.open(req)
+		if l := r.List(); len(l) != 1 || l[0].ID == before || got != req.First {
+			t.Errorf("%s: port %d, %+v", name, got, l)
+		}
+		_, first = r.open(mapping.Map{ID: "1", Network: "tcp", Lasting: true})
+	}
+}
