@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
@@ -118,7 +116,7 @@ func (g *Gateway) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		return
 	}
 	w := wire.NewWriter(st, mapping.MaxFrame)
-	m := &carried{g: g, id: api.CarriedID(ulid.Make().String()), from: from, req: req, since: time.Now(), end: cancel, gone: make(chan struct{})}
+	m := g.newCarried(from, req, cancel)
 	if err := g.open(ctx, m); err != nil {
 		g.cfg.Refused(from, err)
 		fail(st, w, err)
