@@ -1,7 +1,8 @@
 // Package gateway listens for members that cannot be reached from outside, and
 // hands each what connects. The protocol is that of package wire/mapping. A
-// gateway dials nothing: all it does with a client is to give it to the member whose
-// mapping it is, over a stream to that member.
+// gateway dials nothing for a client: all it does with one is to give it to the member
+// whose mapping it is, over a stream to that member. Domains are package web's; whose
+// they are is kept here.
 package gateway
 
 import (
