@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -29,14 +30,17 @@ type carried struct {
 	gone  chan struct{}           // closed when its place is free
 	work  sync.WaitGroup          // all that run began
 
+	rate *rate.Limiter
+
 	// Set by listen; one of each kind for every port, or more with several hosts.
 	first int
 	tcp   []listening[*net.TCPListener]
 	udp   []listening[*net.UDPConn]
-	rate  *rate.Limiter
-	site  *web.Site // of a domain, instead of sockets
-	fresh bool      // its member did not have the domain before
-	left  bool      // he lets it go
+
+	// Set by openSite, instead of sockets.
+	site  *web.Site
+	fresh bool // its member did not have the domain before
+	left  bool // he lets it go
 
 	in, out, total, refused atomic.Int64
 
@@ -64,6 +68,14 @@ type conn struct {
 
 	seen  int64     // bytes both ways when they were seen to change; guarded by Gateway.mu
 	quiet time.Time // since when they did not; guarded by Gateway.mu
+}
+
+func (g *Gateway) newCarried(ctx context.Context, from api.Caller, req mapping.Map, end context.CancelCauseFunc) *carried {
+	return &carried{
+		g: g, id: api.CarriedID(ulid.Make().String()), from: from, req: req, since: time.Now(), ctx: ctx, end: end, gone: make(chan struct{}),
+		rate:  rate.NewLimiter(rate.Limit(g.cfg.Limits.NewPerSecond), g.cfg.Limits.NewPerSecond),
+		conns: map[*conn]struct{}{}, clients: map[netip.Addr]int{},
+	}
 }
 
 // allowed asks the policy again; g.mu is held. While it does not listen, listen asks.

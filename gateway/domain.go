@@ -5,8 +5,6 @@ import (
 	"context"
 	"net/netip"
 
-	"golang.org/x/time/rate"
-
 	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
@@ -17,11 +15,6 @@ func (m *carried) openSite(ctx context.Context) error {
 	if err := m.may(m.from, 0); err != nil {
 		return err
 	}
-	limits := m.g.cfg.Limits
-	m.rate = rate.NewLimiter(rate.Limit(limits.NewPerSecond), limits.NewPerSecond)
-	m.g.mu.Lock()
-	m.conns, m.clients = map[*conn]struct{}{}, map[netip.Addr]int{}
-	m.g.mu.Unlock()
 	if err := m.g.claim(ctx, m); err != nil {
 		return err
 	}

@@ -2,10 +2,14 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -212,5 +216,84 @@ func TestMostDomains(t *testing.T) {
 	}
 	if _, _, err := r.askAs(bert, domain("1", "app.example.org")); err != nil {
 		t.Error(err)
+	}
+}
+
+// A domain's clients are a mapping's: they count, may or may not, and end with it.
+func TestDomainsClients(t *testing.T) {
+	r := newRig(t, Limits{Connections: 9, PerMapping: 9, PerClient: 1, NewPerSecond: 99, Idle: time.Hour, Longest: time.Hour})
+	closed := domain("1", "closed.example")
+	closed.Allow = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	r.open(closed)
+	st, first := r.open(domain("2", "app.example"))
+	said := func(name string) string { return string(helloFor(t, name)) }
+	greet := func(name string) (net.Conn, string) {
+		c := dial(t, "tcp", first)
+		if _, err := io.WriteString(c, said(name)); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(said(name)))
+		n, _ := io.ReadFull(c, got)
+		return c, string(got[:n])
+	}
+	if _, got := greet("closed.example"); got != "" {
+		t.Errorf("who may not heard %q", got)
+	}
+	c, got := greet("app.example")
+	if len(got) != len(said("app.example")) {
+		t.Fatalf("%d bytes came back", len(got))
+	}
+	if _, got := greet("app.example"); got != "" {
+		t.Errorf("one too many heard %q", got)
+	}
+	r.mu.Lock()
+	begin := r.begun[0]
+	r.mu.Unlock()
+	if begin.ID != "2" || begin.Client != c.LocalAddr().(*net.TCPAddr).AddrPort() || begin.Server != c.RemoteAddr().(*net.TCPAddr).AddrPort() {
+		t.Errorf("%+v", begin)
+	}
+	l := r.List()
+	if l[1].Open != 1 || l[1].Refused != 1 || l[1].BytesIn == 0 || l[1].BytesOut == 0 || l[0].Refused != 1 {
+		t.Errorf("%+v", l)
+	}
+	if err := r.Close(l[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("the client reads %v, want a reset", err)
+	}
+	ended(t, st)
+}
+
+// helloFor is how a client begins that wants a domain.
+func helloFor(t *testing.T, name string) []byte {
+	near, far := net.Pipe()
+	go func() {
+		_ = tls.Client(near, &tls.Config{ServerName: name}).Handshake()
+		near.Close()
+	}()
+	defer far.Close()
+	b := make([]byte, 16<<10)
+	n, err := far.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b[:n]
+}
+
+// The mapper hears what its domain waits for.
+func TestDomainSaysWhatItWaitsFor(t *testing.T) {
+	r := newRig(t, Limits{})
+	st, _ := r.open(domain("1", "app.example"))
+	_ = st.SetReadDeadline(time.Now().Add(20 * time.Second))
+	for rd := wire.NewReader(st, mapping.MaxFrame); ; {
+		kind, payload, err := rd.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s mapping.State
+		if kind == mapping.KindState && wire.Decode(payload, &s) == nil && strings.Contains(s.Waits, "nobody could say where app.example leads") {
+			return
+		}
 	}
 }

@@ -1,7 +1,8 @@
 // Package gateway listens for members that cannot be reached from outside, and
 // hands each what connects. The protocol is that of package wire/mapping. A
-// gateway dials nothing: all it does with a client is to give it to the member whose
-// mapping it is, over a stream to that member.
+// gateway dials nothing for a client: all it does with one is to give it to the member
+// whose mapping it is, over a stream to that member. Domains are package web's; whose
+// they are is kept here.
 package gateway
 
 import (
@@ -13,8 +14,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
@@ -122,7 +121,7 @@ func (g *Gateway) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		m.hold(st, w)
 		return
 	}
-	m := &carried{g: g, id: api.CarriedID(ulid.Make().String()), from: from, req: req, since: time.Now(), ctx: ctx, end: cancel, gone: make(chan struct{})}
+	m := g.newCarried(ctx, from, req, cancel)
 	if err := g.open(ctx, m); err != nil {
 		g.cfg.Refused(from, err)
 		fail(st, w, err)

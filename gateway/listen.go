@@ -3,11 +3,8 @@ package gateway
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"strconv"
 	"syscall"
-
-	"golang.org/x/time/rate"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -17,11 +14,6 @@ const tries = 256
 
 // listen takes the ports: those that were asked for, or else preferred, or any.
 func (m *carried) listen() error {
-	limits := m.g.cfg.Limits
-	m.rate = rate.NewLimiter(rate.Limit(limits.NewPerSecond), limits.NewPerSecond)
-	m.g.mu.Lock()
-	m.conns, m.clients = map[*conn]struct{}{}, map[netip.Addr]int{}
-	m.g.mu.Unlock()
 	if m.req.First != 0 {
 		_, err := m.listenAt(m.req.First)
 		return err

@@ -30,6 +30,7 @@ type world struct {
 	asked  []mapping.Map
 	at     []api.PeerID                       // the gateways asked, in order
 	held   map[api.MappingID]*bufpipe.End     // the gateway's ends of open mappings
+	left   []api.MappingID                    // that were let go
 	down   map[api.PeerID]bool                // peers that do not answer
 	served map[api.PeerID]int                 // connections of each peer
 	opened map[api.PeerID]map[tunnel.Open]int // what was asked of each
@@ -97,11 +98,17 @@ func (w *world) OpenStream(_ context.Context, gw api.PeerID, _ string) (wire.Str
 		out.Send(mapping.KindReady, mapping.Ready{First: first})
 		for r := wire.NewReader(far, mapping.MaxFrame); ; { // a beat for a beat
 			kind, _, err := r.Next()
-			if kind == mapping.KindOver {
+			switch kind {
+			case mapping.KindOver:
 				w.mu.Lock()
 				w.over++
 				w.mu.Unlock()
 				far.Close()
+			case mapping.KindLeave:
+				w.mu.Lock()
+				w.left = append(w.left, req.ID)
+				w.mu.Unlock()
+				far.Reset()
 			}
 			if err != nil || out.Send(mapping.KindBeat, struct{}{}) != nil {
 				return
@@ -305,6 +312,13 @@ func TestRefused(t *testing.T) {
 			"p2prc's own port":      {api.MapSpec{Port: 4000, Ports: 2}, api.KindDenied},
 			"its own by name":       {api.MapSpec{Port: 4001, On: []string{"self"}}, api.KindDenied},
 			"over already":          {api.MapSpec{Port: 80, TTL: -1}, api.KindInvalid},
+			"no domain":             {api.MapSpec{Port: 80, Domain: "app"}, api.KindInvalid},
+			"a domain and a port":   {api.MapSpec{Port: 80, Domain: "app.example", Public: 80}, api.KindInvalid},
+			"a domain, any port":    {api.MapSpec{Port: 80, Domain: "app.example", Any: true}, api.KindInvalid},
+			"a domain, two ports":   {api.MapSpec{Port: 80, Domain: "app.example", Ports: 2}, api.KindInvalid},
+			"a domain over udp":     {api.MapSpec{Port: 80, Domain: "app.example", Network: "udp"}, api.KindInvalid},
+			"PROXY for requests":    {api.MapSpec{Port: 80, Domain: "app.example", Proxy: true}, api.KindInvalid},
+			"nothing to pass":       {api.MapSpec{Port: 80, Passthrough: true}, api.KindInvalid},
 		} {
 			if _, err := b.Map(t.Context(), c.spec); api.KindOf(err) != c.kind {
 				t.Errorf("%s: %v, want %s", name, err, c.kind)

@@ -28,7 +28,8 @@ type ACME struct {
 	Kept      string // the folder of certificates, keys and the account
 }
 
-// certs has the certificates of sites.
+// certs has the certificates of sites. What certmagic began for a site ends with its
+// context, and is not waited for.
 type certs struct {
 	cache  *certmagic.Cache
 	magic  *certmagic.Config

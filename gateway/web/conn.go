@@ -13,13 +13,14 @@ import (
 
 // conn is a client's connection to a site.
 type conn struct {
-	splice.TCP
-	site   *Site
-	client netip.AddrPort
-	from   io.Reader // what was read already, then the rest
-	place  Place
-	stop   func() bool // of what cuts it when the site ends
-	closed sync.Once
+	net.Conn // the same as tcp, without the shortcuts that pass Read and Write by
+	tcp      splice.TCP
+	site     *Site
+	client   netip.AddrPort
+	from     io.Reader // what was read already, then the rest
+	place    Place
+	stop     func() bool // of what cuts it when the site ends
+	closed   sync.Once
 }
 
 // admit takes a place at the site of a client's hello.
@@ -31,7 +32,7 @@ func (s *Site) admit(near splice.TCP, read []byte) (*conn, error) {
 	}
 	s.clients.Add(1) // while it is there, or its end would not wait
 	s.front.mu.Unlock()
-	c := &conn{TCP: near, site: s, client: near.RemoteAddr().(*net.TCPAddr).AddrPort(), from: io.MultiReader(bytes.NewReader(read), near)}
+	c := &conn{Conn: near, tcp: near, site: s, client: near.RemoteAddr().(*net.TCPAddr).AddrPort(), from: io.MultiReader(bytes.NewReader(read), near)}
 	var err error
 	if c.place, err = s.to.Enter(c.client.Addr(), func() { _ = near.Reset() }); err != nil {
 		s.clients.Done()
@@ -50,21 +51,24 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
-	n, err := c.TCP.Write(p)
+	n, err := c.Conn.Write(p)
 	c.place.Count(0, n)
 	return n, err
 }
 
+// CloseWrite implements splice.Stream.
+func (c *conn) CloseWrite() error { return c.tcp.CloseWrite() }
+
 // Close gives the place free.
 func (c *conn) Close() error {
-	err := c.TCP.Close()
+	err := c.Conn.Close()
 	c.leave()
 	return err
 }
 
 // Reset does, too; the client sees that the connection broke.
 func (c *conn) Reset() error {
-	err := c.TCP.Reset()
+	err := c.tcp.Reset()
 	c.leave()
 	return err
 }

@@ -54,7 +54,8 @@ type Config struct {
 
 // Front is safe for concurrent use.
 type Front struct {
-	cfg Config
+	cfg     Config
+	buffers buffers
 
 	opening sync.Mutex // held while the doors open or shut; before mu
 	mu      sync.Mutex // guards the rest

@@ -77,7 +77,7 @@ func (s *Site) newProxy() *httputil.ReverseProxy {
 			}
 			r.SetXForwarded()
 		},
-		BufferPool: buffers{},
+		BufferPool: &s.front.buffers,
 		ErrorLog:   log.New(io.Discard, "", 0),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			s.front.cfg.Log.Debug("a request failed", "domain", s.domain, "err", err)
@@ -115,12 +115,17 @@ func (c streamConn) LocalAddr() net.Addr { return &net.TCPAddr{} }
 func (c streamConn) RemoteAddr() net.Addr { return &net.TCPAddr{} }
 
 // buffers are used again.
-type buffers struct{}
+type buffers struct{ pool sync.Pool }
 
-var pool = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+type buffer = [32 << 10]byte
 
 // Get implements httputil.BufferPool.
-func (buffers) Get() []byte { return pool.Get().(*[32 << 10]byte)[:] }
+func (b *buffers) Get() []byte {
+	if old, ok := b.pool.Get().(*buffer); ok {
+		return old[:]
+	}
+	return make([]byte, len(buffer{}))
+}
 
 // Put implements httputil.BufferPool.
-func (buffers) Put(b []byte) { pool.Put((*[32 << 10]byte)(b)) }
+func (b *buffers) Put(p []byte) { b.pool.Put((*buffer)(p)) }

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,6 +110,10 @@ func TestDomain(t *testing.T) {
 	if out := gw.ok("lend", "mappings"); !strings.Contains(out, "app.example.org") {
 		t.Errorf("the gateway's owner sees\n%s", out)
 	}
+	passthrough(t, gw, m, ca, secure)
+	if ring.Size(0, 1) == 1 {
+		chromium(t, ca, at)
+	}
 	m.kill()
 	gw.kill()
 	gw.up()
@@ -117,9 +123,57 @@ func TestDomain(t *testing.T) {
 	m.up()
 	works()
 
-	m.ok("map", "rm", m.mappings()[0])
+	m.ok(append([]string{"map", "rm"}, m.mappings()...)...)
 	other.ok("map", port, "--domain", "app.example.org", "--via", "gw")
 	works()
+}
+
+// passthrough has TLS come to a service of m's as openssl began it.
+func passthrough(t *testing.T, gw, m *node, ca *acmetest.CA, port string) {
+	t.Helper()
+	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "unopened for "+r.RemoteAddr) }))
+	defer web.Close()
+	_, to, _ := net.SplitHostPort(web.Listener.Addr().String())
+	if out := m.ok("map", to, "--domain", "own.example.org", "--via", "gw", "--passthrough"); !strings.Contains(out, "own.example.org:"+port+" leads to :"+to) {
+		t.Errorf("p2prc map says\n%s", out)
+	}
+	cmd := exec.CommandContext(t.Context(), "openssl", "s_client", "-quiet", "-servername", "own.example.org", "-connect", "127.0.0.1:"+port)
+	cmd.Stdin = strings.NewReader("GET / HTTP/1.0\r\nHost: own.example.org\r\n\r\n")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "unopened for 127.0.0.1") || !strings.Contains(string(out), "Acme Co") {
+		t.Errorf("openssl says\n%s%v", out, err)
+	}
+	cmd = exec.CommandContext(t.Context(), "openssl", "s_client", "-servername", "nobody.example.org", "-connect", "127.0.0.1:"+port)
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "unrecognized name") {
+		t.Errorf("for a name that nobody mapped openssl says\n%s", out)
+	}
+}
+
+// chromium has a browser, which believes the CA, load the page.
+func chromium(t *testing.T, ca *acmetest.CA, at string) {
+	t.Helper()
+	home := t.TempDir()
+	db := "sql:" + filepath.Join(home, ".pki", "nssdb")
+	if err := os.MkdirAll(filepath.Join(home, ".pki", "nssdb"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"certutil", "-d", db, "-N", "--empty-password"},
+		{"certutil", "-d", db, "-A", "-t", "C,,", "-n", "ca", "-i", ca.Issued},
+		{"chromium", "--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP app.example.org 127.0.0.1", "--dump-dom", at},
+	} {
+		if _, err := exec.LookPath(args[0]); err != nil {
+			ring.Need(t, "multi", "no "+args[0])
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd.Env = append(os.Environ(), "HOME="+home)
+		out, err := cmd.Output()
+		if err != nil || args[0] == "chromium" && !strings.Contains(string(out), "HTTP/1.1 app.example.org") {
+			t.Errorf("%q says %s, %v", args, out, err)
+		}
+	}
 }
 
 // mappings are the ids of the node's.
