@@ -30,6 +30,7 @@ func (m *carried) hold(st wire.Stream, w *wire.Writer) {
 	m.heldBy(st)
 	m.holding.Lock() // the one before ends now
 	var last wire.Kind
+	_ = st.SetWriteDeadline(time.Now().Add(mapping.Silence))
 	if w.Send(mapping.KindReady, m.ready()) == nil {
 		last = m.heed(st, w)
 	}

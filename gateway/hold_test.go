@@ -87,3 +87,25 @@ func TestAnotherMappingOfTheSameName(t *testing.T) {
 		_, first = r.open(mapping.Map{ID: "1", Network: "tcp", Lasting: true})
 	}
 }
+
+// A domain's mapping goes on as well, and its mapper hears again what it waits for. That
+// it is over does not let the domain go.
+func TestDomainOutlivesItsPath(t *testing.T) {
+	r := newRig(t, Limits{})
+	req := domain("1", "app.example.org")
+	req.Lasting = true
+	control, _ := r.open(req)
+	before := r.List()[0]
+	control.Reset()
+	control, _ = r.open(req)
+	if kind, _, err := wire.ReadOne(control, mapping.MaxFrame); err != nil || kind != mapping.KindState {
+		t.Errorf("the mapper reads frame %d, %v", kind, err)
+	}
+	if l := r.List(); len(l) != 1 || l[0].ID != before.ID || l[0].Away {
+		t.Errorf("%+v became %+v", before, l)
+	}
+	if err := wire.NewWriter(control, mapping.MaxFrame).Send(mapping.KindOver, struct{}{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return len(r.List()) == 1 && r.List()[0].Away })
+}

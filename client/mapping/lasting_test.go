@@ -55,15 +55,19 @@ func TestGoesOnOverAnotherPath(t *testing.T) {
 				t.Fatalf("%q came back as %q, %v", text, got, err)
 			}
 			path.Reset()
+			w.mu.Lock()
 			w.held[m.ID].Reset()
+			w.mu.Unlock()
 			time.Sleep(time.Second)
 		}
 		if got := b.Mappings()[0]; got.Open != 1 || got.Total != 1 || got.BytesIn != int64(len("beforeafteragain")) {
 			t.Errorf("%+v", got)
 		}
+		w.mu.Lock()
 		if len(w.asked) < 2 || w.asked[1].First != 7000 || !w.asked[1].Lasting {
 			t.Errorf("asked %+v", w.asked)
 		}
+		w.mu.Unlock()
 		if err := b.Unmap(t.Context(), m.ID); err != nil {
 			t.Fatal(err)
 		}
