@@ -15,8 +15,9 @@ import (
 type entry struct {
 	page    page
 	open    bool
-	reason  string // why it is not open, or what failed last
-	host    string // where its gateway says that clients reach it
+	at      api.PeerID // the gateway that may bring it connections; empty: none
+	reason  string     // why it is not open, or what failed last
+	host    string     // where its gateway says that clients reach it
 	targets []*target
 	next    int // whose turn it is
 	stop    context.CancelCauseFunc

@@ -26,6 +26,9 @@ const (
 // did, that is the end.
 func (b *Book) keep(ctx context.Context, e *entry, first chan<- error) {
 	defer func() {
+		b.mu.Lock()
+		b.letLocked(e, "")
+		b.mu.Unlock()
 		if first != nil {
 			first <- api.Errorf(api.KindUnavailable, "this node is stopping")
 		}
@@ -75,6 +78,7 @@ func (b *Book) note(ctx context.Context, e *entry, why error) {
 	e.open, e.reason = false, why.Error()
 	if api.KindOf(why) == api.KindWithdrawn {
 		e.page.Closed = why.Error()
+		b.letLocked(e, "")
 	}
 	page := e.page
 	b.mu.Unlock()
@@ -112,10 +116,9 @@ func (b *Book) ask(ctx context.Context, e *entry, held func(wire.Stream) error) 
 		b.mu.Lock()
 		e.open, e.reason, e.host = true, "", ready.Host
 		e.page.Gateway, e.page.First = gw, ready.First
+		b.letLocked(e, gw)
 		b.mu.Unlock()
-		b.at.add(gw, 1, 0)
 		err = held(st)
-		b.at.add(gw, -1, 0)
 		_ = st.Reset()
 		return err
 	}

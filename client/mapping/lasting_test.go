@@ -17,6 +17,39 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
+// Until another gateway has a mapping the one that had it last may bring connections.
+func TestWhoBringsConnectionsMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		b, stop := w.book(t, "one", "two")
+		defer stop()
+		m, err := b.Map(t.Context(), api.MapSpec{Port: 80, On: []string{"web"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := api.Errorf(api.KindUnavailable, "gone")
+		for _, c := range []struct {
+			refuse   map[api.PeerID]error
+			one, two string
+		}{
+			{map[api.PeerID]error{"one": gone, "two": gone}, "ping", ""},
+			{map[api.PeerID]error{"one": gone}, "", "ping"},
+		} {
+			w.mu.Lock()
+			w.refuse = c.refuse
+			w.held[m.ID].Reset()
+			w.mu.Unlock()
+			time.Sleep(time.Minute)
+			if one, two := through(b, "one", m.ID), through(b, "two", m.ID); one != c.one || two != c.two {
+				t.Errorf("without %v: %q came by one, %q by two", c.refuse, one, two)
+			}
+			if (b.Most("one") > 0) != (c.one != "") || (b.Most("two") > 0) != (c.two != "") {
+				t.Errorf("without %v: %d and %d", c.refuse, b.Most("one"), b.Most("two"))
+			}
+		}
+	})
+}
+
 // A connection goes on over another stream of the gateway that has its mapping, and of
 // nobody else; the mapping is asked for again with the port that it had.
 func TestGoesOnOverAnotherPath(t *testing.T) {

@@ -25,6 +25,18 @@ func (g *gateways) add(gw api.PeerID, mappings, conns int) counts {
 	return now
 }
 
+// letLocked lets a gateway, or with "" none, bring connections to a mapping from now on;
+// b.mu is held.
+func (b *Book) letLocked(e *entry, gw api.PeerID) {
+	old := e.at
+	if e.at = gw; gw != "" {
+		b.at.add(gw, 1, 0) // first: it may be the same
+	}
+	if old != "" {
+		b.at.add(old, -1, 0)
+	}
+}
+
 // Most is how many streams a member may have that bring connections: none, but for the
 // gateways that have mappings of this node. A connection that was taken up has two.
 func (b *Book) Most(from api.PeerID) int {

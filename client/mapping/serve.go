@@ -17,7 +17,7 @@ import (
 const beginWait = 10 * time.Second // for a stream's first frame
 
 // Serve carries one connection that a gateway brings. Only the gateway that has a
-// mapping now can bring any.
+// mapping can bring any, or had it last: its path may be there again before it is asked.
 func (b *Book) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 	_ = st.SetReadDeadline(time.Now().Add(beginWait))
 	kind, payload, err := wire.ReadOne(st, mapping.MaxBegin)
@@ -84,12 +84,12 @@ func (b *Book) accept(from api.Caller, e *entry, begin mapping.Begin, st wire.St
 	return conn, b.lasting.Keep(from.Peer, begin.Token, conn)
 }
 
-// find is a mapping that a gateway has, with the context of its connections, or nil.
+// find is a mapping that a gateway has, or had last, with the context of its connections, or nil.
 func (b *Book) find(id api.MappingID, gw api.PeerID) (*entry, context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[id]
-	if e == nil || !e.open || e.page.Gateway != gw {
+	if e == nil || e.at != gw {
 		return nil, nil
 	}
 	return e, e.live
