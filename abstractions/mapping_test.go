@@ -24,6 +24,8 @@ func gatewayFor(t *testing.T, c *api.Client) {
 	}
 	gw, err := Open(context.Background(), Options{Home: dir, Agent: []string{}, Settings: func(s *config.Config) {
 		s.Name, s.MDNS, s.PortMapping, s.Listen.Hosts = "gateway", false, false, []string{"127.0.0.1"}
+		s.Gateway.Hosts, s.Gateway.Public, s.Gateway.HTTPSPort, s.Gateway.HTTPPort = []string{"127.0.0.1"}, "127.0.0.1", freePort(t), 0
+		s.Gateway.ACME, s.Gateway.Resolver = "https://127.0.0.1:1/", "127.0.0.1:1" // nobody is there
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -43,9 +45,19 @@ func gatewayFor(t *testing.T, c *api.Client) {
 	if _, err := gw.Join(t.Context(), invite.Token); err != nil {
 		t.Fatal(err)
 	}
-	if err := gw.SetPolicy(t.Context(), []api.Rule{{Subject: "*", Action: "map", Resource: "listen:20000-60000", Allow: true}}); err != nil {
+	if err := gw.SetPolicy(t.Context(), []api.Rule{{Subject: "*", Action: "map", Resource: "listen:20000-60000", Allow: true}, {Subject: "*", Action: "map", Resource: "domain:*", Allow: true}}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// freePort is one where nobody listens.
+func freePort(t *testing.T) int {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
 }
 
 func TestMapPort(t *testing.T) {
@@ -98,5 +110,9 @@ func TestMapPort(t *testing.T) {
 	defer resp.Body.Close()
 	if body, err := io.ReadAll(resp.Body); string(body) != "hello" || err != nil {
 		t.Errorf("through the gateway: %q, %v", body, err)
+	}
+	m, err = MapPort(port, "app.example.org", "")
+	if err != nil || !strings.HasPrefix(m.Public[0], "https://app.example.org:") || m.DNS[0] != (api.DNSRecord{Name: "app.example.org", Type: "A", Value: "127.0.0.1"}) {
+		t.Errorf("by a domain: %+v, %v", m, err)
 	}
 }

@@ -275,6 +275,28 @@ func TestGetAndSet(t *testing.T) {
 	}
 }
 
+func TestDomainSettings(t *testing.T) {
+	good := Default().Gateway
+	good.HTTPSPort, good.HTTPPort, good.ACMECA, good.ACMEEmail, good.Resolver = 8443, 0, "/ca.pem", "me@example.org", "[2001:db8::1]:53"
+	if err := good.validate(); err != nil {
+		t.Error(err)
+	}
+	for key, spoil := range map[string]func(*Gateway){
+		"gateway.https_port": func(g *Gateway) { g.HTTPSPort = 0 },
+		"gateway.http_port":  func(g *Gateway) { g.HTTPPort = g.HTTPSPort },
+		"gateway.acme":       func(g *Gateway) { g.ACME = "http://ca.example/" },
+		"gateway.acme_ca":    func(g *Gateway) { g.ACMECA = "ca.pem" },
+		"gateway.acme_email": func(g *Gateway) { g.ACMEEmail = "Me <me@example.org>" },
+		"gateway.resolver":   func(g *Gateway) { g.Resolver = "dns.example:53" },
+	} {
+		bad := good
+		spoil(&bad)
+		if err := bad.validate(); api.KindOf(err) != api.KindInvalid || !strings.Contains(err.Error(), key) || api.HintOf(err) == "" {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
 func TestHome(t *testing.T) {
 	project := t.TempDir()
 	if err := os.WriteFile(filepath.Join(project, "go.mod"), []byte("// x\nmodule "+modulePath+"\n\ngo 1.26\n"), 0o600); err != nil {

@@ -121,7 +121,7 @@ func (g Gateway) validateDomains() error {
 	if u, err := url.Parse(g.ACME); err != nil || u.Scheme != "https" || u.Host == "" {
 		return bad("gateway.acme", "%q is no directory of a CA", g.ACME).WithHint("like https://acme-staging-v02.api.letsencrypt.org/directory")
 	}
-	if _, err := mail.ParseAddress(g.ACMEEmail); err != nil && g.ACMEEmail != "" {
+	if a, err := mail.ParseAddress(g.ACMEEmail); g.ACMEEmail != "" && (err != nil || a.Address != g.ACMEEmail) {
 		return bad("gateway.acme_email", "%q is no address", g.ACMEEmail).WithHint("like you@example.org")
 	}
 	if g.ACMECA != "" && !filepath.IsAbs(g.ACMECA) {

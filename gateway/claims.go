@@ -80,7 +80,7 @@ func (g *Gateway) mayClaimLocked(had *claim, m *carried, now time.Time) error {
 		}
 		return api.Errorf(api.KindConflict, "%s is %s's", m.req.Domain, owner).WithHint("until that is let go: p2prc map rm there, or p2prc lend mappings close at the gateway")
 	case live:
-		return api.Errorf(api.KindConflict, "you have mapped %s already", m.req.Domain).WithHint("p2prc map ls")
+		return api.Errorf(api.KindConflict, "%s is mapped already", m.req.Domain).WithHint("if by you: p2prc map ls")
 	case had != nil:
 		return nil
 	case len(g.claims) >= maxAll:

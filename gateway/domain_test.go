@@ -109,7 +109,7 @@ func TestDomainIsItsFirstMembers(t *testing.T) {
 		}
 	}
 	refused(bert, "1", "app.example.org is name's")
-	refused(anna, "2", "you have mapped app.example.org already")
+	refused(anna, "2", "app.example.org is mapped already")
 	again, _ := r.open(domain("1", "app.example.org")) // its mapper restarted
 	ended(t, st)
 

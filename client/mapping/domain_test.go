@@ -107,8 +107,8 @@ func TestDomainStays(t *testing.T) {
 		stop()
 		b, stop = w.book(t, "two", "one")
 		defer stop()
-		if got := b.Mappings()[0]; got.State != api.MappingOpen || got.Gateway != "one" || len(w.left) != 0 {
-			t.Errorf("after a restart %+v, let go %v", got, w.left)
+		if got := b.Mappings()[0]; got.State != api.MappingOpen || got.Gateway != "one" || len(w.gone()) != 0 {
+			t.Errorf("after a restart %+v, let go %v", got, w.gone())
 		}
 		for _, id := range []api.MappingID{m.ID, port.ID} {
 			if err := b.Unmap(t.Context(), id); err != nil {
@@ -116,8 +116,15 @@ func TestDomainStays(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour)
-		if want := []api.MappingID{m.ID, brief.ID}; !slices.Equal(w.left, want) {
-			t.Errorf("let go %v, want %v", w.left, want)
+		if got, want := w.gone(), []api.MappingID{m.ID, brief.ID}; !slices.Equal(got, want) {
+			t.Errorf("let go %v, want %v", got, want)
 		}
 	})
+}
+
+// gone are the mappings whose domains were let go.
+func (w *world) gone() []api.MappingID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.left)
 }

@@ -49,13 +49,13 @@ func (f *Front) open() (_ *doors, err error) {
 			d.shut()
 		}
 	}()
-	secure, err := d.listen(f.cfg.HTTPS)
+	secure, err := d.listen(f.cfg.HTTPS, "https_port")
 	if err != nil {
 		return nil, err
 	}
 	var plain []net.Listener
 	if f.cfg.HTTP != 0 {
-		if plain, err = d.listen(f.cfg.HTTP); err != nil {
+		if plain, err = d.listen(f.cfg.HTTP, "http_port"); err != nil {
 			return nil, err
 		}
 	}
@@ -83,8 +83,8 @@ func (f *Front) open() (_ *doors, err error) {
 	return d, nil
 }
 
-// listen takes a port on every host.
-func (d *doors) listen(port int) (lns []net.Listener, err error) {
+// listen takes a port on every host; setting is whence it comes.
+func (d *doors) listen(port int, setting string) (lns []net.Listener, err error) {
 	hosts := d.f.cfg.Hosts
 	if len(hosts) == 0 {
 		hosts = []string{""}
@@ -92,7 +92,7 @@ func (d *doors) listen(port int) (lns []net.Listener, err error) {
 	for _, host := range hosts {
 		ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
-			return nil, cannotListen(port, err)
+			return nil, cannotListen(port, setting, err)
 		}
 		lns = append(lns, ln)
 		d.lns = append(d.lns, ln)
@@ -100,7 +100,7 @@ func (d *doors) listen(port int) (lns []net.Listener, err error) {
 	return lns, nil
 }
 
-func cannotListen(port int, err error) error {
+func cannotListen(port int, setting string, err error) error {
 	kind := api.KindUnavailable
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -109,7 +109,7 @@ func cannotListen(port int, err error) error {
 		kind = api.KindDenied
 	}
 	return api.Errorf(kind, "the gateway cannot listen at port %d for domains: %w", port, err).
-		WithHint("its owner can choose others: p2prc config set gateway.https_port 8443")
+		WithHint("its owner can choose another: p2prc config set gateway.%s PORT", setting)
 }
 
 // shut closes all that is open, and waits until it is.

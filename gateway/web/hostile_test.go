@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -145,10 +146,23 @@ func TestEndlessHello(t *testing.T) {
 			}
 		}
 	}()
-	if _, err := peek(far); !errors.Is(err, errHello) {
-		t.Error(err)
+	read := &counted{Conn: far}
+	if _, err := peek(read); !errors.Is(err, errHello) || read.n != maxHello {
+		t.Errorf("%v after %d bytes", err, read.n)
 	}
 	far.Close()
+}
+
+// counted counts what is read.
+type counted struct {
+	net.Conn
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.n += n
+	return n, err
 }
 
 // Over a limit clients are turned away, and none that is in suffers.
@@ -200,7 +214,7 @@ func TestLimits(t *testing.T) {
 	if err == nil {
 		defer c.Close()
 		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
-		if _, err = c.Read(make([]byte, 1)); errors.Is(err, io.EOF) {
+		if _, err = c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error("it was let in")
 		}
 	}

@@ -18,7 +18,7 @@ import (
 var forwarded = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s", r.Proto, r.Host)
 	for name, values := range r.Header {
-		if claims(name) {
+		if low := strings.ToLower(name); strings.Contains(low, "forward") || strings.Contains(low, "real") {
 			fmt.Fprintf(w, " %s=%q", name, values)
 		}
 	}

@@ -142,6 +142,9 @@ func TestPorts(t *testing.T) {
 			t.Errorf("%s: a gateway %v", name, !want)
 		}
 	}
+	if !policy.Gateway([]api.Rule{row(string(bert), "domain:*.example.org", true)}) {
+		t.Error("no gateway with a domain for somebody")
+	}
 	if policy.Gateway(policy.Default(api.Runtimes())) {
 		t.Error("a gateway by default")
 	}

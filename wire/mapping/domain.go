@@ -21,6 +21,9 @@ var lookup = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.Transitional(fa
 // none that a certificate can name.
 func Domain(typed string) (string, error) {
 	name, err := lookup.ToASCII(typed)
+	if err == nil { // as others will read it
+		_, err = lookup.ToASCII(name)
+	}
 	_, address := netip.ParseAddr(name)
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	if err != nil || address == nil || last == name || strings.Trim(last, "0123456789") == "" {

@@ -19,7 +19,7 @@ func TestDomain(t *testing.T) {
 	}
 	for _, typed := range []string{
 		"", ".", "example", "example.org.", ".example.org", "a..b", "*.example.org", "-a.example", "a-.example", "a_b.example", "a b.example", "a.example:80", "a.example/x",
-		"192.0.2.1", "1.2.3", "2001:db8::1", "[::1]", "xn--a.example", "a\x00.example", "a\n.example", "a%2e.example", label + "a.example", strings.Repeat(label+".", 4) + "example", "https://a.example",
+		"192.0.2.1", "1.2.3", "2001:db8::1", "[::1]", "xn--a.example", "a\x00.example", "a\n.example", "a%2e.example", "0.\xff", label + "a.example", strings.Repeat(label+".", 4) + "example", "https://a.example",
 	} {
 		if got, err := Domain(typed); api.KindOf(err) != api.KindInvalid {
 			t.Errorf("%q is taken for %q, %v", typed, got, err)
@@ -49,6 +49,7 @@ func FuzzDomain(f *testing.F) {
 	f.Add("app.example.org")
 	f.Add("bücher.example")
 	f.Add("a..b")
+	f.Add("0.\xff")
 	f.Fuzz(func(t *testing.T, typed string) {
 		name, err := Domain(typed)
 		if err != nil {
