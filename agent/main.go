@@ -68,7 +68,10 @@ func run(args []string) (int, error) {
 		return 0, errors.New("this command is for p2prc's own use")
 	}
 	switch args[0] {
-	case session.ModeHold, session.ModeSession, session.ModeSupervise, session.ModeSFTP:
+	case session.ModeSession:
+		spare()
+		fallthrough
+	case session.ModeHold, session.ModeSupervise, session.ModeSFTP:
 		return session.Main(args[0], args[1:])
 	}
 	return 0, serveTasks(args)
@@ -111,6 +114,7 @@ func serveTasks(args []string) error {
 		if err := settle(args[0]); err != nil {
 			return err
 		}
+		spare()
 		cfg := process.Config{Scratch: c.Scratch, Env: c.Env}
 		if args[0] == ModeContainer {
 			cfg.Group = cgroup.Own()

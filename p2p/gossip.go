@@ -171,6 +171,11 @@ func (g *gossip) validate(ctx context.Context, from peer.ID, msg *pubsub.Message
 	if from == g.s.n.pid {
 		return pubsub.ValidationAccept // our own
 	}
+	// It is called by a goroutine of pubsub's, which does not wait for it.
+	if !g.s.track() {
+		return pubsub.ValidationIgnore
+	}
+	defer g.s.tasks.Done()
 	if len(msg.Data) < 2 || len(msg.Data) > maxGossip || !g.s.isMember(from) {
 		return pubsub.ValidationReject
 	}
