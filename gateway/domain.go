@@ -6,7 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
-	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
 
@@ -63,8 +63,8 @@ func (v visitor) Enter(client netip.Addr, end context.CancelFunc) (web.Place, er
 }
 
 // Reach implements web.Mapper.
-func (v visitor) Reach(ctx context.Context, client, server netip.AddrPort) (wire.Stream, error) {
-	return v.m.reach(ctx, mapping.Begin{Client: client, Server: server})
+func (v visitor) Reach(ctx context.Context, client, server netip.AddrPort) (splice.Stream, error) {
+	return v.m.connect(ctx, mapping.Begin{Client: client, Server: server})
 }
 
 // place is a client's among a mapping's.

@@ -265,6 +265,30 @@ func TestDomainsClients(t *testing.T) {
 	ended(t, st)
 }
 
+// They go on when the path to the mapper breaks.
+func TestDomainsClientsOutliveThePath(t *testing.T) {
+	r := newRig(t, Limits{})
+	req := domain("1", "app.example")
+	req.Lasting = true
+	control, first := r.open(req)
+	c := dial(t, "tcp", first)
+	hello := helloFor(t, "app.example")
+	if _, err := c.Write(hello); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, hello); err != nil {
+		t.Fatal(err)
+	}
+	r.cut(control)
+	if !echoes(c) {
+		t.Error("no echo when its mapper is expected back")
+	}
+	r.open(req)
+	if !echoes(c) {
+		t.Error("no echo afterwards")
+	}
+}
+
 // helloFor is how a client begins that wants a domain.
 func helloFor(t *testing.T, name string) []byte {
 	near, far := net.Pipe()

@@ -21,7 +21,7 @@ import (
 	"sync"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
-	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 )
 
 // Mapper is where a domain leads.
@@ -29,7 +29,7 @@ type Mapper interface {
 	// Enter takes a place for a client, whose connection end ends; or it may not.
 	Enter(client netip.Addr, end context.CancelFunc) (Place, error)
 	// Reach opens a stream for a client, or with none for whoever asks.
-	Reach(ctx context.Context, client, server netip.AddrPort) (wire.Stream, error)
+	Reach(ctx context.Context, client, server netip.AddrPort) (splice.Stream, error)
 }
 
 // Place is a client's.

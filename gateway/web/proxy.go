@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -13,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Akilan1999/p2p-rendering-computation/wire"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 )
 
 type connKey struct{}
@@ -102,11 +103,20 @@ func (s *Site) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return streamConn{st}, nil
 }
 
-// streamConn is a stream as a net.Conn.
-type streamConn struct{ wire.Stream }
+// streamConn is a stream as a net.Conn, but for deadlines: http.Transport sets none.
+type streamConn struct{ splice.Stream }
 
 // Close implements net.Conn: of what comes nobody would read the rest.
 func (c streamConn) Close() error { return c.Reset() }
+
+// SetDeadline implements net.Conn.
+func (c streamConn) SetDeadline(time.Time) error { return errors.ErrUnsupported }
+
+// SetReadDeadline implements net.Conn.
+func (c streamConn) SetReadDeadline(time.Time) error { return errors.ErrUnsupported }
+
+// SetWriteDeadline implements net.Conn.
+func (c streamConn) SetWriteDeadline(time.Time) error { return errors.ErrUnsupported }
 
 // LocalAddr implements net.Conn.
 func (c streamConn) LocalAddr() net.Addr { return &net.TCPAddr{} }

@@ -23,7 +23,6 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/internal/acmetest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
-	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
 // Only these outlive a front: what pebble, and for each CA certmagic, have for as
@@ -239,7 +238,7 @@ func (m *mapper) Leave() {
 	m.in--
 }
 
-func (m *mapper) Reach(ctx context.Context, client, _ netip.AddrPort) (wire.Stream, error) {
+func (m *mapper) Reach(ctx context.Context, client, _ netip.AddrPort) (splice.Stream, error) {
 	m.mu.Lock()
 	m.clients = append(m.clients, client)
 	m.mu.Unlock()
