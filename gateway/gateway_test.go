@@ -379,7 +379,7 @@ func TestFindsTheFreeRange(t *testing.T) {
 		t.Errorf("port %d, want %d", got, last)
 	}
 	_, _, err := r.ask(mapping.Map{ID: "2", Network: "tcp", Ports: size})
-	if api.KindOf(err) != api.KindConflict || !strings.Contains(err.Error(), "no 64 side by side are free") {
+	if api.KindOf(err) != api.KindConflict || !strings.Contains(err.Error(), "no 64 ports side by side free") {
 		t.Error(err)
 	}
 }
