@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"reflect"
@@ -78,14 +79,23 @@ func newRig(t *testing.T, limits Limits) *rig {
 	return r
 }
 
-// free is a port that nobody listens at, but for the ones beside it.
+// free is a port that nobody listens at, nor at the next one.
 func free(t *testing.T) int {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	t.Helper()
+	for range 100 { // below those that the system gives to whoever asks for any
+		n := 10_000 + rand.IntN(20_000)
+		a, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(n)))
+		if err != nil {
+			continue
+		}
+		a.Close()
+		if b, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(n+1))); err == nil {
+			b.Close()
+			return n
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // OpenStream is to the mapper, who echoes.
@@ -379,7 +389,7 @@ func TestFindsTheFreeRange(t *testing.T) {
 		t.Errorf("port %d, want %d", got, last)
 	}
 	_, _, err := r.ask(mapping.Map{ID: "2", Network: "tcp", Ports: size})
-	if api.KindOf(err) != api.KindConflict || !strings.Contains(err.Error(), "no 64 side by side are free") {
+	if api.KindOf(err) != api.KindConflict || !strings.Contains(err.Error(), "no 64 ports side by side free") {
 		t.Error(err)
 	}
 }

@@ -84,7 +84,7 @@ func TestAnotherMappingOfTheSameName(t *testing.T) {
 		if l := r.List(); len(l) != 1 || l[0].ID == before || got != req.First {
 			t.Errorf("%s: port %d, %+v", name, got, l)
 		}
-		_, first = r.open(mapping.Map{ID: "1", Network: "tcp", Lasting: true})
+		r.open(mapping.Map{ID: "1", Network: "tcp", First: first, Lasting: true})
 	}
 }
 

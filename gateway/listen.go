@@ -50,11 +50,15 @@ func (m *carried) listenAnywhere() (err error) {
 			break
 		}
 	}
+	what := "port"
+	if m.req.Ports > 1 {
+		what = strconv.Itoa(m.req.Ports) + " ports side by side"
+	}
 	switch {
 	case err == nil:
-		return api.Errorf(api.KindDenied, "the gateway's owner lets you map no port").WithHint("its owner can: p2prc lend policy allow YOU listen:8000-8999")
+		return api.Errorf(api.KindDenied, "the gateway's owner lets you map no %s", what).WithHint("its owner can: p2prc lend policy allow YOU listen:8000-8999")
 	case api.KindOf(err) == api.KindConflict:
-		return api.Errorf(api.KindConflict, "of the ports that the gateway's owner lets you map, no %d side by side are free", m.req.Ports).WithHint("name another gateway: --via")
+		return api.Errorf(api.KindConflict, "the gateway has no %s free that its owner lets you map", what).WithHint("name another: --via")
 	}
 	return err
 }

@@ -69,8 +69,8 @@ func resources(own func(peer.ID) int) (network.ResourceManager, error) {
 	}
 	perAddr := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: 1024}}
 	perAddr6 := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: 1024}}
-	limiter := limiter{rcmgr.NewFixedLimiter(cfg.Build(rcmgr.InfiniteLimits)), own}
-	return rcmgr.NewResourceManager(limiter, rcmgr.WithMetricsDisabled(),
+	limits := limiter{rcmgr.NewFixedLimiter(cfg.Build(rcmgr.InfiniteLimits)), own}
+	return rcmgr.NewResourceManager(limits, rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(perAddr, perAddr6), rcmgr.WithConnRateLimiters(&rate.Limiter{
 			SubnetRateLimiter: rate.SubnetLimiter{
 				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: rate.Limit{RPS: 50, Burst: 512}}},
