@@ -14,9 +14,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
@@ -57,9 +55,7 @@ func run(out io.Writer, pkgs []string, full, noRace bool, timeout string) (int, 
 	if missing {
 		return 1, fmt.Errorf("a ring that %s=%s names cannot run here", ring.RequireEnv, os.Getenv(ring.RequireEnv))
 	}
-	// More packages at a time than there are processors: most of a long test's time is waiting.
-	packages := strconv.Itoa(runtime.NumCPU() + 1)
-	args := []string{"test", "-json", "-count", "1", "-p", packages, "-timeout", timeout}
+	args := []string{"test", "-json", "-count", "1", "-timeout", timeout}
 	// Half of what linking takes is for debuggers, and without this folder's path what
 	// was compiled in another clone will do; for the programs that tests build too.
 	env := append(os.Environ(), "GOFLAGS=-ldflags=-w -trimpath "+os.Getenv("GOFLAGS"))
