@@ -2,7 +2,7 @@
 // floor or a peer that was measured in the same run, because machines are
 // noisy and only ratios within a run count:
 //
-//	go run ./bench [-n TASKS] [-json] [wasm] [process] [docker] [up] [idle] [ssh] [gossip]
+//	go run ./bench [-n TASKS] [-json] [wasm] [process] [docker] [up] [idle] [ssh] [ports] [gossip]
 package main
 
 import (
@@ -45,6 +45,7 @@ var experiments = []struct {
 	{"up", "from p2prc up to the first answer", startUp},
 	{"idle", "memory and processor of a node that does nothing", idle},
 	{"ssh", "a command and a copy by ssh into a container, and by Debian's sshd on this machine", sshFront},
+	{"ports", "HTTP and bulk through map and forward, and through frp", ports},
 	{"gossip", "25 nodes: all know all, and a death is known to all", gossip},
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Grace is how long a connection lasts without a stream.
-const Grace = 30 * time.Second
+const Grace = time.Minute
 
 const (
 	maxData   = 64 << 10

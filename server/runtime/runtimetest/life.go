@@ -109,7 +109,7 @@ func (s *suite) pause(t *testing.T) {
 // pauseClock: the owner's pause is not the task's time.
 func (s *suite) pauseClock(t *testing.T) {
 	b := s.open(t)
-	wait := b.busy(t, runtime.Limits{Wall: 400 * time.Millisecond})
+	wait := b.busy(t, runtime.Limits{Wall: 800 * time.Millisecond})
 	if err := b.Pause(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,14 +118,14 @@ func (s *suite) pauseClock(t *testing.T) {
 	select {
 	case r := <-ended:
 		t.Fatalf("it ended while it stood still: %+v", r.Exit)
-	case <-time.After(800 * time.Millisecond):
+	case <-time.After(1600 * time.Millisecond):
 	}
 	if err := b.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case r := <-ended:
-		if r.Exit.Limit != api.LimitWall || time.Duration(r.Usage.Wall) > 750*time.Millisecond {
+		if r.Exit.Limit != api.LimitWall || time.Duration(r.Usage.Wall) > 1500*time.Millisecond {
 			t.Errorf("%+v after %v", r.Exit, time.Duration(r.Usage.Wall))
 		}
 	case <-time.After(within):

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/api"
+)
+
+// route is a way to the two services that are measured.
+type route struct{ name, web, bulk string } // HOST:PORT of the web server and of iperf3
+
+// ports compares a mapped port and a forwarded one with the services themselves and,
+// where frps and frpc are in the path, with frp.
+func ports(ctx context.Context, b *bench) error {
+	for _, tool := range []string{"iperf3", "wrk"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%w: apt-get install iperf3 wrk", err)
+		}
+	}
+	direct, stop, err := services(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	routes := []route{direct}
+	if _, err := exec.LookPath("frps"); err != nil {
+		fmt.Fprintln(os.Stderr, "frp is left out: there is no frps and frpc in the path (github.com/fatedier/frp v0.65.0, ./cmd/frps and ./cmd/frpc)")
+	} else {
+		for _, mux := range []bool{true, false} { // on is the default, off the fastest
+			r, stop, err := b.frp(ctx, mux, direct)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			routes = append(routes, r)
+		}
+	}
+	ours, stop, err := b.tunnels(ctx, direct)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for _, r := range append(routes, ours...) {
+		if err := b.through(ctx, r); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return nil
+}
+
+// services are a web server that answers twelve bytes, and iperf3.
+func services(ctx context.Context) (r route, stop func(), err error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return r, nil, err
+	}
+	web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello world") })}
+	go func() { _ = web.Serve(ln) }() // ends when closed
+	port, err := freePort()
+	if err != nil {
+		return r, nil, err
+	}
+	iperf := exec.CommandContext(ctx, "iperf3", "-s", "-B", "127.0.0.1", "-p", strconv.Itoa(port))
+	if err := iperf.Start(); err != nil {
+		return r, nil, err
+	}
+	bulk := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return route{"direct", ln.Addr().String(), bulk}, func() {
+		_ = web.Close()
+		_ = iperf.Process.Kill()
+		_ = iperf.Wait()
+	}, answers(ctx, bulk)
+}
+
+func freePort() (int, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return ln.Addr().(*net.TCPAddr).Port, ln.Close()
+}
+
+// answers waits until something listens.
+func answers(ctx context.Context, at string) error {
+	for start := time.Now(); ; {
+		c, err := net.Dial("tcp", at)
+		if err == nil {
+			return c.Close()
+		}
+		if time.Since(start) > 20*time.Second {
+			return err
+		}
+		if err := wait(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// frp starts its server and its client.
+func (b *bench) frp(ctx context.Context, mux bool, to route) (r route, stop func(), err error) {
+	var p [3]int // the server's, and the two that it opens
+	for i := range p {
+		if p[i], err = freePort(); err != nil {
+			return r, nil, err
+		}
+	}
+	local := func(at string) string { _, port, _ := net.SplitHostPort(at); return port }
+	text := fmt.Sprintf("log.level = \"error\"\ntransport.tcpMux = %v\n", mux)
+	var all []*exec.Cmd
+	stop = func() {
+		for _, cmd := range all {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	}
+	for _, c := range []struct{ program, text string }{
+		{"frps", fmt.Sprintf("bindAddr = \"127.0.0.1\"\nproxyBindAddr = \"127.0.0.1\"\nbindPort = %d\n", p[0]) + text},
+		{"frpc", fmt.Sprintf("serverAddr = \"127.0.0.1\"\nserverPort = %d\n%s[[proxies]]\nname = \"web\"\ntype = \"tcp\"\nlocalIP = \"127.0.0.1\"\nlocalPort = %s\nremotePort = %d\n[[proxies]]\nname = \"bulk\"\ntype = \"tcp\"\nlocalIP = \"127.0.0.1\"\nlocalPort = %s\nremotePort = %d\n",
+			p[0], text, local(to.web), p[1], local(to.bulk), p[2])},
+	} {
+		file := filepath.Join(b.dir, fmt.Sprintf("%s-%d.toml", c.program, p[0]))
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			return r, stop, err
+		}
+		cmd := exec.CommandContext(ctx, c.program, "-c", file)
+		if err := cmd.Start(); err != nil {
+			stop()
+			return r, nil, err
+		}
+		all = append(all, cmd)
+		if c.program == "frps" {
+			err = answers(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(p[0])))
+		}
+		if err != nil {
+			stop()
+			return r, nil, err
+		}
+	}
+	r = route{fmt.Sprintf("frp, tcpMux %v", mux), net.JoinHostPort("127.0.0.1", strconv.Itoa(p[1])), net.JoinHostPort("127.0.0.1", strconv.Itoa(p[2]))}
+	return r, stop, answers(ctx, r.web)
+}
+
+// tunnels are a pool of two: a gateway, and the machine of the services.
+func (b *bench) tunnels(ctx context.Context, to route) (routes []route, stop func(), err error) {
+	gw, err := b.newNode("gw", "wasm")
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := b.newNode("m", "wasm")
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stop = func() {
+		cancel()
+		m.stop()
+		gw.stop()
+	}
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	if _, err := gw.up(ctx); err != nil {
+		return nil, nil, err
+	}
+	token, err := gw.run("invite")
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := m.run("join", token); err != nil {
+		return nil, nil, err
+	}
+	if _, err := m.up(ctx); err != nil {
+		return nil, nil, err
+	}
+	if _, err := gw.run("lend", "policy", "allow", "*", "listen:1024-65535"); err != nil {
+		return nil, nil, err
+	}
+	mapped, forwarded := route{name: "map"}, route{name: "forward"}
+	for _, way := range []struct{ at, mapped, forwarded *string }{{&to.web, &mapped.web, &forwarded.web}, {&to.bulk, &mapped.bulk, &forwarded.bulk}} {
+		_, text, _ := net.SplitHostPort(*way.at)
+		port, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, err := m.run("lend", "policy", "allow", "*", "port:"+text); err != nil {
+			return nil, nil, err
+		}
+		if *way.forwarded, err = gw.forward(ctx, port); err != nil {
+			return nil, nil, err
+		}
+		if *way.mapped, err = m.mapped(ctx, port); err != nil {
+			return nil, nil, err
+		}
+	}
+	return []route{mapped, forwarded}, stop, nil
+}
+
+// forward opens a local port of this node that leads to one of m, until ctx is done.
+func (n *node) forward(ctx context.Context, port int) (string, error) {
+	at, failed := make(chan string, 1), make(chan error, 1)
+	go func() {
+		failed <- n.api.Forward(ctx, api.ForwardSpec{Peers: []string{"m"}, Port: port}, func(e api.ForwardEvent) error {
+			if e.Listening != "" {
+				at <- e.Listening
+			}
+			return nil
+		})
+	}()
+	select {
+	case a := <-at:
+		return a, nil
+	case err := <-failed:
+		return "", err
+	}
+}
+
+// mapped opens a port of the gateway's, which may not have heard yet that it is one.
+func (n *node) mapped(ctx context.Context, port int) (string, error) {
+	for start := time.Now(); ; {
+		m, err := n.api.Map(ctx, api.MapSpec{Port: port, Any: true, Via: "gw"})
+		if err == nil {
+			return m.Public[0], nil
+		}
+		if time.Since(start) > 20*time.Second {
+			return "", err
+		}
+		if err := wait(ctx, 100*time.Millisecond); err != nil {
+			return "", err
+		}
+	}
+}
+
+var (
+	perSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	halfBelow = regexp.MustCompile(`50%\s+([0-9.]+)(us|ms|s)`)
+)
+
+// through measures one way to the services, each for three seconds, three times.
+func (b *bench) through(ctx context.Context, r route) error {
+	host, port, err := net.SplitHostPort(r.bulk)
+	if err != nil {
+		return err
+	}
+	for _, streams := range []string{"1", "4"} {
+		best, err := best(3, func() (float64, error) {
+			out, err := exec.CommandContext(ctx, "iperf3", "-c", host, "-p", port, "-t", "3", "-P", streams, "-J").Output()
+			var said struct {
+				Error string `json:"error"`
+				End   struct {
+					Received struct {
+						Bits float64 `json:"bits_per_second"`
+					} `json:"sum_received"`
+				} `json:"end"`
+			}
+			if jerr := json.Unmarshal(out, &said); err == nil {
+				err = jerr
+			}
+			if said.Error != "" {
+				err = errors.New(said.Error)
+			}
+			return said.End.Received.Bits / 1e9, err
+		})
+		if err != nil {
+			return err
+		}
+		b.report(Figure{"ports", r.name + ": iperf3, streams: " + streams, best, "Gbit/s", ""})
+	}
+	for _, conns := range []string{"1", "64"} {
+		half := ""
+		best, err := best(3, func() (float64, error) {
+			threads := "1"
+			if conns != "1" {
+				threads = "2"
+			}
+			out, err := exec.CommandContext(ctx, "wrk", "-t"+threads, "-c"+conns, "-d3s", "--latency", "http://"+r.web+"/").Output()
+			rate, p50 := perSecond.FindSubmatch(out), halfBelow.FindSubmatch(out)
+			if err != nil || rate == nil || p50 == nil {
+				return 0, fmt.Errorf("wrk said %s, %v", out, err)
+			}
+			half = string(p50[1]) + " " + string(p50[2])
+			return strconv.ParseFloat(string(rate[1]), 64)
+		})
+		if err != nil {
+			return err
+		}
+		b.report(Figure{"ports", r.name + ": requests, connections: " + conns, best, "/s", "median " + half})
+	}
+	return nil
+}
+
+// best is the largest of n.
+func best(n int, measure func() (float64, error)) (float64, error) {
+	top := 0.0
+	for range n {
+		v, err := measure()
+		if err != nil {
+			return 0, err
+		}
+		top = max(top, v)
+	}
+	return top, nil
+}
