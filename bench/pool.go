@@ -102,11 +102,7 @@ func (b *bench) pool(ctx context.Context, lends string) (borrower *node, stop fu
 			return nil, nil, err
 		}
 		if i > 0 {
-			token, err := all[0].run("invite")
-			if err == nil {
-				_, err = n.run("join", token)
-			}
-			if err != nil {
+			if err := n.join(all[0]); err != nil {
 				stop()
 				return nil, nil, err
 			}
@@ -133,6 +129,16 @@ func (b *bench) pool(ctx context.Context, lends string) (borrower *node, stop fu
 			return nil, nil, errors.Join(errors.New("the pool did not come together"), err)
 		}
 	}
+}
+
+// join goes into the network of another, which is up.
+func (n *node) join(inviter *node) error {
+	token, err := inviter.run("invite")
+	if err != nil {
+		return err
+	}
+	_, err = n.run("join", token)
+	return err
 }
 
 // runJob submits a job, waits for its end and gives its tasks per second.

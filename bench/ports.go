@@ -67,28 +67,43 @@ func services(ctx context.Context) (r route, stop func(), err error) {
 	}
 	web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello world") })}
 	go func() { _ = web.Serve(ln) }() // ends when closed
-	port, err := freePort()
+	bulk, port, err := freePort()
 	if err != nil {
-		return r, nil, err
+		return r, nil, errors.Join(err, web.Close())
 	}
-	iperf := exec.CommandContext(ctx, "iperf3", "-s", "-B", "127.0.0.1", "-p", strconv.Itoa(port))
+	iperf := exec.CommandContext(ctx, "iperf3", "-s", "-B", "127.0.0.1", "-p", port)
 	if err := iperf.Start(); err != nil {
+		return r, nil, errors.Join(err, web.Close())
+	}
+	end := ender(iperf)
+	stop = func() {
+		_ = web.Close() // what it still serves is measured no more
+		end()
+	}
+	if err := answers(ctx, bulk); err != nil {
+		stop()
 		return r, nil, err
 	}
-	bulk := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	return route{"direct", ln.Addr().String(), bulk}, func() {
-		_ = web.Close()
-		_ = iperf.Process.Kill()
-		_ = iperf.Wait()
-	}, answers(ctx, bulk)
+	return route{"direct", ln.Addr().String(), bulk}, stop, nil
 }
 
-func freePort() (int, error) {
+// ender ends a program that runs until it is killed.
+func ender(cmd *exec.Cmd) func() {
+	return func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()         // it says "killed"
+	}
+}
+
+// freePort is one that a program is about to take.
+func freePort() (at, port string, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return 0, err
+		return "", "", err
 	}
-	return ln.Addr().(*net.TCPAddr).Port, ln.Close()
+	at = ln.Addr().String()
+	_, port, err = net.SplitHostPort(at)
+	return at, port, errors.Join(err, ln.Close())
 }
 
 // answers waits until something listens.
@@ -109,46 +124,55 @@ func answers(ctx context.Context, at string) error {
 
 // frp starts its server and its client.
 func (b *bench) frp(ctx context.Context, mux bool, to route) (r route, stop func(), err error) {
-	var p [3]int // the server's, and the two that it opens
-	for i := range p {
-		if p[i], err = freePort(); err != nil {
+	var all []func()
+	stop = func() {
+		for _, end := range all {
+			end()
+		}
+	}
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	server, serverPort, err := freePort()
+	if err != nil {
+		return r, nil, err
+	}
+	both := fmt.Sprintf("log.level = \"error\"\ntransport.tcpMux = %v\n", mux)
+	frps := fmt.Sprintf("bindAddr = \"127.0.0.1\"\nproxyBindAddr = \"127.0.0.1\"\nbindPort = %s\n", serverPort) + both
+	frpc := fmt.Sprintf("serverAddr = \"127.0.0.1\"\nserverPort = %s\n", serverPort) + both
+	r.name = fmt.Sprintf("frp, tcpMux %v", mux)
+	for _, way := range []struct {
+		name, to string
+		at       *string
+	}{{"web", to.web, &r.web}, {"bulk", to.bulk, &r.bulk}} {
+		at, remote, err := freePort()
+		if err != nil {
 			return r, nil, err
 		}
-	}
-	local := func(at string) string { _, port, _ := net.SplitHostPort(at); return port }
-	text := fmt.Sprintf("log.level = \"error\"\ntransport.tcpMux = %v\n", mux)
-	var all []*exec.Cmd
-	stop = func() {
-		for _, cmd := range all {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
+		_, local, err := net.SplitHostPort(way.to)
+		if err != nil {
+			return r, nil, err
 		}
+		*way.at = at
+		frpc += fmt.Sprintf("[[proxies]]\nname = %q\ntype = \"tcp\"\nlocalIP = \"127.0.0.1\"\nlocalPort = %s\nremotePort = %s\n", way.name, local, remote)
 	}
-	for _, c := range []struct{ program, text string }{
-		{"frps", fmt.Sprintf("bindAddr = \"127.0.0.1\"\nproxyBindAddr = \"127.0.0.1\"\nbindPort = %d\n", p[0]) + text},
-		{"frpc", fmt.Sprintf("serverAddr = \"127.0.0.1\"\nserverPort = %d\n%s[[proxies]]\nname = \"web\"\ntype = \"tcp\"\nlocalIP = \"127.0.0.1\"\nlocalPort = %s\nremotePort = %d\n[[proxies]]\nname = \"bulk\"\ntype = \"tcp\"\nlocalIP = \"127.0.0.1\"\nlocalPort = %s\nremotePort = %d\n",
-			p[0], text, local(to.web), p[1], local(to.bulk), p[2])},
-	} {
-		file := filepath.Join(b.dir, fmt.Sprintf("%s-%d.toml", c.program, p[0]))
+	for _, c := range []struct{ program, text, at string }{{"frps", frps, server}, {"frpc", frpc, r.web}} {
+		file := filepath.Join(b.dir, c.program+"-"+serverPort+".toml")
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
-			return r, stop, err
+			return r, nil, err
 		}
 		cmd := exec.CommandContext(ctx, c.program, "-c", file)
 		if err := cmd.Start(); err != nil {
-			stop()
 			return r, nil, err
 		}
-		all = append(all, cmd)
-		if c.program == "frps" {
-			err = answers(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(p[0])))
-		}
-		if err != nil {
-			stop()
-			return r, nil, err
+		all = append(all, ender(cmd))
+		if err := answers(ctx, c.at); err != nil {
+			return r, nil, fmt.Errorf("%s: %w", c.program, err)
 		}
 	}
-	r = route{fmt.Sprintf("frp, tcpMux %v", mux), net.JoinHostPort("127.0.0.1", strconv.Itoa(p[1])), net.JoinHostPort("127.0.0.1", strconv.Itoa(p[2]))}
-	return r, stop, answers(ctx, r.web)
+	return r, stop, nil
 }
 
 // tunnels are a pool of two: a gateway, and the machine of the services.
@@ -175,11 +199,7 @@ func (b *bench) tunnels(ctx context.Context, to route) (routes []route, stop fun
 	if _, err := gw.up(ctx); err != nil {
 		return nil, nil, err
 	}
-	token, err := gw.run("invite")
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := m.run("join", token); err != nil {
+	if err := m.join(gw); err != nil {
 		return nil, nil, err
 	}
 	if _, err := m.up(ctx); err != nil {

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -120,12 +118,8 @@ func debianSSHD(ctx context.Context, dir string) (block string, stop func(), err
 	if out, err := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
 		return "", nil, fmt.Errorf("ssh-keygen: %w: %s", err, out)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	at, port, err := freePort()
 	if err != nil {
-		return "", nil, err
-	}
-	port := strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
-	if err := ln.Close(); err != nil { // sshd is about to take it
 		return "", nil, err
 	}
 	text := "ListenAddress 127.0.0.1\nPort " + port + "\nHostKey " + key + "\nAuthorizedKeysFile " + key + ".pub\nStrictModes no\nPermitRootLogin yes\nPidFile none\nSubsystem sftp internal-sftp\n"
@@ -139,17 +133,12 @@ func debianSSHD(ctx context.Context, dir string) (block string, stop func(), err
 	if err := cmd.Start(); err != nil {
 		return "", nil, fmt.Errorf("debian's openssh-server is the floor: %w", err)
 	}
-	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			_ = c.Close()
-			break
-		}
-		if time.Since(start) > 10*time.Second {
-			return "", nil, fmt.Errorf("sshd does not listen: %w", err)
-		}
+	stop = ender(cmd)
+	if err := answers(ctx, at); err != nil {
+		stop()
+		return "", nil, fmt.Errorf("sshd does not listen: %w", err)
 	}
 	block = "Host floor\n  HostName 127.0.0.1\n  Port " + port + "\n  User root\n  IdentityFile " + key +
 		"\n  UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no\n  LogLevel ERROR\n"
-	return block, func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }, nil
+	return block, stop, nil
 }

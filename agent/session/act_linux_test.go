@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
 
 // The first thread is the one that stands for the process, and it cannot end: it is
 // nobody's but root's.
 func TestActLeavesTheFirstThread(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("RING root CANNOT RUN: only root becomes somebody else")
+		ring.Need(t, "isolation", "only root can become another user")
 	}
 	nobody := account{uid: 65534, gid: 65534}
 	for range 200 {

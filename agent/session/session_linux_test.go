@@ -18,6 +18,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/proctree"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
@@ -132,7 +133,7 @@ func TestExecRefuses(t *testing.T) {
 
 func TestUser(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("RING root CANNOT RUN: only root becomes somebody else")
+		ring.Need(t, "isolation", "only root can become another user")
 	}
 	m := agent(t, Config{User: "nobody"})
 	out, _, _ := run(t, m, sh("id -un; echo $HOME"), "")

@@ -18,6 +18,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
+// alpn is the protocol by which a CA asks for a challenge's certificate.
 const alpn = acmez.ACMETLS1Protocol
 
 // ACME is whom certificates are asked of.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-
-	"github.com/mholt/acmez/v3"
 )
 
 // maxHello bounds a client's hello, in bytes.
@@ -29,7 +27,7 @@ func peek(c net.Conn) (h hello, err error) {
 	from := &recorder{Conn: c}
 	err = tls.Server(from, &tls.Config{GetConfigForClient: func(info *tls.ClientHelloInfo) (*tls.Config, error) {
 		h.name = canonical(info.ServerName)
-		h.challenge = slices.Equal(info.SupportedProtos, []string{acmez.ACMETLS1Protocol})
+		h.challenge = slices.Equal(info.SupportedProtos, []string{alpn})
 		return nil, errSeen
 	}}).Handshake()
 	if !errors.Is(err, errSeen) {
