@@ -49,9 +49,13 @@ func serveSession(ctx context.Context, nc ssh.NewChannel, user string, open open
 		c.req.User = user
 	}
 	for r := range requests {
-		ok := c.request(ctx, r)
+		had := c.ended
+		ok := c.request(r)
 		if r.WantReply {
 			_ = r.Reply(ok, nil) // a client that is gone needs none
+		}
+		if had == nil && c.ended != nil { // not before: a command that ends at once would close the channel first
+			go c.serve(ctx)
 		}
 	}
 	cancel() // the channel is closed
@@ -62,7 +66,7 @@ func serveSession(ctx context.Context, nc ssh.NewChannel, user string, open open
 }
 
 // request does what a client asks of the channel, and tells whether it did.
-func (c *command) request(ctx context.Context, r *ssh.Request) bool {
+func (c *command) request(r *ssh.Request) bool {
 	switch r.Type {
 	case "env":
 		var m struct{ Name, Value string }
@@ -97,13 +101,13 @@ func (c *command) request(ctx context.Context, r *ssh.Request) bool {
 		}
 		return c.tell(func(s *session.Client) error { return s.Signal(m.Name) })
 	case "shell":
-		return c.start(ctx, session.KindShell)
+		return c.start(session.KindShell)
 	case "exec":
 		var m struct{ Command string }
-		return ssh.Unmarshal(r.Payload, &m) == nil && c.start(ctx, session.KindShell, m.Command)
+		return ssh.Unmarshal(r.Payload, &m) == nil && c.start(session.KindShell, m.Command)
 	case "subsystem":
 		var m struct{ Name string }
-		return ssh.Unmarshal(r.Payload, &m) == nil && m.Name == "sftp" && c.start(ctx, session.KindSFTP)
+		return ssh.Unmarshal(r.Payload, &m) == nil && m.Name == "sftp" && c.start(session.KindSFTP)
 	}
 	return false
 }
@@ -116,22 +120,24 @@ func (c *command) tell(what func(*session.Client) error) bool {
 	return s != nil && what(s) == nil
 }
 
-// start runs the channel's command beside the requests that follow.
-func (c *command) start(ctx context.Context, kind string, args ...string) bool {
+// start notes the channel's command, which serve runs.
+func (c *command) start(kind string, args ...string) bool {
 	if c.ended != nil {
 		return false
 	}
 	c.req.Kind, c.req.Args, c.ended = kind, args, make(chan struct{})
-	go func() {
-		defer close(c.ended)
-		code, err := c.run(ctx)
-		if err != nil {
-			_, _ = c.ch.Stderr().Write([]byte(complaint(err))) // a client that is gone needs no reason
-		}
-		_, _ = c.ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{uint32(code)})) // nor a code
-		_ = c.ch.Close()
-	}()
 	return true
+}
+
+// serve runs the command beside the requests that follow.
+func (c *command) serve(ctx context.Context) {
+	defer close(c.ended)
+	code, err := c.run(ctx)
+	if err != nil {
+		_, _ = c.ch.Stderr().Write([]byte(complaint(err))) // a client that is gone needs no reason
+	}
+	_, _ = c.ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{uint32(code)})) // nor a code
+	_ = c.ch.Close()
 }
 
 func (c *command) run(ctx context.Context) (code int, err error) {
