@@ -105,6 +105,7 @@ func serveTasks(args []string) error {
 		if err != nil {
 			return err
 		}
+		holdStill()
 		return serve(c.Dirs, ex)
 	case ModeProcess, ModeContainer:
 		var c Process

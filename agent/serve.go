@@ -169,6 +169,7 @@ func (s *server) start(m *execMsg) error {
 		if m.Stdin {
 			in = &pull{s: s}
 		}
+		tidy()
 		return s.execute(context.Background(), m, in)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
