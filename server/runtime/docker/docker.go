@@ -46,14 +46,14 @@ const (
 
 // Open implements runtime.Runtime.
 func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
-	img, err := r.Image(ctx, spec.Image)
-	if err != nil {
-		return nil, err
+	ready, cancel := r.bounded(ctx)
+	defer cancel()
+	img, err := r.Image(ready, spec.Image)
+	if err == nil && r.left.Load() { // by an engine that was gone then
+		err = r.sweep(ready)
 	}
-	if r.left.Load() { // by an engine that was gone then
-		if err := r.sweep(ctx); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, late(ready, err)
 	}
 	arg := agent.Process{Dirs: agent.Dirs{Work: workDir + "/tasks", Stage: workDir + "/stage"}, Env: img.Env,
 		Scratch: []string{workDir + "/tmp", "/tmp", "/dev/shm", "/dev/mqueue"}}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -28,8 +29,9 @@ type Config struct {
 // Engine makes hardened, labelled containers of one node on a container engine.
 // It is safe for concurrent use.
 type Engine struct {
-	cfg Config
-	api *client.Client
+	cfg    Config
+	api    *client.Client
+	within time.Duration // see startWithin
 
 	mu      sync.Mutex // guards the rest
 	program *program   // the agent for this engine, once it was looked for
@@ -51,7 +53,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, api.Errorf(api.KindInvalid, "the container engine's address: %w", err).WithHint("lend.docker.host is like unix:///var/run/docker.sock; empty: DOCKER_HOST, else the usual socket")
 	}
-	return &Engine{cfg: cfg, api: c}, nil
+	return &Engine{cfg: cfg, api: c, within: startWithin}, nil
 }
 
 // Close gives idle connections back. Nothing may be under way.

@@ -41,8 +41,35 @@ type resident struct {
 	group  *cgroup.Group // of the container; nil if the engine is elsewhere
 }
 
+// startWithin bounds how long an engine takes to start a sandbox, and as long again to
+// clear up after one: an engine that stops, or was started a moment ago, may leave a
+// request without an answer.
+const startWithin = time.Minute
+
+func (e *Engine) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, e.within, api.Errorf(api.KindUnavailable, "the container engine does not answer"))
+}
+
+// late is why ctx ended, if that is what err is about.
+func late(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
 // Start implements sandbox.Place.
 func (p *place) Start(ctx context.Context) (sandbox.Resident, error) {
+	ctx, cancel := p.r.bounded(ctx)
+	defer cancel()
+	r, err := p.start(ctx)
+	if err != nil {
+		return nil, late(ctx, err)
+	}
+	return r, nil
+}
+
+func (p *place) start(ctx context.Context) (*resident, error) {
 	e := p.r.Engine
 	name := e.name(p.box.Sandbox)
 	if _, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: e.labels(p.box.Owner)}); err != nil {
@@ -59,7 +86,9 @@ func (p *place) Start(ctx context.Context) (sandbox.Resident, error) {
 	}
 	c, err := e.board(ctx, id)
 	if err != nil {
-		return nil, errors.Join(err, e.explain(p.clear(context.WithoutCancel(ctx), id)))
+		after, cancel := e.bounded(context.WithoutCancel(ctx))
+		defer cancel()
+		return nil, errors.Join(late(ctx, err), e.explain(p.clear(after, id)))
 	}
 	r := &resident{p: p, id: id, client: c}
 	if got, err := e.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{}); err == nil && got.Container.State != nil {
@@ -161,12 +190,14 @@ func (r *resident) paused(ctx context.Context) (bool, error) {
 
 // Remove implements sandbox.Place.
 func (p *place) Remove(ctx context.Context) error {
+	ctx, cancel := p.r.bounded(ctx)
+	defer cancel()
 	p.r.drop(p.box.Sandbox)
 	err := p.r.removeVolume(ctx, p.r.name(p.box.Sandbox))
 	if err != nil {
 		p.r.left.Store(true)
 	}
-	return p.r.explain(err)
+	return late(ctx, p.r.explain(err))
 }
 
 // Client implements sandbox.Resident.
