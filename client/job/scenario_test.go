@@ -73,5 +73,5 @@ func ThroughputScenario(t *testing.T, name string, store Store, n int64, floor f
 }
 
 func TestThroughput(t *testing.T) {
-	ThroughputScenario(t, "memory", NewMemStore(), 30_000, 300)
+	ThroughputScenario(t, "memory", NewMemStore(), 10_000, 300)
 }

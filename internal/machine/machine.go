@@ -17,7 +17,6 @@ import (
 
 	"github.com/shirou/gopsutil/v4/cpu"
 	"github.com/shirou/gopsutil/v4/disk"
-	"github.com/shirou/gopsutil/v4/host"
 	"github.com/shirou/gopsutil/v4/mem"
 )
 
@@ -53,9 +52,9 @@ func Read(ctx context.Context, dir string) (Info, error) {
 	if note("hostname", err) {
 		info.Hostname = name
 	}
-	platform, _, version, err := host.PlatformInformationWithContext(ctx)
-	if note("platform", err) && platform != "" {
-		info.OS = fmt.Sprintf("%s (%s)", runtime.GOOS, strings.TrimSpace(platform+" "+version))
+	called, err := platform(ctx)
+	if note("platform", err) && called != "" {
+		info.OS = fmt.Sprintf("%s (%s)", runtime.GOOS, called)
 	}
 	cpus, err := cpu.InfoWithContext(ctx)
 	if note("cpu", err) && len(cpus) > 0 {
