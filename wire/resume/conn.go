@@ -49,7 +49,10 @@ type Conn struct {
 	taking sync.Mutex // held while it is moved to another stream; before mu
 
 	mu       sync.Mutex  // guards what follows
-	changed  sync.Cond   // any of it
+	came     sync.Cond   // for who reads: data, or the end
+	room     sync.Cond   // for who writes: there is some
+	due      sync.Cond   // for the sender: there is something to send, or nothing ever
+	agreed   sync.Cond   // for who closes: the ends may know of each other
 	err      error       // why it is over
 	tell     bool        // that it is over: the other end does not know
 	link     *link       // the last one
@@ -73,15 +76,27 @@ type Conn struct {
 // link is a stream that a connection runs over.
 type link struct {
 	st   wire.Stream
-	gone bool // it broke, or was left; guarded by Conn.mu
+	w    *wire.Writer
 	work sync.WaitGroup
+
+	gone    bool // it broke, or was left; guarded by Conn.mu
+	sending bool // something is being written to it; the same
 }
 
 func newConn(reopen Reopen) *Conn {
 	c := &Conn{reopen: reopen, window: minWindow, ahead: minWindow, limit: minWindow, told: ack{Limit: minWindow}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.changed.L = &c.mu
+	for _, cond := range []*sync.Cond{&c.came, &c.room, &c.due, &c.agreed} {
+		cond.L = &c.mu
+	}
 	return c
+}
+
+// turnLocked wakes everybody who waits: for what changes everything.
+func (c *Conn) turnLocked() {
+	for _, cond := range []*sync.Cond{&c.came, &c.room, &c.due, &c.agreed} {
+		cond.Broadcast()
+	}
 }
 
 // Read implements io.Reader.
@@ -90,19 +105,19 @@ func (c *Conn) Read(p []byte) (int, error) {
 	defer c.mu.Unlock()
 	for c.in.empty() && !c.theirEnd && c.err == nil {
 		c.starved = true
-		c.changed.Wait()
+		c.came.Wait()
 	}
 	switch {
 	case c.err != nil:
 		return 0, c.err
 	case c.in.empty():
 		c.readEnd = true
-		c.changed.Broadcast()
+		c.due.Signal()
 		return 0, io.EOF
 	}
 	n := c.in.take(p)
 	if c.owesAck() {
-		c.changed.Broadcast()
+		c.due.Signal()
 	}
 	return n, nil
 }
@@ -114,7 +129,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	defer c.mu.Unlock()
 	for n < len(p) {
 		for c.err == nil && !c.ended && c.roomLocked() <= 0 {
-			c.changed.Wait()
+			c.room.Wait()
 		}
 		switch {
 		case c.err != nil:
@@ -123,7 +138,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 			return n, io.ErrClosedPipe
 		}
 		n += c.out.add(p[n:min(int64(len(p)), int64(n)+c.roomLocked())])
-		c.changed.Broadcast()
+		c.pushLocked()
 	}
 	return n, nil
 }
@@ -142,7 +157,8 @@ func (c *Conn) CloseWrite() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
-	c.changed.Broadcast()
+	c.room.Broadcast()
+	c.due.Signal()
 	return c.err
 }
 
@@ -152,7 +168,7 @@ func (c *Conn) Close() error {
 	c.mu.Lock()
 	orderly := c.ended && c.readEnd
 	for orderly && c.err == nil && !(c.settled() && (c.told.Read > c.in.to || c.link.gone && c.reopen == nil)) {
-		c.changed.Wait()
+		c.agreed.Wait()
 	}
 	c.mu.Unlock()
 	c.fail(io.ErrClosedPipe, !orderly)
@@ -187,7 +203,7 @@ func (c *Conn) failLocked(err error, tell bool) {
 		c.patience.Stop()
 	}
 	_ = c.link.st.SetDeadline(time.Now().Add(lastWord)) // a write may wait in it
-	c.changed.Broadcast()
+	c.turnLocked()
 }
 
 // wait returns when nothing of a connection that is over works any more.

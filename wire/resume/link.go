@@ -20,7 +20,7 @@ func (c *Conn) attach(st wire.Stream, theirs int64) *link {
 	if c.patience != nil {
 		c.patience.Stop()
 	}
-	l := &link{st: st}
+	l := &link{st: st, w: wire.NewWriter(st, maxData)}
 	if c.link != nil {
 		c.told.Read = -1 // what was told may not have come
 	}
@@ -35,7 +35,7 @@ func (c *Conn) detach() (got int64) {
 	c.mu.Lock()
 	l := c.link
 	l.gone = true
-	c.changed.Broadcast()
+	c.turnLocked()
 	c.mu.Unlock()
 	_ = l.st.Reset()
 	l.work.Wait()
@@ -52,7 +52,7 @@ func (c *Conn) broke(l *link) {
 		return
 	}
 	l.gone = true
-	c.changed.Broadcast()
+	c.turnLocked()
 	_ = l.st.Reset()
 	switch {
 	case c.settled() && (c.told.Read > c.in.to || c.reopen == nil):
@@ -76,34 +76,21 @@ type next struct {
 	data []byte
 	ack  *ack
 	end  bool
-	over bool // the connection is over, or elsewhere
-	tell bool // the other end of it
 }
 
-// upcoming waits until there is something to send.
-func (c *Conn) upcoming(l *link) (n next) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		switch {
-		case l.gone:
-			return next{over: true}
-		case c.err != nil:
-			return next{over: true, tell: c.tell}
-		}
-		if c.owesAck() {
-			n.ack = c.ackLocked()
-		}
-		if c.sent < c.out.to {
-			n.data = c.out.at(c.sent)
-		} else if c.ended && c.sent == c.out.to {
-			n.end = true
-		}
-		if n.ack != nil || n.data != nil || n.end {
-			return n
-		}
-		c.changed.Wait()
+func (n next) nothing() bool { return n.ack == nil && n.data == nil && !n.end }
+
+// nextLocked is what there is to send.
+func (c *Conn) nextLocked() (n next) {
+	if c.owesAck() {
+		n.ack = c.ackLocked()
 	}
+	if c.sent < c.out.to {
+		n.data = c.out.at(c.sent)
+	} else if c.ended && c.sent == c.out.to {
+		n.end = true
+	}
+	return n
 }
 
 // ackLocked is the word that is owed. Where more could have been read than came,
@@ -120,46 +107,76 @@ func (c *Conn) ackLocked() *ack {
 
 // send writes what there is to the stream, until either is over.
 func (c *Conn) send(l *link) {
-	w := wire.NewWriter(l.st, maxData)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for {
-		n := c.upcoming(l)
-		if n.over {
-			if n.tell {
-				_ = w.Send(kindReset, struct{}{}) // it may not be there any more
-			}
+		switch {
+		case l.sending: // by who writes
+		case l.gone:
 			_ = l.st.Close()
 			return
-		}
-		var err error
-		if n.ack != nil {
-			err = w.Send(kindAck, n.ack)
-		}
-		if n.data != nil && err == nil {
-			err = w.Write(kindData, n.data)
-		}
-		if n.end && err == nil {
-			err = w.Send(kindEnd, struct{}{})
-		}
-		if err != nil {
-			c.broke(l)
+		case c.err != nil:
+			tell := c.tell
+			c.mu.Unlock()
+			if tell {
+				_ = l.w.Send(kindReset, struct{}{}) // it may not be there any more
+			}
+			_ = l.st.Close()
+			c.mu.Lock()
 			return
+		default:
+			if n := c.nextLocked(); !n.nothing() {
+				c.putLocked(l, n)
+				continue
+			}
 		}
-		c.wrote(l, int64(len(n.data)), n.end)
+		c.due.Wait()
 	}
 }
 
-// wrote notes what the stream took.
-func (c *Conn) wrote(l *link, n int64, end bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if l.gone {
+// pushLocked sends what was written now, where nothing else is on its way: that
+// saves waking the sender, and the stream holds up who writes as it would.
+func (c *Conn) pushLocked() {
+	l := c.link
+	if l.gone || l.sending {
+		c.due.Signal()
 		return
 	}
-	if c.sent += n; end {
+	l.work.Add(1)
+	defer l.work.Done()
+	c.putLocked(l, c.nextLocked())
+	c.due.Signal() // there may be more, or it is over
+}
+
+// putLocked writes to the stream, with mu unlocked meanwhile, and notes what it took.
+func (c *Conn) putLocked(l *link, n next) {
+	l.sending = true
+	c.mu.Unlock()
+	var err error
+	if n.ack != nil {
+		err = l.w.Send(kindAck, n.ack)
+	}
+	if n.data != nil && err == nil {
+		err = l.w.Write(kindData, n.data)
+	}
+	if n.end && err == nil {
+		err = l.w.Send(kindEnd, struct{}{})
+	}
+	if err != nil {
+		c.broke(l)
+	}
+	c.mu.Lock()
+	l.sending = false
+	if err != nil || l.gone {
+		return
+	}
+	if c.sent += int64(len(n.data)); n.end {
 		c.sent++
 	}
 	c.out.drop(min(c.acked, c.sent)) // not what a write may still look at
-	c.changed.Broadcast()
+	if n.ack != nil || n.end {
+		c.agreed.Broadcast()
+	}
 }
 
 // receive reads from the stream until it ends.
@@ -187,6 +204,7 @@ func (c *Conn) take(l *link, kind wire.Kind, payload []byte) bool {
 			for len(payload) > 0 {
 				payload = payload[c.in.add(payload):]
 			}
+			c.came.Signal()
 		}
 	case kindAck:
 		var a ack
@@ -194,10 +212,14 @@ func (c *Conn) take(l *link, kind wire.Kind, payload []byte) bool {
 		if fine {
 			c.acked, c.limit = a.Read, a.Limit
 			c.out.drop(min(c.acked, c.sent))
+			c.room.Signal()
+			c.agreed.Broadcast()
 		}
 	case kindEnd:
 		fine = !c.theirEnd
 		c.theirEnd = true
+		c.came.Signal()
+		c.agreed.Broadcast()
 	case kindReset:
 		c.failLocked(errReset, false)
 	default:
@@ -206,6 +228,5 @@ func (c *Conn) take(l *link, kind wire.Kind, payload []byte) bool {
 	if !fine {
 		c.failLocked(errLies, true)
 	}
-	c.changed.Broadcast()
 	return c.err == nil
 }

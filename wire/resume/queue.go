@@ -14,10 +14,13 @@ type chunk struct {
 	off int
 }
 
-var full = sync.Pool{New: func() any { return new([maxData]byte) }}
-
 // little is the room of a chunk that begins with few bytes: idle connections hold one.
 const little = 4 << 10
+
+var (
+	full  = sync.Pool{New: func() any { return new([maxData]byte) }}
+	small = sync.Pool{New: func() any { return new([little]byte) }}
+)
 
 // add takes some of p, at least one byte, and says how many.
 func (q *queue) add(p []byte) int {
@@ -27,7 +30,7 @@ func (q *queue) add(p []byte) int {
 		if len(p) > little {
 			b = full.Get().(*[maxData]byte)[:0]
 		} else {
-			b = make([]byte, 0, little)
+			b = small.Get().(*[little]byte)[:0]
 		}
 		q.chunks = append(q.chunks, chunk{b: b})
 		last++
@@ -81,8 +84,11 @@ func (q *queue) drop(offset int64) {
 
 // free gives the first chunk back.
 func (q *queue) free() {
-	if b := q.chunks[0].b; cap(b) == maxData {
+	switch b := q.chunks[0].b; cap(b) {
+	case maxData:
 		full.Put((*[maxData]byte)(b[:maxData]))
+	case little:
+		small.Put((*[little]byte)(b[:little]))
 	}
 	q.chunks[0] = chunk{}
 	if q.chunks = q.chunks[1:]; len(q.chunks) == 0 {

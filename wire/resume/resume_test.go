@@ -241,6 +241,7 @@ func TestNothingToSpare(t *testing.T) {
 			a, b := bufpipe.Pair(1 << 10)
 			c := Accepted(b)
 			wire.NewWriter(a, maxData).Send(kindAck, ack{Limit: maxWindow})
+			go io.Copy(io.Discard, a) // until it is reset
 			wrote := make(chan int64)
 			go func() {
 				n, _ := io.CopyN(c, rand.NewChaCha8([32]byte{}), 2*maxWindow)

@@ -21,6 +21,10 @@ const (
 	AgentPath = agentDir + "/" + agentName
 )
 
+// fillAgain: while it made other containers, engine 20.10 once said that a folder that
+// it had just mounted is not there. The next try begins with a container of its own.
+const fillAgain = 2
+
 // agentMount is the volume with the agent, filled if it is not yet. It is a
 // volume, not a folder of this machine, because the engine may be on another
 // machine; all nodes that run the same program share it.
@@ -42,7 +46,14 @@ func (e *Engine) agentMount(ctx context.Context, b Box) (mount.Mount, error) {
 	case err != nil && !cerrdefs.IsNotFound(err):
 		return m, e.explain(err)
 	}
-	if err := e.fill(ctx, m, b, p); err != nil {
+	err = e.fill(ctx, m, b, p)
+	for range fillAgain {
+		if !cerrdefs.IsNotFound(err) {
+			break
+		}
+		err = e.fill(ctx, m, b, p)
+	}
+	if err != nil {
 		return m, fmt.Errorf("putting the agent into a volume: %w", e.explain(err))
 	}
 	e.filled = m.Source
