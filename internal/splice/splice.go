@@ -18,7 +18,7 @@ type Stream interface {
 func Both(a, b Stream) {
 	var ways sync.WaitGroup
 	way := func(to, from Stream) {
-		_, err := io.Copy(plain{to}, from)
+		err := pour(to, from)
 		if err == nil {
 			err = to.CloseWrite()
 		}
@@ -33,6 +33,3 @@ func Both(a, b Stream) {
 	_ = a.Close() // both have ended
 	_ = b.Close()
 }
-
-// plain keeps io.Copy to what a stream says it is.
-type plain struct{ io.Writer }

@@ -113,7 +113,7 @@ func TestManyMappedConnections(t *testing.T) {
 }
 
 // mostMemory bounds what a connection costs a node while nothing goes over it.
-const mostMemory = 128 << 10
+const mostMemory = 96 << 10
 
 // each calls f for the numbers below n, 50 at a time.
 func each(n int, f func(i int)) {

@@ -1,0 +1,47 @@
+package splice
+
+import (
+	"errors"
+	"io"
+	"sync"
+)
+
+// A stream that waits holds little. One that fills that is read in pieces of large.
+const (
+	little = 4 << 10
+	large  = 64 << 10
+)
+
+var pieces = sync.Pool{New: func() any { return new([large]byte) }}
+
+// pour copies until from ends.
+func pour(to io.Writer, from io.Reader) error {
+	var little [little]byte
+	var piece *[large]byte
+	defer func() {
+		if piece != nil {
+			pieces.Put(piece)
+		}
+	}()
+	buf := little[:]
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			if _, werr := to.Write(buf[:n]); werr != nil {
+				return werr
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case piece == nil && n == len(buf):
+			piece = pieces.Get().(*[large]byte)
+			buf = piece[:]
+		case piece != nil && n <= len(little):
+			pieces.Put(piece)
+			buf, piece = little[:], nil
+		}
+	}
+}
