@@ -9,7 +9,7 @@ import (
 
 // Names lists the rings in the order in which they are reported.
 func Names() []string {
-	return []string{"unit", "stories", "simulation", "multi", "race", "isolation", "docker", "netns", "ssh", "bindings", "render"}
+	return []string{"unit", "stories", "simulation", "multi", "race", "isolation", "docker", "netns", "ssh", "clients", "bindings", "render"}
 }
 
 // Probe says for each ring why it cannot run here; empty means it can.
@@ -24,6 +24,7 @@ func Probe() map[string]string {
 		"docker":     Docker(),
 		"netns":      Netns(),
 		"ssh":        SSH(),
+		"clients":    Clients(),
 		"bindings":   Bindings(),
 		"render":     Render(),
 	}
@@ -59,8 +60,16 @@ func race() string {
 }
 
 // SSH says which of the programs that use ssh is not here.
-func SSH() string {
-	for _, program := range []string{"ssh", "scp", "sftp", "rsync", "ansible-playbook"} {
+func SSH() string { return missing("ssh", "scp", "sftp", "rsync", "ansible-playbook") }
+
+// Clients says which of the programs that talk through tunnels, or that they talk to,
+// is not here.
+func Clients() string {
+	return missing("curl", "openssl", "ssh", "scp", "/usr/sbin/sshd", "redis-cli", "redis-server", "iperf3", "dig", "dnsmasq")
+}
+
+func missing(programs ...string) string {
+	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			return "there is no " + program
 		}

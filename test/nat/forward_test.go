@@ -3,8 +3,8 @@
 package nat
 
 import (
-	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,28 +21,26 @@ import (
 
 const port = 7007
 
-// forward gives at a local address that leads to the port of a peer, for the test's time.
-func forward(t *testing.T, at *lab.Machine, peer string) string {
+// forward gives at a local address that leads to a port of a peer, for the test's time.
+func forward(t *testing.T, at *lab.Machine, peer string, port int, flags ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	listening, ended := make(chan string, 1), make(chan error, 1)
-	go func() {
-		ended <- at.API.Forward(ctx, api.ForwardSpec{Peers: []string{peer}, Port: port}, func(e api.ForwardEvent) error {
-			if e.Listening != "" {
-				listening <- e.Listening
-			}
-			return nil
-		})
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
-	select {
-	case addr := <-listening:
-		return addr
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("%s: forward to %s: %v", at.Name, peer, err)
-		return ""
+	cmd := at.Command(append([]string{"forward", "--json", peer, fmt.Sprintf("%d:0", port)}, flags...)...)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+	})
+	var first api.ForwardEvent
+	if err := json.NewDecoder(out).Decode(&first); err != nil || first.Listening == "" {
+		t.Fatalf("%s: forward to %s: %+v, %v", at.Name, peer, first, err)
+	}
+	return first.Listening
 }
 
 // source is a service on b's port: it answers each connection with so many bytes,
@@ -122,7 +120,7 @@ func TestForwardSurvivesItsRelay(t *testing.T) {
 	places(a, b, 2)
 	places(b, a, 2)
 	n.source(b, transfer())
-	addr := forward(t, a, "tina")
+	addr := forward(t, a, "tina", port)
 	took := n.through(a, addr, transfer(), func() {
 		p, err := a.API.Peer(t.Context(), "tina")
 		if err != nil || p.Path != api.PathRelayed {
@@ -152,7 +150,7 @@ func TestForwardSurvivesItsPath(t *testing.T) {
 	a.OK("peers", "ping", "bert")
 	p, _ := direct(a, "bert")
 	n.source(b, transfer())
-	addr := forward(t, a, "bert")
+	addr := forward(t, a, "bert", port)
 	took := n.through(a, addr, transfer(), func() {
 		n.Iptables("h-r0", "-I FORWARD -d "+outside(p)+" -j DROP")
 		n.Iptables("h-r0", "-I FORWARD -s "+outside(p)+" -j DROP")

@@ -36,13 +36,15 @@ func newInternet(t *testing.T) *internet {
 	return &internet{Lab: l, t: t}
 }
 
-// public is the next public address, given to an interface of namespace ns. It is a
+// public gives the next public address to an interface of namespace ns. It is a
 // network of its own: neighbours in one local network do not call each other public.
-func (n *internet) public(ns, iface string) {
+func (n *internet) public(ns, iface string) string {
 	n.t.Helper()
 	n.hosts++
-	n.Plug(ns, iface, fmt.Sprintf("5.5.5.%d/32", n.hosts+1), "net")
+	addr := fmt.Sprintf("5.5.5.%d", n.hosts+1)
+	n.Plug(ns, iface, addr+"/32", "net")
 	n.IP(ns, "route add 5.5.5.0/24 dev "+iface)
+	return addr
 }
 
 // server is a machine with a public address.
@@ -58,6 +60,7 @@ func (n *internet) server(name string) *lab.Machine {
 type home struct {
 	*internet
 	name     string
+	outside  string // its router's public address
 	machines int
 }
 
@@ -74,7 +77,7 @@ func (n *internet) home(name string, kinds ...netlab.NAT) *home {
 		n.Add(router)
 		n.Plug(router, "in", fmt.Sprintf("10.%d.1.1/24", i), inside)
 		if i == len(kinds)-1 {
-			n.public(router, "out")
+			h.outside = n.public(router, "out")
 		} else {
 			outside := fmt.Sprintf("%s-n%d", name, i)
 			n.Add(outside)

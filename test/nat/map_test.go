@@ -6,7 +6,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
 )
 
@@ -25,18 +24,15 @@ func TestMapSurvivesItsPath(t *testing.T) {
 		return err == nil && p.Gateway
 	})
 	n.source(a, transfer())
-	m, err := a.API.Map(t.Context(), api.MapSpec{Port: port, Any: true, Via: "gw"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	took := n.through(client, m.Public[0], transfer(), func() {
+	addr := mapped(t, a, "gw", port)
+	took := n.through(client, addr, transfer(), func() {
 		n.IP("h-r0", "addr flush dev out")
 		n.IP("h-r0", "addr add 5.5.5.99/32 dev out")
 		n.IP("h-r0", "route add 5.5.5.0/24 dev out")
 	})
 	t.Logf("%d MiB each way in %.1f s, another address of the router in between", transfer()>>20, took.Seconds())
 	p, _ := direct(a, "gw")
-	took = n.through(client, m.Public[0], transfer(), func() {
+	took = n.through(client, addr, transfer(), func() {
 		n.Iptables("h-r0", "-I FORWARD -d "+outside(p)+" -j DROP")
 		n.Iptables("h-r0", "-I FORWARD -s "+outside(p)+" -j DROP")
 		n.Iptables("h-r0", "-I FORWARD -p udp -j DROP")

@@ -128,7 +128,7 @@ func TestEveryPairRunsAJobAndAForward(t *testing.T) {
 		a.OK("run", "--on", b.Name, module)
 		ran := time.Since(start)
 		p := settled(a, b)
-		sent := n.through(a.Machine, forward(t, a.Machine, b.Name), 1<<20, func() {})
+		sent := n.through(a.Machine, forward(t, a.Machine, b.Name, port), 1<<20, func() {})
 		rows[i] = fmt.Sprintf("| %s | %s | %s | %.1f s | %.1f s | %.1f s |\n", where(a, b), where(b, a), p.Path, tookTo(t, a, p).Seconds(), ran.Seconds(), sent.Seconds())
 	})
 	t.Logf("\n| from | to | path | after | a job takes | 1 MiB each way |\n|---|---|---|---|---|---|\n%s", strings.Join(rows, ""))
