@@ -45,6 +45,8 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=s
 mkdir -p /run/sshd # as what starts services does
 `
 
+const bulk = 8004 // where iperf3 is
+
 // clients are programs as everybody has them, each with a service: talk ends well when
 // all came from $P of $H that should.
 var clients = []struct {
@@ -62,7 +64,7 @@ var clients = []struct {
 		scp -q -F config -P $P file $H:$PWD/there; scp -q -F config -P $P $H:$PWD/there back; cmp back file; rm there back`},
 	{"redis-cli", 8003, nil, `redis-server --bind 127.0.0.1 --port 8003 --save ''`,
 		`test $(redis-cli -h $H -p $P -x SET file <file) = OK; redis-cli -h $H -p $P GET file | head -c -1 | cmp - file`},
-	{"iperf3, with and without `-R`", 8004, nil, `iperf3 -s -B 127.0.0.1 -p 8004`, `iperf3 -c $H -p $P -n ${MIB}M; iperf3 -R -c $H -p $P -n ${MIB}M`},
+	{"iperf3, with and without `-R`", bulk, nil, `iperf3 -s -B 127.0.0.1 -p 8004`, `iperf3 -c $H -p $P -n ${MIB}M; iperf3 -R -c $H -p $P -n ${MIB}M`},
 	{"a websocket", 8005, nil, "", ""},
 	{"dig, over UDP", 8006, []string{"--udp"}, `dnsmasq -k -C /dev/null -R -h -u root -x '' -z -a 127.0.0.1 -p 8006 -A /answer.test/192.0.2.7`,
 		`test $(dig @$H -p $P +notcp +short answer.test) = 192.0.2.7`},
@@ -126,8 +128,12 @@ func TestEverybodysClients(t *testing.T) {
 			rows[i] += fmt.Sprintf(" | %.1f s", time.Since(start).Seconds())
 		}
 	})
-	paths() // as before
 	t.Logf("\n| | forward, direct | forward, relayed | map, direct | map, relayed |\n|---|---|---|---|---|\n%s |", strings.Join(rows, " |\n"))
+	if ring.Size(0, 1) > 0 {
+		direct, relayed := d.bulk(gw.Machine, forward(t, gw.Machine, "sven", bulk)), d.bulk(tina.Machine, forward(t, tina.Machine, "sven", bulk))
+		t.Logf("iperf3 through a forward: %.0f Mbit/s directly, %.0f through a relay: %.2f of it", direct, relayed, relayed/direct)
+	}
+	paths() // as before
 }
 
 // desk is where services and clients run: in machines' namespaces, in one folder.
@@ -172,14 +178,30 @@ func (d desk) talk(from *lab.Machine, script, at string) error {
 	if script == "" {
 		return d.websocket(from, at)
 	}
-	host, port, err := net.SplitHostPort(at)
-	if err != nil {
-		return err
-	}
-	if out, err := d.shell(from, script, "H="+host, "P="+port).CombinedOutput(); err != nil {
+	if out, err := d.shell(from, script, to(at)...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
+}
+
+// bulk is what iperf3 gets through, in Mbit/s: the best of three times.
+func (d desk) bulk(from *lab.Machine, at string) (best float64) {
+	d.t.Helper()
+	for range 3 {
+		out, err := d.shell(from, `iperf3 -c $H -p $P -t 3 -f m | awk '/receiver/ { print $7 }'`, to(at)...).Output()
+		var got float64
+		if _, serr := fmt.Sscan(string(out), &got); err != nil || serr != nil {
+			d.t.Fatalf("iperf3: %v: %s", err, out)
+		}
+		best = max(best, got)
+	}
+	return best
+}
+
+// to is HOST:PORT as scripts are told it.
+func to(at string) []string {
+	host, port, _ := strings.Cut(at, ":")
+	return []string{"H=" + host, "P=" + port}
 }
 
 // websocket sends the file, and wants it back.
