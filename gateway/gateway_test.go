@@ -394,6 +394,28 @@ func TestFindsTheFreeRange(t *testing.T) {
 	}
 }
 
+func TestListensAt(t *testing.T) {
+	r := newRig(t, Limits{})
+	secure := r.cfg.Front.Port()
+	if r.ListensAt("tcp", secure) {
+		t.Error("for domains, of which there are none")
+	}
+	r.open(domain("1", "app.example.org"))
+	_, first := r.open(mapping.Map{ID: "2", Network: "udp", First: free(t), Ports: 2})
+	for at, want := range map[string]bool{"tcp": false, "udp": true} {
+		if r.ListensAt(at, first) != want || r.ListensAt(at, first+1) != want || r.ListensAt(at, first+2) || r.ListensAt(at, first-1) {
+			t.Errorf("%s: not that it listens is %v", at, want)
+		}
+	}
+	if !r.ListensAt("tcp", secure) || r.ListensAt("udp", secure) {
+		t.Error("where it listens for domains")
+	}
+	r.cfg.Hosts = []string{"192.0.2.1"}
+	if r.ListensAt("udp", first) || r.ListensAt("tcp", secure) {
+		t.Error("on loopback, and it listens elsewhere")
+	}
+}
+
 func TestClientsThatMay(t *testing.T) {
 	r := newRig(t, Limits{})
 	_, closed := r.open(mapping.Map{ID: "1", Network: "tcp", Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})

@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 	"net"
+	"net/netip"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -77,6 +79,26 @@ func (g *Gateway) ports(network string) map[int]bool {
 		}
 	}
 	return held
+}
+
+// ListensAt tells whether a port of this machine's loopback is this gateway's: what
+// leads there would come back to it.
+func (g *Gateway) ListensAt(network string, port int) bool {
+	loopback := len(g.cfg.Hosts) == 0 || slices.ContainsFunc(g.cfg.Hosts, func(host string) bool {
+		a, err := netip.ParseAddr(host)
+		return err == nil && (a.IsLoopback() || a.IsUnspecified())
+	})
+	if !loopback || network == "tcp" && g.cfg.Front.ListensAt(port) {
+		return loopback
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.by {
+		if m.req.Network == network && m.first != 0 && port >= m.first && port < m.first+m.req.Ports {
+			return true
+		}
+	}
+	return false
 }
 
 // anyOf tells whether one of n ports from first on is held.

@@ -47,8 +47,11 @@ func (n *Node) newFront(cfg config.Gateway) *web.Front {
 	})
 }
 
-// listensAt tells whether a port is one at which this node itself listens.
-func (n *Node) listensAt(port int) bool { return port == n.net.Port() }
+// listensAt tells whether this node itself listens at a port of this machine's
+// loopback, for members or as their gateway.
+func (n *Node) listensAt(network string, port int) bool {
+	return port == n.net.Port() || n.gateway.ListensAt(network, port)
+}
 
 // mayMap says why a member may not map a resource through this node, if so. A
 // node needs nobody's leave to be its own gateway.

@@ -2,7 +2,10 @@ package node
 
 import (
 	"context"
+	"net"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +88,47 @@ func TestOwnGateway(t *testing.T) {
 	if got := slices.Collect(n.portsFor(api.Caller{Peer: "12D3KooWAnna", Role: api.RoleMember})); len(got) != 0 {
 		t.Errorf("%v for a member", got)
 	}
+}
+
+// What leads to where this node listens as a gateway would come back to it, again and again.
+func TestOwnGatewayIsNoTarget(t *testing.T) {
+	ports := []int{freePort(t), freePort(t)}
+	opts := gatewayOptions(t)
+	f, err := config.Open(opts.Home, nil)
+	if err == nil {
+		err = f.Update(func(c *config.Config) error { c.Gateway.HTTPSPort, c.Gateway.HTTPPort = ports[0], 0; return nil })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := start(t, opts)
+	if _, err := n.Map(t.Context(), api.MapSpec{Port: 80, Any: true, Via: "gw"}); err != nil {
+		t.Fatal(err)
+	}
+	had := n.gateway.List()
+	for what, spec := range map[string]api.MapSpec{
+		"what another mapping has":        {Port: had[0].Ports[0], Any: true},
+		"a range with that in it":         {Port: had[0].Ports[0] - 1, Ports: 2, Any: true},
+		"what it gets itself":             {Port: ports[1], Public: ports[1]},
+		"that, as another member's would": {Port: ports[1], Public: ports[1], On: []string{"gw"}},
+		"where domains are":               {Port: ports[0], Domain: "app.example.org", Passthrough: true},
+	} {
+		spec.Via = "gw"
+		if m, err := n.Map(t.Context(), spec); api.KindOf(err) != api.KindDenied || !strings.Contains(err.Error(), "p2prc's own") {
+			t.Errorf("%s: %+v, %v", what, m, err)
+		}
+	}
+	waitFor(t, n, "have nothing of what was refused", func() bool { return reflect.DeepEqual(n.gateway.List(), had) })
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
 }
 
 func TestHostFrom(t *testing.T) {

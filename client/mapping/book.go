@@ -65,8 +65,8 @@ type Config struct {
 	Names   func(api.PeerID) string
 	// Host is where a gateway is reached from here; empty: not known.
 	Host func(api.PeerID) string
-	// Own tells whether a port is one at which this node itself listens.
-	Own func(port int) bool
+	// Own tells whether this node itself listens at a port of this machine's loopback.
+	Own func(network string, port int) bool
 	// Connections is how many one gateway may bring at a time.
 	Connections int
 	Log         *slog.Logger
@@ -272,15 +272,26 @@ func (b *Book) readTargets(p *page) error {
 			p.On = append(p.On, id)
 		}
 	}
-	if len(p.On) > 0 && !slices.Contains(p.On, b.cfg.Self) {
+	return b.notOwn(p)
+}
+
+// notOwn says why a mapping may not lead where it does on this machine, if so: what
+// comes by it would come back to this node.
+func (b *Book) notOwn(p *page) error {
+	if p.Spec.Container != "" || len(p.On) > 0 && !slices.Contains(p.On, b.cfg.Self) {
 		return nil
 	}
 	for i := range p.Spec.Ports {
-		if b.cfg.Own(p.Spec.Port + i) {
-			return api.Errorf(api.KindDenied, "port %d is p2prc's own", p.Spec.Port+i)
+		if b.cfg.Own(p.Spec.Network, p.Spec.Port+i) {
+			return ownPort(p.Spec.Port + i)
 		}
 	}
 	return nil
+}
+
+func ownPort(port int) error {
+	return api.Errorf(api.KindDenied, "port %d is p2prc's own", port).
+		WithHint("a service listens at another; where this node is the gateway, --port 0 has it listen at another")
 }
 
 // prefix reads a network, or an address as the network of it alone.

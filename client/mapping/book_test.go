@@ -163,7 +163,7 @@ func (w *world) book(t *testing.T, gateways ...api.PeerID) (b *Book, stop func()
 		Resolve: func(name string) (api.PeerID, error) { return api.PeerID(name), nil },
 		Names:   func(id api.PeerID) string { return string(id) },
 		Host:    func(id api.PeerID) string { return string(id) + ".example" },
-		Own:     func(port int) bool { return port == 4001 }, Connections: 9,
+		Own:     func(_ string, port int) bool { return port == 4001 }, Connections: 9,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -593,7 +593,7 @@ func TestTargetsTakeTurns(t *testing.T) {
 }
 
 func TestOwnPort(t *testing.T) {
-	b := &Book{cfg: Config{Own: func(port int) bool { return port == 4001 }}}
+	b := &Book{cfg: Config{Own: func(_ string, port int) bool { return port == 4001 }}}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

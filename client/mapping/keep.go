@@ -40,17 +40,25 @@ func (b *Book) keep(ctx context.Context, e *entry, first chan<- error) {
 	}
 	for wait := retryLow; ctx.Err() == nil && e.page.Closed == ""; {
 		err := b.ask(ctx, e, func(st wire.Stream) error {
-			err := b.cfg.Store.Save(ctx, string(e.page.ID), e.page)
-			if first != nil {
+			err := b.notOwn(&e.page) // once more: where this node is the gateway it listens now
+			if err == nil {
+				err = b.cfg.Store.Save(ctx, string(e.page.ID), e.page)
+			}
+			fresh := first != nil
+			if fresh {
 				first <- err
 				first = nil
 			}
-			if err != nil {
+			switch {
+			case err == nil:
+				wait = retryLow
+				return b.hold(ctx, e, st)
+			case fresh && e.page.Spec.Domain != "": // nobody was told that he has it
+				lastWord(st, mapping.KindLeave)
+			default:
 				lastWord(st, mapping.KindOver)
-				return err
 			}
-			wait = retryLow
-			return b.hold(ctx, e, st)
+			return err
 		})
 		if first != nil {
 			first <- err

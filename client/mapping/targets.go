@@ -127,8 +127,8 @@ func (b *Book) connectOne(ctx context.Context, e *entry, t *target, port int) (t
 
 // dialOwn connects to a port of this machine's loopback, never to p2prc's own.
 func (b *Book) dialOwn(ctx context.Context, network string, port int) (net.Conn, error) {
-	if b.cfg.Own(port) {
-		return nil, api.Errorf(api.KindDenied, "port %d is p2prc's own", port)
+	if b.cfg.Own(network, port) {
+		return nil, ownPort(port)
 	}
 	d := net.Dialer{Timeout: dialWait}
 	c, err := d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

@@ -93,6 +93,13 @@ func (f *Front) Open(domain string, passthrough bool, to Mapper) (*Site, error) 
 // Port is that for HTTPS.
 func (f *Front) Port() int { return f.cfg.HTTPS }
 
+// ListensAt tells whether a port is one of those at which clients come now.
+func (f *Front) ListensAt(port int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.doors != nil && (port == f.cfg.HTTPS || port == f.cfg.HTTP)
+}
+
 // Host is the name or address at which clients reach this machine; empty: not known.
 func (f *Front) Host() string { return f.cfg.Here() }
 

@@ -43,8 +43,8 @@ type Config struct {
 	Rules func() []api.Rule
 	// Lends tells why nothing is lent to a member now; empty if it may ask.
 	Lends func(from api.Caller) string
-	// Own tells whether a port is one at which this node itself listens.
-	Own   func(port int) bool
+	// Own tells whether this node itself listens at a port of this machine's loopback.
+	Own   func(network string, port int) bool
 	Names func(api.PeerID) string
 	// Refused notes who was turned away, and why.
 	Refused func(from api.Caller, why error)
@@ -213,7 +213,7 @@ func (s *Server) allowed(from api.Caller, to tunnel.Open) error {
 		return api.Errorf(api.KindDenied, "the owner's policy does not let you %s %s", verb, what).
 			WithHint("its owner can: p2prc lend policy allow YOU %s", word)
 	}
-	if to.Host == "" && s.cfg.Own(to.Port) {
+	if to.Host == "" && s.cfg.Own(to.Network, to.Port) {
 		return api.Errorf(api.KindDenied, "port %d is p2prc's own", to.Port)
 	}
 	return nil

@@ -49,7 +49,7 @@ func newRig(t *testing.T, resources ...string) *rig {
 			}
 			return ""
 		},
-		Own:     func(port int) bool { return port == r.own },
+		Own:     func(_ string, port int) bool { return port == r.own },
 		Names:   func(api.PeerID) string { return "name" },
 		Refused: func(api.Caller, error) {},
 		Log:     slog.New(slog.DiscardHandler),
