@@ -96,6 +96,7 @@ func (s *session) settleAs(c network.Conn, p *proof, err error, joined bool) {
 			s.linked(pid)
 		case p.ok && counted:
 			s.emitPeer(api.PeerID(pid.String())) // its path may be another now
+			s.leaveSilent(c)
 		}
 	})
 }

@@ -117,24 +117,32 @@ func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Du
 	if err := p.st.SetDeadline(dl); err != nil {
 		return 0, err
 	}
+	d, digest, err := roundTrip(p.st)
+	if err == nil {
+		s.compare(pid, p, digest)
+	}
+	return d, err
+}
+
+// roundTrip is one ping on a stream of pings, and the digest of the other side.
+func roundTrip(st network.Stream) (d time.Duration, digest uint64, err error) {
 	var out [8]byte
 	var in [16]byte
 	if _, err := rand.Read(out[:]); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	start := time.Now()
-	if _, err := p.st.Write(out[:]); err != nil {
-		return 0, err
+	if _, err := st.Write(out[:]); err != nil {
+		return 0, 0, err
 	}
-	if _, err := io.ReadFull(p.st, in[:]); err != nil {
-		return 0, err
+	if _, err := io.ReadFull(st, in[:]); err != nil {
+		return 0, 0, err
 	}
-	d := time.Since(start)
+	d = time.Since(start)
 	if [8]byte(in[:8]) != out {
-		return 0, errors.New("the wrong bytes came back")
+		return 0, 0, errors.New("the wrong bytes came back")
 	}
-	s.compare(pid, p, binary.BigEndian.Uint64(in[8:]))
-	return d, nil
+	return d, binary.BigEndian.Uint64(in[8:]), nil
 }
 
 // pingLoop pings connected members in turn. It is what finds a machine that is

@@ -213,6 +213,25 @@ func TestResolve(t *testing.T) {
 	kindIs(t, err, api.KindInvalid, "a name that two have")
 }
 
+// hush keeps its connections open and says nothing any more, to nobody.
+func (p *peerNode) hush() {
+	p.t.Helper()
+	silent := make(chan struct{})
+	p.t.Cleanup(func() { close(silent) })
+	hush := hushed{silent}
+	p.session().host.SetStreamHandler(pingProtocol, hush.handle)
+	p.session().host.SetStreamHandler(memberProtocol, hush.handle)
+	for _, c := range p.session().host.Network().Conns() {
+		for _, st := range c.GetStreams() {
+			if st.Protocol() == pingProtocol {
+				if err := st.Reset(); err != nil {
+					p.t.Error(err)
+				}
+			}
+		}
+	}
+}
+
 // A node that is there but does not answer is found out by pings alone.
 func TestHungNodeIsFoundDead(t *testing.T) {
 	nodes := newPool(t, 4)
@@ -220,21 +239,7 @@ func TestHungNodeIsFoundDead(t *testing.T) {
 	for _, p := range nodes {
 		p.until("is linked", func() bool { return p.session().linkCount() == 3 })
 	}
-	// It keeps its connections open and says nothing any more, to nobody.
-	silent := make(chan struct{})
-	t.Cleanup(func() { close(silent) })
-	hush := hushed{silent}
-	hung.session().host.SetStreamHandler(pingProtocol, hush.handle)
-	hung.session().host.SetStreamHandler(memberProtocol, hush.handle)
-	for _, c := range hung.session().host.Network().Conns() {
-		for _, st := range c.GetStreams() {
-			if st.Protocol() == pingProtocol {
-				if err := st.Reset(); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-	}
+	hung.hush()
 	start := time.Now()
 	for _, p := range nodes[:3] {
 		p.until("marks the hung one", func() bool { return p.sees(hung, api.PeerDead) })
