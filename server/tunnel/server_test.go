@@ -16,6 +16,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/datagrams"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/resume"
@@ -93,32 +94,8 @@ func (r *rig) ask(from api.Caller, to tunnel.Open) (wire.Stream, error) {
 
 func member(id api.PeerID) api.Caller { return api.Caller{Peer: id, Role: api.RoleMember} }
 
-// echo answers every connection with what it says, and its end with its end.
-func echo(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var conns sync.WaitGroup
-	conns.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() {
-				defer c.Close()
-				io.Copy(c, c)
-			})
-		}
-	})
-	t.Cleanup(func() { ln.Close(); conns.Wait() })
-	return ln.Addr().(*net.TCPAddr).Port
-}
-
 func TestConnection(t *testing.T) {
-	port := echo(t)
+	port := conntest.Echo(t)
 	r := newRig(t, api.PortResource(port))
 	st, err := r.ask(member(anna), tunnel.Open{Network: "tcp", Port: port})
 	if err != nil {
@@ -175,7 +152,7 @@ func TestDatagrams(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	port, free := echo(t), echo(t)
+	port, free := conntest.Echo(t), conntest.Echo(t)
 	r := newRig(t, api.PortResource(port), "host:localhost:*", "host:127.0.0.1:*", "host:[::1]:*", "host:169.254.169.254:80", "port:1")
 	r.own = free
 	r.allow(append([]string{api.PortResource(free)}, resources(r)...)...)
@@ -218,7 +195,7 @@ func resources(r *rig) (all []string) {
 // A lasting connection goes on over another stream of the member whose it is, and
 // ends, place and all, when it is taken back.
 func TestLasting(t *testing.T) {
-	port := echo(t)
+	port := conntest.Echo(t)
 	r := newRig(t, api.PortResource(port))
 	open := func(from api.Caller, kind wire.Kind, what any) (wire.Stream, tunnel.Ready, error) {
 		near, far := bufpipe.Pair(64 << 10)
@@ -277,7 +254,7 @@ func TestLasting(t *testing.T) {
 
 // What the owner, or the network, takes back ends at once.
 func TestWithdrawn(t *testing.T) {
-	port := echo(t)
+	port := conntest.Echo(t)
 	for name, end := range map[string]func(*rig){
 		"policy":     func(r *rig) { r.allow(); r.Recheck(map[api.PeerID]api.Role{anna: api.RoleMember}) },
 		"revocation": func(r *rig) { r.Recheck(nil) },
@@ -313,7 +290,7 @@ func TestWithdrawn(t *testing.T) {
 
 // A member's connections are bounded, and its place is free again when one ends.
 func TestQuota(t *testing.T) {
-	port := echo(t)
+	port := conntest.Echo(t)
 	r := newRig(t, api.PortResource(port))
 	r.Server.mu.Lock()
 	r.Server.held[anna] = maxPeer - 1

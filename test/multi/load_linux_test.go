@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
 
@@ -41,7 +42,7 @@ func TestManyMappedConnections(t *testing.T) {
 		}
 		return nil
 	})
-	at := m.mapped(echoes(t), "--port", "0").Public[0]
+	at := m.mapped(strconv.Itoa(conntest.Echo(t)), "--port", "0").Public[0]
 
 	before := [2]int{gw.memory(), m.memory()}
 	conns := make([]net.Conn, idle)
@@ -127,29 +128,6 @@ func each(n int, f func(i int)) {
 		})
 	}
 	workers.Wait()
-}
-
-// echoes is the port of a service that sends back what it gets, and its end.
-func echoes(t *testing.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var conns sync.WaitGroup
-	conns.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() {
-				defer c.Close()
-				_, _ = io.Copy(struct{ io.Writer }{c}, c) // plainly: a pipe for each would be two files more
-			})
-		}
-	})
-	t.Cleanup(func() { ln.Close(); conns.Wait() })
-	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 }
 
 // echoed sends a byte and wants it back.

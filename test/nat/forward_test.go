@@ -9,11 +9,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/test/lab"
@@ -53,26 +53,15 @@ func (n *internet) source(b *lab.Machine, size int64) {
 		ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		return err
 	})
-	var conns sync.WaitGroup
-	conns.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() {
-				defer c.Close()
-				if _, err := io.CopyN(c, rand.NewChaCha8([32]byte{}), size); err != nil {
-					return
-				}
-				h := sha256.New()
-				if _, err := io.Copy(h, c); err == nil {
-					_, _ = c.Write(h.Sum(nil)) // the other side sees what is missing
-				}
-			})
+	conntest.Serve(n.t, ln, func(c net.Conn) {
+		if _, err := io.CopyN(c, rand.NewChaCha8([32]byte{}), size); err != nil {
+			return
+		}
+		h := sha256.New()
+		if _, err := io.Copy(h, c); err == nil {
+			_, _ = c.Write(h.Sum(nil)) // the other side sees what is missing
 		}
 	})
-	n.t.Cleanup(func() { ln.Close(); conns.Wait() })
 }
 
 // through moves size bytes each way through a forward, and calls broken when a
