@@ -18,8 +18,14 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
 
-// shell is a session in a sandbox of to that stays until its input ends.
-func (n *node) shell(to string) (close func() error) {
+// session is p2prc ssh, in a command that ends with exit code 7 when its input ends.
+type session struct {
+	n   *node
+	cmd *exec.Cmd
+	in  io.Closer
+}
+
+func (n *node) ssh(to string) *session {
 	n.t.Helper()
 	cmd := exec.Command(binary, "ssh", to, "--", "echo ready; cat > /dev/null; exit 7")
 	cmd.Env, cmd.Stderr = n.env(), n.log
@@ -37,7 +43,16 @@ func (n *node) shell(to string) (close func() error) {
 	if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
 		n.t.Fatal(errors.Join(err, cmd.Wait()))
 	}
-	return func() error { return errors.Join(in.Close(), cmd.Wait()) }
+	return &session{n, cmd, in}
+}
+
+// ends is the exit code, which comes within 5 s.
+func (s *session) ends() int {
+	s.n.t.Helper()
+	late := time.AfterFunc(5*time.Second, func() { _ = s.cmd.Process.Kill() }) // -1 is no exit code of ours
+	defer late.Stop()
+	_ = s.cmd.Wait() // the code is what counts
+	return s.cmd.ProcessState.ExitCode()
 }
 
 // A shell in a sandbox of a member's own programs: refused until the owner says
@@ -79,7 +94,7 @@ func TestShell(t *testing.T) {
 	}
 	gone()
 
-	closeShell := a.shell("b")
+	first := a.ssh("b")
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("content"), 0o640); err != nil {
 		t.Fatal(err)
@@ -98,35 +113,24 @@ func TestShell(t *testing.T) {
 	}
 	refused("paused by its lender's owner")
 	b.ok("lend", "resume")
-	var exit *exec.ExitError
-	if err := closeShell(); !errors.As(err, &exit) || exit.ExitCode() != 7 {
-		t.Errorf("the first session ended with %v", err)
+	if err := first.in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := first.ends(); code != 7 {
+		t.Errorf("the first session ended with %d", code)
 	}
 	gone()
 
-	for _, tt := range []struct {
-		name string
-		ends func()
-	}{
-		{"kill", func() { b.ok("lend", "kill", string(sandboxes(t, b)[0].ID)) }},
-		{"policy", func() { b.ok("lend", "policy", "rm", "1") }},
+	for _, end := range []func(){
+		func() { b.ok("lend", "kill", string(sandboxes(t, b)[0].ID)) },
+		func() { b.ok("lend", "policy", "rm", "1") },
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			end, ended := a.shell("b"), make(chan struct{})
-			tt.ends()
-			go func() {
-				defer close(ended)
-				if err := end(); !errors.As(err, &exit) || exit.ExitCode() == 7 {
-					t.Errorf("it went on: %v", err)
-				}
-			}()
-			select {
-			case <-ended:
-			case <-time.After(5 * time.Second):
-				t.Error("the session goes on")
-			}
-			gone()
-		})
+		s := a.ssh("b")
+		end()
+		if code := s.ends(); code != 125 {
+			t.Errorf("the session ended with %d", code)
+		}
+		gone()
 	}
 	refused("the owner's policy does not let you have a shell here")
 }
