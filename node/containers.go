@@ -201,6 +201,14 @@ func (l lender) SetLimits(ctx context.Context, limits api.Limits) error {
 	return l.rechecked(ctx, l.Server.SetLimits(ctx, limits))
 }
 
+// LimitsEnd is the containers that SetLimits would take away.
+func (l lender) LimitsEnd(limits api.Limits) []api.Sandbox {
+	if l.n.keeper == nil {
+		return nil
+	}
+	return l.n.keeper.Ends(limits)
+}
+
 // SetPolicy changes who may do what, and withdraws what is not allowed any more.
 func (l lender) SetPolicy(ctx context.Context, rules []api.Rule) error {
 	return l.rechecked(ctx, l.Server.SetPolicy(ctx, rules))

@@ -127,8 +127,13 @@ func (s *Server) Release(id api.SandboxID) {
 // Over names those of the containers that are too much for what the owner lends,
 // when the first of them go first. What a full disk takes from the limits counts
 // for nothing here.
-func (s *Server) Over(order []api.SandboxID) (over []api.SandboxID) {
+func (s *Server) Over(order []api.SandboxID) []api.SandboxID {
 	settings, _ := s.cfg.Settings.Load()
+	return s.OverUnder(settings, order)
+}
+
+// OverUnder is Over under other limits than the owner's.
+func (s *Server) OverUnder(settings api.Limits, order []api.SandboxID) (over []api.SandboxID) {
 	s.mu.Lock()
 	defer s.unlock()
 	limits, u := policy.Effective(settings, s.machine), s.useLocked()

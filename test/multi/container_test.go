@@ -300,6 +300,17 @@ func TestContainerBadInput(t *testing.T) {
 		}
 		return nil
 	})
+	// What lower limits would take away is asked for first.
+	if _, errs, code := b.cmd("lend", "limits", "--cpus", "0.15"); code != 2 || !strings.Contains(errs, "ends ") || strings.Contains(errs, "one ") || !strings.Contains(errs, "take 1 container away") {
+		t.Errorf("lend limits: exit %d, %q", code, errs)
+	}
+	if n := len(lasting(t, c, b.id())); n != 2 {
+		t.Errorf("%d containers are left", n)
+	}
+	b.ok("lend", "limits", "--cpus", "0.15", "--yes")
+	if got, err := a.container("ends"); err != nil || got.State != api.ContainerGone {
+		t.Errorf("%+v, %v", got, err)
+	}
 	a.ok("container", "rm", "one", "ends")
 	if n := len(lasting(t, c, b.id())); n != 0 {
 		t.Errorf("%d containers are left", n)
