@@ -51,6 +51,11 @@ func (c *Client) Limits(ctx context.Context) (Limits, error) {
 	return get[Limits](ctx, c, nil, "lend", "limits")
 }
 
+// LimitsEnd is the long-lived containers that l, if they were the limits, would take away.
+func (c *Client) LimitsEnd(ctx context.Context, l Limits) (ends []Sandbox, err error) {
+	return ends, c.call(ctx, http.MethodPost, "/v1/lend/limits/ends", nil, l, &ends)
+}
+
 // SetLimits replaces the limits.
 func (c *Client) SetLimits(ctx context.Context, l Limits) error {
 	return c.call(ctx, http.MethodPut, "/v1/lend/limits", nil, l, nil)

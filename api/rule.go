@@ -12,6 +12,7 @@ import (
 const (
 	ActionRun       = "run"       // executing tasks in a sandbox; on runtime:NAME
 	ActionContainer = "container" // having long-lived containers; on runtime:NAME
+	ActionShell     = "shell"     // having a shell in a sandbox of this machine's own programs; on runtime:process
 	ActionImage     = "image"     // bringing images; on runtime:NAME
 	ActionPull      = "pull"      // having images pulled from their registries; on image:NAME
 	ActionNetwork   = "network"   // being on a network of guests; on network:NAME
@@ -21,7 +22,7 @@ const (
 
 // Actions lists what a rule may speak of.
 func Actions() []string {
-	return []string{ActionRun, ActionContainer, ActionImage, ActionPull, ActionNetwork, ActionForward, ActionMap}
+	return []string{ActionRun, ActionContainer, ActionShell, ActionImage, ActionPull, ActionNetwork, ActionForward, ActionMap}
 }
 
 // Runtimes lists the runtimes there are.
@@ -78,6 +79,8 @@ func (r Rule) Check() *Error {
 func (r Rule) actionsOn() []string {
 	kind, name, _ := strings.Cut(r.Resource, ":")
 	switch {
+	case r.Resource == RuntimeResource(RuntimeProcess):
+		return []string{ActionRun, ActionContainer, ActionShell, ActionImage}
 	case kind == "runtime" && RuntimeName(name).Valid():
 		return []string{ActionRun, ActionContainer, ActionImage}
 	case kind == "network" && slices.Contains(Networks(), GuestNetwork(name)):

@@ -40,6 +40,16 @@ func containerWords(ctx context.Context, c *api.Client) ([]string, error) {
 	return words, nil
 }
 
+// placeWords are what a session can be had in.
+func placeWords(ctx context.Context, c *api.Client) ([]string, error) {
+	words, err := containerWords(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	peers, err := peerWords(ctx, c)
+	return append(words, peers...), err
+}
+
 func containerLsCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{

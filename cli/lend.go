@@ -76,19 +76,23 @@ func lendLsCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			now := time.Now()
-			return list(a.out, asJSON, boxes, []string{"ID", "FOR", "JOB", "RUNTIME", "STATE", "TASK", "CPU", "MEMORY", "CPU TIME", "TASKS", "AGE"}, func(s api.Sandbox) []string {
-				task := "-"
-				if s.Task >= 0 {
-					task = s.Task.String()
-				}
-				return []string{short(s.ID), or(s.Name, s.Borrower.Short()), or(s.JobName, short(s.Job)), string(s.Runtime), s.State, task,
-					cores(s.CPU), bytesOf(s.Memory), clock(time.Duration(s.CPUTime)), strconv.FormatInt(s.Tasks, 10), ago(s.Since, now)}
-			})
+			return listSandboxes(a.out, asJSON, boxes)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
 	return cmd
+}
+
+func listSandboxes(out *output, asJSON bool, boxes []api.Sandbox) error {
+	now := time.Now()
+	return list(out, asJSON, boxes, []string{"ID", "FOR", "JOB", "RUNTIME", "STATE", "TASK", "CPU", "MEMORY", "CPU TIME", "TASKS", "AGE"}, func(s api.Sandbox) []string {
+		task := "-"
+		if s.Task >= 0 {
+			task = s.Task.String()
+		}
+		return []string{short(s.ID), or(s.Name, s.Borrower.Short()), or(s.JobName, short(s.Job)), string(s.Runtime), s.State, task,
+			cores(s.CPU), bytesOf(s.Memory), clock(time.Duration(s.CPUTime)), strconv.FormatInt(s.Tasks, 10), ago(s.Since, now)}
+	})
 }
 
 // sandbox finds the one that is meant.

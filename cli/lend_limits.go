@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -17,12 +18,14 @@ func lendLimitsCmd(a *app) *cobra.Command {
 	var gpus, procs int
 	var wall, idle time.Duration
 	var runtimes, hours []string
-	var asJSON bool
+	var asJSON, yes bool
 	cmd := &cobra.Command{
 		Use:   "limits",
 		Short: "Show or set what is lent at most",
 		Long: `Show what this machine lends at most: to all guests together, to one peer, to
 one sandbox. Flags change it, at once and for good; 0 goes back to the default.
+Long-lived containers that are then too much, the newest first, are taken away with
+their files, so they are listed first, and the answer has to be yes.
 What the owner did not set is marked as default; no more disk is lent than is free.
 Outside of --hours, and with --idle while the machine is in use, the node is as if
 it were paused. In use: what is not lent takes more than half a core, or a tenth of
@@ -46,6 +49,7 @@ a machine with more than five.` + exits(api.KindNotRunning),
 	f.StringSliceVar(&runtimes, "runtimes", nil, "the runtimes that are lent")
 	f.StringArrayVar(&hours, "hours", nil, "lend only in this `SPAN` of the week, local time, like 22:00-07:00 or 'sat,sun 00:00-24:00'; may be given again; '' is always")
 	f.DurationVar(&idle, "idle", 0, "lend only when the machine was not in use for so long, like 10m; 0 is always")
+	f.BoolVarP(&yes, "yes", "y", false, "take containers away that are then too much")
 	f.BoolVar(&asJSON, "json", false, "print the limits as JSON")
 	must(cmd.RegisterFlagCompletionFunc("runtimes", fixed("wasm", "process", "docker")))
 	set := map[string]func(*api.Limits){
@@ -87,6 +91,9 @@ a machine with more than five.` + exits(api.KindNotRunning),
 			if err := config.ValidateLimits(l); err != nil {
 				return err
 			}
+			if err := agreeToLimits(cmd.Context(), a, client, l, yes); err != nil {
+				return err
+			}
 			if err := client.SetLimits(cmd.Context(), l); err != nil {
 				return err
 			}
@@ -105,4 +112,19 @@ a machine with more than five.` + exits(api.KindNotRunning),
 		return printFacts(a.out, view.facts())
 	}
 	return cmd
+}
+
+// agreeToLimits lists the containers that l would take away, and asks.
+func agreeToLimits(ctx context.Context, a *app, client *api.Client, l api.Limits, yes bool) error {
+	ends, err := client.LimitsEnd(ctx, l)
+	if err != nil || yes || len(ends) == 0 {
+		return err
+	}
+	shown := *a.out
+	shown.stdout = a.out.stderr
+	if err := listSandboxes(&shown, false, ends); err != nil {
+		return err
+	}
+	what := plural(int64(len(ends)), "container")
+	return agreed(a, "take "+what+" away, with all files?", "these limits take "+what+" away, with all files: look at them")
 }

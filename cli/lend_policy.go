@@ -25,8 +25,9 @@ func lendPolicyCmd(a *app) *cobra.Command {
 matches decides; where none does, the answer is no.
 
 SUBJECT is a PEER, role:member, role:borrower, role:admin, or *. RESOURCE is
-wasm, process, docker, containers (long-lived ones), image (bringing images
-for either), network:filtered and network:open (what containers of both kinds may
+wasm, process, docker, containers (long-lived ones), shell (p2prc ssh to this
+machine, in a sandbox of runtime process), image (bringing images for tasks and
+containers), network:filtered and network:open (what containers of both kinds may
 reach), port:5432, port:8000-8010 and host:NAME:PORT (what p2prc forward may reach),
 map:port:5432 (which of these ports may be opened to everybody), listen:8000-8999
 (ports opened here for members' mappings), domain:app.example.org and
@@ -107,7 +108,7 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 		Short:   "Add a row that says " + map[bool]string{true: "yes", false: "no"}[allow],
 		Long:    "Add a row, before all others unless --at says otherwise, and show the table." + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc lend policy " + word + " big-box process\n  p2prc lend policy " + word + " role:borrower '*' --at 2",
-		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed("wasm", "process", "docker", "containers", "image", "network:filtered", "network:open", "*")),
+		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed("wasm", "process", "docker", "containers", "shell", "image", "network:filtered", "network:open", "*")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
 				if at < 1 || at > len(rules)+1 {
@@ -140,6 +141,8 @@ func policyRow(word string) api.Rule {
 		return api.Rule{Action: "image", Resource: docker}
 	case word == "containers":
 		return api.Rule{Action: "container", Resource: docker}
+	case word == "shell":
+		return api.Rule{Action: "shell", Resource: "runtime:" + string(api.RuntimeProcess)}
 	case strings.HasPrefix(word, "pull:"):
 		return api.Rule{Action: "pull", Resource: "image:" + strings.TrimPrefix(word, "pull:")}
 	case strings.HasPrefix(word, "network:"):

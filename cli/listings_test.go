@@ -121,6 +121,8 @@ func TestListingsOfLending(t *testing.T) {
 		answer("POST /v1/lend/pause", nil).answer("POST /v1/lend/resume", nil).answer("POST /v1/lend/drain", nil).answer("POST /v1/lend/sandboxes/"+string(box.ID)+"/kill", nil).
 		answer("GET /v1/lend/usage", []api.UsageRow{{Peer: idB, Name: "=beta", Tasks: 9, CPUSeconds: 75.25, MemorySeconds: 3600 * 1 << 30, BytesIn: 1 << 20, BytesOut: 3}})
 	took(w, "PUT /v1/lend/policy", &set, nil)
+	ends, asked := []api.Sandbox{}, api.Limits{}
+	took(w, "POST /v1/lend/limits/ends", &asked, &ends)
 	took(w, "PUT /v1/lend/limits", &limits, nil)
 	w.golden("lend", []string{"lend", "status"}, []string{"lend", "ls"}, []string{"lend", "limits"}, []string{"lend", "limits", "--json"}, []string{"lend", "policy"}, []string{"lend", "pause", "--reason", "dinner"}, []string{"lend", "resume"},
 		[]string{"lend", "drain"}, []string{"lend", "kill", "88888"}, []string{"lend", "kill", "nothing"}, []string{"lend", "kill"}, []string{"lend", "usage"}, []string{"lend", "usage", "--csv"}, []string{"lend", "usage", "--by", "hour"}, []string{"lend", "usage", "--since", "soon"})
@@ -143,6 +145,15 @@ func TestListingsOfLending(t *testing.T) {
 	w.want(2, "", "is not a policy table", "lend", "policy", "set", "-")
 	w.want(0, "", "", "lend", "limits", "--memory", "8GiB", "--peer-cpus", "1.5", "--runtimes", "wasm,process")
 	if limits.Total != (api.Resources{CPU: 2, Memory: 8 << 30}) || limits.PerPeer.CPU != 1.5 || len(limits.Runtimes) != 2 || limits.MaxWall == 0 {
+		t.Errorf("%+v", limits)
+	}
+	ends = append(ends, box)
+	w.want(2, "", "these limits take 1 container away, with all files", "lend", "limits", "--cpus", "1")
+	if limits.Total.CPU != 2 || asked.Total.CPU != 1 {
+		t.Errorf("%+v", limits)
+	}
+	w.want(0, "", "", "lend", "limits", "--cpus", "1", "--yes")
+	if limits.Total.CPU != 1 {
 		t.Errorf("%+v", limits)
 	}
 	w.want(2, "", "there is no runtime", "lend", "limits", "--runtimes", "wsam")

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -155,13 +153,8 @@ func agree(a *app, f *plugin.Folder, p plugin.Plugin, yes bool) error {
 		return err
 	}
 	if !yes {
-		if !typed(a.env.Stdin) {
-			return api.Errorf(api.KindUsage, "plugin %s was not run before: read what it does, then say --yes", p.Name)
-		}
-		fmt.Fprintf(a.out.stderr, "\nrun it on this machine with your rights? [y/N] ")
-		line, _ := bufio.NewReader(a.env.Stdin).ReadString('\n') // no line is no
-		if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
-			return api.Errorf(api.KindCanceled, "plugin %s was not run", p.Name)
+		if err := agreed(a, "run it on this machine with your rights?", "plugin "+p.Name+" was not run before: read what it does"); err != nil {
+			return err
 		}
 	}
 	return f.Agree(p)

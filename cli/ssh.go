@@ -16,18 +16,23 @@ import (
 func sshCmd(a *app) *cobra.Command {
 	o := execOptions{kind: session.KindShell, interactive: true}
 	cmd := &cobra.Command{
-		Use:   "ssh [flags] [USER@]NAME [--] [COMMAND...]",
-		Short: "A shell in a container",
+		Use:   "ssh [flags] [USER@]NAME|PEER [--] [COMMAND...]",
+		Short: "A shell in a container, or in a sandbox of a peer",
 		Long: `Open a shell in a container, or run COMMAND by the shell there and end with its exit
 code. It is USER's shell, or that of the image's own user, in that user's home
 folder; the words of COMMAND are one line for it.
 
+With the name of a PEER it is a sandbox of that machine's own programs, where its
+owner lets this node (p2prc lend policy allow THIS-NODE shell): no network, a work
+directory that all your sessions there share, and nothing left of it when the last
+of them ends.
+
 This needs neither an sshd in the container nor an ssh here. For the programs that
 do use ssh (scp, sftp, rsync, git, Ansible): p2prc ssh-config --install.` +
 			exits(api.KindCanceled) + "\n  125  p2prc itself failed; else the exit code is the command's",
-		Example:     "  p2prc ssh web\n  p2prc ssh root@web -- 'apt-get update && apt-get upgrade'",
+		Example:     "  p2prc ssh web\n  p2prc ssh big-box -- nproc\n  p2prc ssh root@web -- 'apt-get update && apt-get upgrade'",
 		Annotations: map[string]string{ownFailures: "yes"},
-		Args:        takes(1, -1, "the NAME of a container"), ValidArgsFunction: byPlace(complete(a, containerWords)),
+		Args:        takes(1, -1, "the NAME of a container or of a peer"), ValidArgsFunction: byPlace(complete(a, placeWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.node()
 			if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/server"
 	lent "github.com/Akilan1999/p2p-rendering-computation/server/container"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
+	"github.com/Akilan1999/p2p-rendering-computation/server/shell"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
@@ -47,7 +48,7 @@ var (
 	_ routes.Blobs      = (*blob.Store)(nil)
 	_ routes.Jobs       = (*job.Engine)(nil)
 	_ routes.Lender     = lender{}
-	_ routes.Containers = (*container.Book)(nil)
+	_ routes.Containers = places{}
 	_ routes.Groups     = (*container.Book)(nil)
 	_ routes.Mappings   = (*mapping.Book)(nil)
 	_ routes.Gateway    = (*gateway.Gateway)(nil)
@@ -56,6 +57,7 @@ var (
 	_ container.Store   = (*store.Documents)(nil)
 	_ lent.Store        = (*store.Documents)(nil)
 	_ lent.Room         = (*server.Server)(nil)
+	_ shell.Room        = (*server.Server)(nil)
 	_ routes.Images     = images{}
 	_ image.Engine      = (*docker.Engine)(nil)
 	_ image.Store       = (*store.Images)(nil)

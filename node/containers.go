@@ -61,12 +61,17 @@ func (n *Node) serveContainers(ctx context.Context, from api.Caller, st wire.Str
 		n.keeper.Serve(ctx, from, st)
 		return
 	}
-	n.refused(from.String(), wcontainer.Protocol, why)
+	n.refuseContainer(from, st, wcontainer.Protocol, why)
+}
+
+// refuseContainer says why a borrower's stream of wire/container is not served.
+func (n *Node) refuseContainer(from api.Caller, st wire.Stream, protocol, why string) {
+	n.refused(from.String(), protocol, why)
 	if err := st.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return
 	}
 	err := wire.NewWriter(st, wcontainer.MaxRow).Send(wcontainer.KindFail, api.ProblemOf(api.Errorf(api.KindDenied, "%s", why), false))
-	n.log.Debug("a container's stream was refused", "peer", from.Peer, "reason", why, "err", err)
+	n.log.Debug("a stream was refused", "protocol", protocol, "peer", from.Peer, "reason", why, "err", err)
 }
 
 // recheckContainers takes away what its borrowers may not have any more, beside
@@ -116,11 +121,14 @@ func ipOf(addr string) string {
 	return ""
 }
 
-// Sandboxes is what runs here of both kinds, oldest first within each.
+// Sandboxes is what runs here of every kind, oldest first within each.
 func (l lender) Sandboxes(ctx context.Context) []api.Sandbox {
 	all := l.Server.Sandboxes(ctx)
 	if l.n.keeper != nil {
 		all = append(all, l.n.keeper.Sandboxes()...)
+	}
+	if l.n.shells != nil {
+		all = append(all, l.n.shells.Sandboxes()...)
 	}
 	return all
 }
@@ -128,26 +136,38 @@ func (l lender) Sandboxes(ctx context.Context) []api.Sandbox {
 // container tells whether a sandbox is a long-lived container.
 func (l lender) container(id api.SandboxID) bool { return l.n.keeper != nil && l.n.keeper.Has(id) }
 
-// Kill ends one sandbox of either kind.
+// shell tells whether a sandbox is one in which a member has a shell.
+func (l lender) shell(id api.SandboxID) bool { return l.n.shells != nil && l.n.shells.Has(id) }
+
+// Kill ends one sandbox of any kind.
 func (l lender) Kill(ctx context.Context, id api.SandboxID, reason string) error {
 	if l.container(id) {
 		return l.n.keeper.Kill(ctx, id, reason)
 	}
+	if l.shell(id) {
+		return l.n.shells.Kill(ctx, id, reason)
+	}
 	return l.Server.Kill(ctx, id, reason)
 }
 
-// PauseSandbox freezes one sandbox of either kind.
+// PauseSandbox freezes one sandbox of any kind.
 func (l lender) PauseSandbox(ctx context.Context, id api.SandboxID) error {
 	if l.container(id) {
 		return l.n.keeper.Freeze(ctx, id)
 	}
+	if l.shell(id) {
+		return l.n.shells.Hold(ctx, id, true)
+	}
 	return l.Server.PauseSandbox(ctx, id)
 }
 
-// ResumeSandbox lets one sandbox of either kind go on.
+// ResumeSandbox lets one sandbox of any kind go on.
 func (l lender) ResumeSandbox(ctx context.Context, id api.SandboxID) error {
 	if l.container(id) {
 		return l.n.keeper.Thaw(ctx, id)
+	}
+	if l.shell(id) {
+		return l.n.shells.Hold(ctx, id, false)
 	}
 	return l.Server.ResumeSandbox(ctx, id)
 }
@@ -158,6 +178,9 @@ func (l lender) Pause(ctx context.Context, reason string) error {
 	if l.n.keeper != nil {
 		err = errors.Join(err, l.n.keeper.FreezeAll(ctx))
 	}
+	if l.n.shells != nil {
+		l.n.shells.Follow(ctx)
+	}
 	return err
 }
 
@@ -167,12 +190,23 @@ func (l lender) Resume(ctx context.Context) error {
 	if l.n.keeper != nil && !l.Server.Paused() { // it may be outside of the owner's hours
 		err = errors.Join(err, l.n.keeper.ThawAll(ctx))
 	}
+	if l.n.shells != nil {
+		l.n.shells.Follow(ctx)
+	}
 	return err
 }
 
 // SetLimits changes what is lent at most, and withdraws what is over it.
 func (l lender) SetLimits(ctx context.Context, limits api.Limits) error {
 	return l.rechecked(ctx, l.Server.SetLimits(ctx, limits))
+}
+
+// LimitsEnd is the containers that SetLimits would take away.
+func (l lender) LimitsEnd(limits api.Limits) []api.Sandbox {
+	if l.n.keeper == nil {
+		return nil
+	}
+	return l.n.keeper.Ends(limits)
 }
 
 // SetPolicy changes who may do what, and withdraws what is not allowed any more.
@@ -185,6 +219,9 @@ func (l lender) rechecked(ctx context.Context, err error) error {
 		return err
 	}
 	l.n.recheckTunnels()
+	if l.n.shells != nil {
+		l.n.shells.Enforce()
+	}
 	if l.n.keeper == nil {
 		return nil
 	}

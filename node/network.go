@@ -77,6 +77,7 @@ func (n *Node) onNetEvent(e api.Event) {
 		n.announceLending() // this node's own role may be another
 		n.server.Recheck(n.roles)
 		n.recheckContainers()
+		n.recheckShells()
 		n.recheckTunnels()
 	}
 }

@@ -28,6 +28,8 @@ import (
 	lent "github.com/Akilan1999/p2p-rendering-computation/server/container"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/docker"
+	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/process"
+	"github.com/Akilan1999/p2p-rendering-computation/server/shell"
 	"github.com/Akilan1999/p2p-rendering-computation/server/tunnel"
 	"github.com/Akilan1999/p2p-rendering-computation/sshd"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
@@ -82,7 +84,9 @@ type Node struct {
 	images   *image.Keeper
 	server   *server.Server
 	jobs     *job.Engine
-	keeper   *lent.Keeper // nil: no containers are lent
+	process  *process.Runtime // nil: no guests run here
+	keeper   *lent.Keeper     // nil: no containers are lent
+	shells   *shell.Keeper    // nil: as process
 	book     *container.Book
 	tunnels  *tunnel.Server
 	forwards *forward.Forwarder
@@ -184,6 +188,7 @@ func (n *Node) openWork() (err error) {
 	if err := n.openContainers(dial); err != nil {
 		return err
 	}
+	n.openShells()
 	n.openTunnels(dial)
 	if err := n.openSSH(); err != nil {
 		return err
@@ -192,7 +197,7 @@ func (n *Node) openWork() (err error) {
 		return err
 	}
 	for protocol, h := range map[string]serve{
-		lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, wtunnel.Protocol: n.tunnels.Serve, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve,
+		lease.Protocol: n.serveLease, wcontainer.Protocol: n.serveContainers, wcontainer.Shell: n.serveShells, wtunnel.Protocol: n.tunnels.Serve, blob.Protocol: n.fetch.Serve, image.Protocol: n.images.Serve,
 		wmapping.Protocol: n.gateway.Serve,
 	} {
 		n.net.Handle(protocol, h)
@@ -208,7 +213,7 @@ func (n *Node) openDoors() {
 	n.doors = peerDoors(n.net)
 	table := routes.Table(&routes.Services{
 		Node: n, Pool: pool{n.net, n}, Members: members{n}, Blobs: n.blobs, Images: images{n.images, n}, Jobs: n.jobs,
-		Lender: lender{n.server, n}, Containers: n.book, Groups: n.book, SSH: n, Forwards: n, Tunnels: n.tunnels, Mappings: n.mappings, Gateway: n.gateway, Events: n.hub, OpenAPI: openAPI,
+		Lender: lender{n.server, n}, Containers: places{n.book, n.net}, Groups: n.book, SSH: n, Forwards: n, Tunnels: n.tunnels, Mappings: n.mappings, Gateway: n.gateway, Events: n.hub, OpenAPI: openAPI,
 	})
 	table = append(table, rowsOf(n.opts.Routes)...)
 	log := n.log.With("part", "api")
@@ -240,6 +245,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		{"local", n.local.run},
 		{"server", n.server.Run},
 		{"containers", n.runContainers},
+		{"shells", n.runShells},
 		{"tunnels", n.tunnels.Run},
 		{"gateway", n.gateway.Run},
 		{"mappings", n.mappings.Run},

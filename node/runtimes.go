@@ -27,10 +27,9 @@ func (n *Node) openRuntimes(cfg config.Config) ([]runtime.Runtime, error) {
 		return n.opts.Runtimes, nil
 	}
 	log := n.log.With("part", "runtime")
+	n.process = process.New(process.Config{Agent: n.opts.Agent, Dir: rooms, Home: n.home.dir, Log: log})
 	lent := append(slices.Clone(n.opts.Runtimes),
-		wasm.New(wasm.Config{Agent: n.opts.Agent, Dir: rooms, CacheDir: n.home.path(cacheName), Log: log}),
-		process.New(process.Config{Agent: n.opts.Agent, Dir: rooms, Home: n.home.dir, Log: log}),
-	)
+		wasm.New(wasm.Config{Agent: n.opts.Agent, Dir: rooms, CacheDir: n.home.path(cacheName), Log: log}), n.process)
 	if n.engine == nil {
 		return lent, nil
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -8,7 +9,8 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/server/policy"
 )
 
-// guest is what lives here beside the leases' slots: a long-lived container.
+// guest is what lives here beside the leases' slots: a long-lived container, or a
+// sandbox in which a member has a shell.
 type guest struct {
 	peer  *peer
 	needs api.Resources
@@ -18,6 +20,21 @@ type guest struct {
 // have it on that network, and answers with the caps that hold. Unused sandboxes
 // of leases give way. KindDenied, KindUnsupported, KindQuota.
 func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources, on api.GuestNetwork) (api.Resources, error) {
+	return s.reserve(who, id, needs, func() *api.Error { return s.permittedLocked(who, on) })
+}
+
+// ReserveShell is Reserve for a sandbox in which who has a shell. It waits until
+// what an earlier process left in the runtime is removed.
+func (s *Server) ReserveShell(ctx context.Context, who api.Caller, id api.SandboxID) (api.Resources, error) {
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return api.Resources{}, context.Cause(ctx)
+	}
+	return s.reserve(who, id, api.Resources{}, func() *api.Error { return s.shellPermittedLocked(who) })
+}
+
+func (s *Server) reserve(who api.Caller, id api.SandboxID, needs api.Resources, permittedLocked func() *api.Error) (api.Resources, error) {
 	if err := policy.CheckNeeds(needs); err != nil {
 		return needs, err
 	}
@@ -26,7 +43,7 @@ func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources, 
 	defer s.unlock()
 	limits := s.limits.Load()
 	needs = policy.Slot(needs, limits.PerGuest)
-	if err := s.permittedLocked(who, on); err != nil {
+	if err := permittedLocked(); err != nil {
 		return needs, err
 	}
 	switch {
@@ -35,7 +52,7 @@ func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources, 
 	case needs.GPU > limits.PerGuest.GPU:
 		return needs, api.Errorf(api.KindUnsupported, "%d GPUs are asked for, and this node lends %d", needs.GPU, limits.PerGuest.GPU)
 	case !needs.Fits(limits.PerGuest) || !needs.Fits(limits.PerPeer) || !needs.Fits(limits.Total):
-		return needs, api.Errorf(api.KindQuota, "the container needs more than this node lends to one guest (%s)", describe(limits.PerGuest))
+		return needs, api.Errorf(api.KindQuota, "it needs more than this node lends to one guest (%s)", describe(limits.PerGuest))
 	}
 	p := s.peers[who.Peer]
 	if p == nil {
@@ -97,6 +114,7 @@ func (s *Server) Release(id api.SandboxID) {
 	if g == nil {
 		return
 	}
+	notify(s.untidy) // a shell's sandbox leaves its room, as a slot's does
 	delete(s.guests, id)
 	if g.peer.guests--; g.peer.guests == 0 && g.peer.loans == 0 {
 		delete(s.peers, g.peer.id)
@@ -109,8 +127,13 @@ func (s *Server) Release(id api.SandboxID) {
 // Over names those of the containers that are too much for what the owner lends,
 // when the first of them go first. What a full disk takes from the limits counts
 // for nothing here.
-func (s *Server) Over(order []api.SandboxID) (over []api.SandboxID) {
+func (s *Server) Over(order []api.SandboxID) []api.SandboxID {
 	settings, _ := s.cfg.Settings.Load()
+	return s.OverUnder(settings, order)
+}
+
+// OverUnder is Over under other limits than the owner's.
+func (s *Server) OverUnder(settings api.Limits, order []api.SandboxID) (over []api.SandboxID) {
 	s.mu.Lock()
 	defer s.unlock()
 	limits, u := policy.Effective(settings, s.machine), s.useLocked()
@@ -149,11 +172,8 @@ func (s *Server) Permitted(who api.Caller, on api.GuestNetwork) error {
 }
 
 func (s *Server) permittedLocked(who api.Caller, on api.GuestNetwork) *api.Error {
-	switch {
-	case who.Role == "":
-		return api.Errorf(api.KindDenied, "you are no member of this network any more")
-	case !who.Role.Borrows():
-		return api.Errorf(api.KindDenied, "a %s does not borrow", who.Role)
+	if err := borrows(who); err != nil {
+		return err
 	}
 	if !slices.Contains(s.limits.Load().Runtimes, api.RuntimeDocker) {
 		return api.Errorf(api.KindDenied, "this node does not lend containers").WithHint("its owner can: p2prc lend limits --runtimes wasm,docker")
@@ -163,6 +183,41 @@ func (s *Server) permittedLocked(who api.Caller, on api.GuestNetwork) *api.Error
 			WithHint("its owner can: p2prc lend policy allow PEER containers")
 	}
 	return s.netBarredLocked(who, on)
+}
+
+// borrows says why who borrows nothing at all, or nil.
+func borrows(who api.Caller) *api.Error {
+	switch {
+	case who.Role == "":
+		return api.Errorf(api.KindDenied, "you are no member of this network any more")
+	case !who.Role.Borrows():
+		return api.Errorf(api.KindDenied, "a %s does not borrow", who.Role)
+	}
+	return nil
+}
+
+// ShellPermitted says why who may not have a shell here, or nil.
+func (s *Server) ShellPermitted(who api.Caller) error {
+	s.mu.Lock()
+	defer s.unlock()
+	if err := s.shellPermittedLocked(who); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) shellPermittedLocked(who api.Caller) *api.Error {
+	if err := borrows(who); err != nil {
+		return err
+	}
+	if !slices.Contains(s.limits.Load().Runtimes, api.RuntimeProcess) {
+		return api.Errorf(api.KindDenied, "this node does not lend its own programs").WithHint("its owner can: p2prc lend limits --runtimes wasm,docker,process")
+	}
+	if !policy.Decide(s.rules, who, api.ActionShell, api.RuntimeResource(api.RuntimeProcess)).Allow {
+		return api.Errorf(api.KindDenied, "the owner's policy does not let you have a shell here").
+			WithHint("its owner can: p2prc lend policy allow PEER shell")
+	}
+	return nil
 }
 
 // Charge writes what a container cost into the ledger, its id standing for a job's.

@@ -54,6 +54,9 @@ func TestContainersOverTheLimits(t *testing.T) {
 			l, _ := r.set.Load()
 			was := l
 			c.lower(&l)
+			if got := r.OverUnder(l, order); !slices.Equal(got, c.expect) {
+				t.Errorf("%s: would be over %v, want %v", c.what, got, c.expect)
+			}
 			if err := r.SetLimits(t.Context(), l); err != nil {
 				t.Fatalf("%s: %v", c.what, err)
 			}

@@ -173,15 +173,25 @@ func (b *Book) Session(ctx context.Context, name string) (wire.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := b.cfg.Dial.OpenStream(ctx, e.Peer, container.Protocol)
+	st, err := b.session(ctx, e.Peer, container.Protocol, e.ID)
+	return st, named(err, e)
+}
+
+// Shell opens a session in a sandbox of a peer's own programs.
+func (b *Book) Shell(ctx context.Context, peer api.PeerID) (wire.Stream, error) {
+	return b.session(ctx, peer, container.Shell, "")
+}
+
+func (b *Book) session(ctx context.Context, peer api.PeerID, protocol string, id api.ContainerID) (wire.Stream, error) {
+	st, err := b.cfg.Dial.OpenStream(ctx, peer, protocol)
 	if err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() }) // what is read next says so
 	defer stop()
-	if err := container.OpenSession(st, e.ID); err != nil {
+	if err := container.OpenSession(st, id); err != nil {
 		_ = st.Close() // it is given up
-		return nil, named(err, e)
+		return nil, err
 	}
 	return st, nil
 }

@@ -59,6 +59,11 @@ func build(c Config) error {
 			return fmt.Errorf("/dev/shm: %w", err)
 		}
 	}
+	if c.PTYs {
+		if err := unix.Mount("devpts", "dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,mode=0600,ptmxmode=0666,max=256"); err != nil {
+			return fmt.Errorf("/dev/pts: %w", err)
+		}
+	}
 	if err := hold(c.Held); err != nil {
 		return err
 	}
@@ -151,6 +156,11 @@ func furnish(c Config, binds []source) error {
 			if err := os.Symlink(to, inside("dev/"+name)); err != nil {
 				return err
 			}
+		}
+	}
+	if c.PTYs {
+		if err := errors.Join(os.Mkdir(inside("dev/pts"), 0o755), os.Symlink("pts/ptmx", inside("dev/ptmx"))); err != nil {
+			return err
 		}
 	}
 	for p, content := range c.Files {

@@ -52,6 +52,7 @@ type Config struct {
 	Hide  []string          // paths of this machine that stay invisible even below a bind
 	Proc  bool              // Namespaces: a /proc of the box's own processes
 	Dev   bool              // Namespaces: null, zero, full, random, urandom, tty, shm
+	PTYs  bool              // Namespaces: pseudo terminals of the box's own
 	Procs int               // most processes and threads; 0: no limit. Only where the count is the box's own
 	Argv  []string          // the program is this executable itself, with these arguments
 	Env   []string

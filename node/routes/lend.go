@@ -95,6 +95,10 @@ func (s *Services) setLimits(ctx context.Context, in *limitsIn) error {
 	return s.Lender.SetLimits(ctx, in.Body)
 }
 
+func (s *Services) limitsEnd(_ context.Context, in *limitsIn) ([]api.Sandbox, error) {
+	return list(s.Lender.LimitsEnd(in.Body)), nil
+}
+
 func (s *Services) policy(context.Context, *door.None) ([]api.Rule, error) {
 	return list(s.Lender.Policy()), nil
 }

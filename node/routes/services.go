@@ -173,6 +173,7 @@ type Lender interface {
 	Leases(peer api.PeerID) []api.LeaseView
 	Limits() api.Limits
 	SetLimits(ctx context.Context, l api.Limits) error
+	LimitsEnd(l api.Limits) []api.Sandbox
 	Policy() []api.Rule
 	SetPolicy(ctx context.Context, rules []api.Rule) error
 	Pause(ctx context.Context, reason string) error

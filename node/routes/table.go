@@ -123,6 +123,7 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/lend/mappings/{id}/close", own, owner, 0, "lend", "close-carried", "end a member's mapping and its connections", door.Do(s.closeCarried)),
 		row("GET", "/v1/lend/limits", own, owner, 0, "lend", "limits", "what is lent at most", door.Get(s.limits)),
 		row("PUT", "/v1/lend/limits", own, owner, small, "lend", "set-limits", "replace the limits", door.Do(s.setLimits)),
+		row("POST", "/v1/lend/limits/ends", own, owner, small, "lend", "limits-end", "the long-lived containers that other limits would take away", door.Get(s.limitsEnd)),
 		row("GET", "/v1/lend/policy", own, owner, 0, "lend", "policy", "who may do what here", door.Get(s.policy)),
 		row("PUT", "/v1/lend/policy", own, owner, medium, "lend", "set-policy", "replace the policy", door.Do(s.setPolicy)),
 		row("GET", "/v1/lend/usage", own, owner, 0, "lend", "usage", "the ledger, summed", door.Get(s.usage)),

@@ -200,6 +200,11 @@ func (r *fakeRoom) Over(order []api.SandboxID) []api.SandboxID {
 	return order[:max(0, len(order)-r.most)]
 }
 
+// OverUnder takes the most cores of all for the most containers of all.
+func (r *fakeRoom) OverUnder(l api.Limits, order []api.SandboxID) []api.SandboxID {
+	return order[:max(0, len(order)-int(l.Total.CPU))]
+}
+
 func (r *fakeRoom) Paused() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

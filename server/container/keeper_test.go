@@ -228,6 +228,12 @@ func TestLimitsLowered(t *testing.T) {
 		if err := r.create(two, "two"); err != nil {
 			t.Fatal(err)
 		}
+		for lower, want := range map[*api.Limits]int{{Total: api.Resources{CPU: 2}}: 0, {Total: api.Resources{CPU: 1}}: 1, {Total: api.Resources{CPU: 2}, Runtimes: []api.RuntimeName{api.RuntimeWasm}}: 2} {
+			if ends := r.Ends(*lower); len(ends) != want || want == 1 && ends[0].JobName != "two" {
+				t.Errorf("%+v would end %+v", *lower, ends)
+			}
+		}
+		r.want(two, "running running")
 		r.room.set(func() { r.room.most = 1 })
 		if err := r.Enforce(t.Context()); err != nil {
 			t.Fatal(err)

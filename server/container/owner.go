@@ -179,20 +179,30 @@ func (k *Keeper) thaw(ctx context.Context, b *box) error {
 // whoever has more than the owner lends now.
 func (k *Keeper) Enforce(ctx context.Context) error {
 	err := k.Recheck(ctx)
-	k.mu.Lock()
-	all := k.sortedLocked()
-	k.mu.Unlock()
-	var order []api.SandboxID
-	for _, b := range slices.Backward(all) {
-		order = append(order, api.SandboxID(b.rec.ID))
-	}
-	over := k.cfg.Room.Over(order)
+	over := k.cfg.Room.Over(k.newest())
 	return errors.Join(err, k.each(ctx, func(ctx context.Context, b *box) error {
 		if !slices.Contains(over, api.SandboxID(b.rec.ID)) {
 			return nil
 		}
 		return k.withdraw(ctx, b, "withdrawn by the owner: the limits were lowered")
 	}))
+}
+
+// newest is the containers, newest first.
+func (k *Keeper) newest() (order []api.SandboxID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, b := range slices.Backward(k.sortedLocked()) {
+		order = append(order, api.SandboxID(b.rec.ID))
+	}
+	return order
+}
+
+// Ends is the containers that Enforce would take away under limits l.
+func (k *Keeper) Ends(l api.Limits) []api.Sandbox {
+	none := l.Runtimes != nil && !slices.Contains(l.Runtimes, api.RuntimeDocker)
+	over := k.cfg.Room.OverUnder(l, k.newest())
+	return slices.DeleteFunc(k.Sandboxes(), func(s api.Sandbox) bool { return !none && !slices.Contains(over, s.ID) })
 }
 
 // Recheck takes away what its borrower may not have any more.

@@ -66,6 +66,8 @@ type Room interface {
 	// Over names those of the containers that are too much for what the owner lends,
 	// when the first of them go first.
 	Over(order []api.SandboxID) []api.SandboxID
+	// OverUnder is Over under other limits than the owner's.
+	OverUnder(l api.Limits, order []api.SandboxID) []api.SandboxID
 	// Paused tells whether the owner has everything stand still.
 	Paused() bool
 	// Permitted tells why who may not have containers on that network here any

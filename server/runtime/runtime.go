@@ -37,6 +37,10 @@ type Runtime interface {
 	Tidy(ctx context.Context) error
 }
 
+// ProcessUser is who commands run as in sandboxes of runtime process that have
+// users of their own.
+const ProcessUser = "task"
+
 // Imager is a Runtime whose sandboxes are made from images that this machine has.
 type Imager interface {
 	// HasImage says what keeps an image from being run here, nil if nothing does.
@@ -60,6 +64,7 @@ type Spec struct {
 	Image    string           // docker
 	Network  api.GuestNetwork // docker
 	Cap      api.Resources    // hard caps; a dimension of 0 is not capped
+	PTYs     bool             // process: commands can make themselves pseudo terminals
 	MaxProcs int              // processes at once; 0: not capped
 	Lent     api.Resources    // to all guests; opening takes no more of it; a dimension of 0 is not known
 }

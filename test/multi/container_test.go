@@ -5,6 +5,7 @@ package multi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -195,6 +196,69 @@ func TestContainerExecDiesWithItsClient(t *testing.T) {
 	a.ok("container", "rm", "box")
 }
 
+// Members that are offline, or revoked, keep nobody waiting: each container of a group
+// has its own result, and sessions end with what they were in, or with the right to it.
+func TestSessionsOfMembersThatGo(t *testing.T) {
+	engine(t)
+	all := pool(t, "a", "b", "c")
+	a, b, c := all[0], all[1], all[2]
+	for name, on := range map[string]string{"one": "b", "two": "c"} {
+		a.ok("container", "create", on, "--image", busybox, "--name", name, "--cpus", "0.3")
+	}
+	b.ok("container", "create", "c", "--image", busybox, "--name", "three", "--cpus", "0.3")
+	a.ok("group", "create", "both", "one", "two")
+	half := func(why string) {
+		t.Helper()
+		out, errs, code := a.cmd("container", "exec", "both", "--", "echo", "hi")
+		if code != 125 || out != "one: hi\n" || !strings.Contains(errs, "one: ok\n") || !strings.Contains(errs, "two: error: ") {
+			t.Errorf("%s: exit %d, %q, %q", why, code, out, errs)
+		}
+		if _, errs, code := a.cmd("ssh", "two", "true"); code != 125 || !strings.Contains(errs, "error: ") {
+			t.Errorf("%s: ssh: exit %d, %q", why, code, errs)
+		}
+	}
+
+	s := a.ssh("one")
+	a.ok("container", "stop", "one")
+	if code := s.ends(); code != 125 {
+		t.Errorf("in a container that was stopped a session ended with %d", code)
+	}
+	a.ok("container", "start", "one")
+	in := a.ssh("two")
+	c.kill()
+	if code := in.ends(); code != 125 {
+		t.Errorf("at a lender that is gone a session ended with %d", code)
+	}
+	half("offline")
+	c.up()
+	a.eventually(20*time.Second, "reach it again", func(context.Context) error {
+		if _, errs, code := a.cmd("container", "exec", "two", "true"); code != 0 {
+			return errors.New(errs)
+		}
+		return nil
+	})
+
+	lent, borrowed := a.ssh("one"), b.ssh("three")
+	a.ok("members", "revoke", "b")
+	if code := lent.ends(); code != 125 {
+		t.Errorf("at a lender that was revoked a session ended with %d", code)
+	}
+	if code := borrowed.ends(); code != 125 {
+		t.Errorf("of a borrower that was revoked a session ended with %d", code)
+	}
+	for n, name := range map[*node]string{a: "one", b: "three"} {
+		if out, errs, code := n.cmd("ssh", name, "true"); code != 125 {
+			t.Errorf("after that: exit %d, %q", code, out+errs)
+		}
+	}
+	c.eventually(5*time.Second, "have taken away what the revoked member had", func(context.Context) error {
+		if boxes := sandboxes(t, c); len(boxes) != 1 || boxes[0].JobName != "two" {
+			return fmt.Errorf("%+v", boxes)
+		}
+		return nil
+	})
+}
+
 // What cannot be is said, and leaves nothing behind.
 func TestContainerBadInput(t *testing.T) {
 	c := engine(t)
@@ -236,6 +300,17 @@ func TestContainerBadInput(t *testing.T) {
 		}
 		return nil
 	})
+	// What lower limits would take away is asked for first.
+	if _, errs, code := b.cmd("lend", "limits", "--cpus", "0.15"); code != 2 || !strings.Contains(errs, "ends ") || strings.Contains(errs, "one ") || !strings.Contains(errs, "take 1 container away") {
+		t.Errorf("lend limits: exit %d, %q", code, errs)
+	}
+	if n := len(lasting(t, c, b.id())); n != 2 {
+		t.Errorf("%d containers are left", n)
+	}
+	b.ok("lend", "limits", "--cpus", "0.15", "--yes")
+	if got, err := a.container("ends"); err != nil || got.State != api.ContainerGone {
+		t.Errorf("%+v, %v", got, err)
+	}
 	a.ok("container", "rm", "one", "ends")
 	if n := len(lasting(t, c, b.id())); n != 0 {
 		t.Errorf("%d containers are left", n)

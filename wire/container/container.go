@@ -10,6 +10,10 @@
 //	4 fail     to borrower  [api.Problem], the last frame of one that was not
 //	5 session  to borrower  {}: what follows both ways is one session of wire/session
 //
+// A stream of [Shell] asks for a session in a sandbox of the lender's runtime
+// process, and for nothing else, in the same frames and without an id. All such
+// sessions of one borrower at one lender are in one sandbox, which lives until the last of them ends.
+//
 // A container belongs to the borrower that created it, as the connection proves;
 // to everybody else it is not there. Its id is chosen by the borrower, so that a
 // create whose answer was lost can be said again. The end of the stream ends what
@@ -27,6 +31,8 @@ import (
 const (
 	// Protocol is the stream protocol.
 	Protocol = "/p2prc/exec/1"
+	// Shell is that of sessions in no container.
+	Shell = "/p2prc/shell/1"
 	// MaxRequest and MaxRow bound a frame to and from the lender.
 	MaxRequest = 1 << 20
 	MaxRow     = 1 << 20

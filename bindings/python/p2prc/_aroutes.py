@@ -151,6 +151,10 @@ class AsyncRoutes:
         """what is lent at most"""
         return await self._call("GET", "/v1/lend/limits", None, None, "", t.Limits)
 
+    async def limits_end(self, body: t.Limits) -> List[t.Sandbox]:
+        """the long-lived containers that other limits would take away"""
+        return await self._call("POST", "/v1/lend/limits/ends", None, body, "application/json", List[t.Sandbox])
+
     async def map(self, body: t.MapSpec) -> t.Mapping:
         """open a port at a gateway, and keep it open"""
         return await self._call("POST", "/v1/mappings", None, body, "application/json", t.Mapping)

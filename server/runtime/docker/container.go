@@ -98,6 +98,9 @@ func (e *Engine) hostConfig(b Box, agent mount.Mount) *container.HostConfig {
 // remove kills a container, whatever state it is in, and removes it. Where
 // somebody else is just removing it, it waits until that is done.
 func (e *Engine) remove(ctx context.Context, id string) error {
+	// Under gVisor what is paused dies only when it goes on, and the engine waits 10 s
+	// for that in vain. One that does not stand still, or is gone, needs no thaw.
+	_, _ = e.api.ContainerUnpause(ctx, id, client.ContainerUnpauseOptions{})
 	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 	if !cerrdefs.IsConflict(err) {
 		return ignoreMissing(err)

@@ -3,6 +3,7 @@ package docker
 import (
 	"hash/fnv"
 	"log/slog"
+	"os"
 	"strconv"
 	"testing"
 
@@ -16,12 +17,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newRuntime is a node's runtime; nodes differ by their folder.
+// newRuntime is a node's runtime; nodes differ by their folder. The suite passes
+// under other classes of an engine as well, as far as docs/docker.md says.
 func newRuntime(t testing.TB, agent []string, dir string) *Runtime {
 	t.Helper()
 	h := fnv.New64()
 	h.Write([]byte(dir))
-	e, err := New(Config{Agent: agent, Home: dir, Node: api.PeerID("test-" + strconv.FormatUint(h.Sum64(), 16)), Log: slog.New(slog.DiscardHandler)})
+	e, err := New(Config{Agent: agent, Class: os.Getenv("P2PRC_TEST_CLASS"), Home: dir, Node: api.PeerID("test-" + strconv.FormatUint(h.Sum64(), 16)), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,6 +129,9 @@ func (r *Runtime) Open(ctx context.Context, spec runtime.Spec) (runtime.Sandbox,
 	if err != nil {
 		return nil, err
 	}
+	if spec.PTYs && tier != nsbox.Namespaces {
+		return nil, api.Errorf(api.KindUnsupported, "this machine has no namespaces for a sandbox with terminals")
+	}
 	group, err := r.group(spec)
 	if err != nil {
 		return nil, err
@@ -160,7 +163,7 @@ func (r *Runtime) group(spec runtime.Spec) (*cgroup.Group, error) {
 
 func (r *Runtime) launch(tier nsbox.Tier, spec runtime.Spec, room child.Room) child.Launch {
 	box := box(tier)
-	box.Root, box.Hide = room.Root(), []string{r.cfg.Home, r.dir}
+	box.Root, box.Hide, box.PTYs = room.Root(), []string{r.cfg.Home, r.dir}, spec.PTYs
 	if r.cfg.Home == "" {
 		box.Hide = box.Hide[1:]
 	}
@@ -232,8 +235,8 @@ func links() map[string]string {
 // files make the box's user known by name.
 func files() map[string]string {
 	return map[string]string{
-		"/etc/passwd":        fmt.Sprintf("task:x:%d:%d:task:/work/task:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", nsbox.UID, nsbox.GID),
-		"/etc/group":         fmt.Sprintf("task:x:%d:\nnogroup:x:65534:\n", nsbox.GID),
+		"/etc/passwd":        fmt.Sprintf("%s:x:%d:%d:task:/work/task:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", runtime.ProcessUser, nsbox.UID, nsbox.GID),
+		"/etc/group":         fmt.Sprintf("%s:x:%d:\nnogroup:x:65534:\n", runtime.ProcessUser, nsbox.GID),
 		"/etc/hosts":         "127.0.0.1 localhost sandbox\n::1 localhost\n",
 		"/etc/hostname":      "sandbox\n",
 		"/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",

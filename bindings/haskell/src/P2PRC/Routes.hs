@@ -147,6 +147,10 @@ lend c = value c (request "GET" (mconcat ["/v1/lend"]) [] nobody)
 limits :: Client -> IO (Either Error Limits)
 limits c = value c (request "GET" (mconcat ["/v1/lend/limits"]) [] nobody)
 
+-- | the long-lived containers that other limits would take away.
+limitsEnd :: Client -> Limits -> IO (Either Error [Sandbox])
+limitsEnd c b = value c (request "POST" (mconcat ["/v1/lend/limits/ends"]) [] (json b))
+
 -- | open a port at a gateway, and keep it open.
 map :: Client -> MapSpec -> IO (Either Error Mapping)
 map c b = value c (request "POST" (mconcat ["/v1/mappings"]) [] (json b))
