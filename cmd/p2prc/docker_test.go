@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,9 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/internal/localimage"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
+
+// pythonImage is a Debian with the Python that Ansible's modules need.
+const pythonImage = "p2prc/python"
 
 // TestContainerStories has stories that need a container engine. In them p2prc
 // is a program that is linked statically, which this test binary need not be: it
@@ -42,6 +46,16 @@ func TestContainerStories(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := stories(t, filepath.Join("testdata", "docker"))
+	p.Condition = func(name string) (bool, error) {
+		if name != "python" {
+			return false, fmt.Errorf("unknown condition %s", name)
+		}
+		_, err := engine.ImageInspect(t.Context(), pythonImage)
+		if full := os.Getenv(ring.FullEnv) != ""; err == nil || !full {
+			return full, nil
+		}
+		return false, fmt.Errorf("%w: examples/image python makes it", err)
+	}
 	setup := p.Setup
 	p.Setup = func(e *testscript.Env) error {
 		e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
