@@ -14,13 +14,14 @@ import (
 type guest struct {
 	peer  *peer
 	needs api.Resources
+	shell bool
 }
 
 // Reserve takes what a container may use, if the owner's rules and limits let who
 // have it on that network, and answers with the caps that hold. Unused sandboxes
 // of leases give way. KindDenied, KindUnsupported, KindQuota.
 func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources, on api.GuestNetwork) (api.Resources, error) {
-	return s.reserve(who, id, needs, func() *api.Error { return s.permittedLocked(who, on) })
+	return s.reserve(who, id, needs, false, func() *api.Error { return s.permittedLocked(who, on) })
 }
 
 // ReserveShell is Reserve for a sandbox in which who has a shell. It waits until
@@ -31,10 +32,10 @@ func (s *Server) ReserveShell(ctx context.Context, who api.Caller, id api.Sandbo
 	case <-ctx.Done():
 		return api.Resources{}, context.Cause(ctx)
 	}
-	return s.reserve(who, id, api.Resources{}, func() *api.Error { return s.shellPermittedLocked(who) })
+	return s.reserve(who, id, api.Resources{}, true, func() *api.Error { return s.shellPermittedLocked(who) })
 }
 
-func (s *Server) reserve(who api.Caller, id api.SandboxID, needs api.Resources, permittedLocked func() *api.Error) (api.Resources, error) {
+func (s *Server) reserve(who api.Caller, id api.SandboxID, needs api.Resources, shell bool, permittedLocked func() *api.Error) (api.Resources, error) {
 	if err := policy.CheckNeeds(needs); err != nil {
 		return needs, err
 	}
@@ -71,7 +72,7 @@ func (s *Server) reserve(who api.Caller, id api.SandboxID, needs api.Resources, 
 	if !u.total.Add(needs).Fits(limits.Total) || !u.peers[p].Add(needs).Fits(limits.PerPeer) {
 		return needs, api.Errorf(api.KindQuota, "this node has no room for it now: %s are free for one peer at most", describe(limits.PerPeer.Sub(u.peers[p])))
 	}
-	s.addGuestLocked(p, id, needs)
+	s.addGuestLocked(p, id, guest{p, needs, shell})
 	for _, sl := range s.slots {
 		if u := s.useLocked(); u.total.Fits(limits.Total) {
 			break
@@ -93,15 +94,15 @@ func (s *Server) Adopt(who api.PeerID, id api.SandboxID, cap api.Resources) {
 	if p == nil {
 		p = &peer{id: who, name: name}
 	}
-	s.addGuestLocked(p, id, cap)
+	s.addGuestLocked(p, id, guest{p, cap, false})
 }
 
-func (s *Server) addGuestLocked(p *peer, id api.SandboxID, needs api.Resources) {
+func (s *Server) addGuestLocked(p *peer, id api.SandboxID, g guest) {
 	s.peers[p.id] = p
 	if s.guests[id] == nil {
 		p.guests++
 	}
-	s.guests[id] = &guest{p, needs}
+	s.guests[id] = &g
 	s.reshareLocked()
 	s.dirty = true
 }
@@ -124,8 +125,9 @@ func (s *Server) Release(id api.SandboxID) {
 	s.dirty = true
 }
 
-// Over names those of the containers that are too much for what the owner lends,
-// when the first of them go first. What a full disk takes from the limits counts
+// Over names those of the guests that are too much for what the owner lends, when
+// the first of them go first, and before them all shells, the newest first: they
+// leave nothing that could be missed. What a full disk takes from the limits counts
 // for nothing here.
 func (s *Server) Over(order []api.SandboxID) []api.SandboxID {
 	settings, _ := s.cfg.Settings.Load()
@@ -142,9 +144,17 @@ func (s *Server) OverUnder(settings api.Limits, order []api.SandboxID) (over []a
 			u = u.without(sl)
 		}
 	}
-	for _, id := range order {
+	var shells []api.SandboxID
+	for id, g := range s.guests {
+		if g.shell {
+			shells = append(shells, id)
+		}
+	}
+	slices.Sort(shells)
+	slices.Reverse(shells) // ids begin with the time
+	for _, id := range append(shells, order...) {
 		g := s.guests[id]
-		if g == nil || u.total.Fits(limits.Total) && u.peers[g.peer].Fits(limits.PerPeer) && g.needs.Fits(limits.PerGuest) {
+		if g == nil || slices.Contains(over, id) || u.total.Fits(limits.Total) && u.peers[g.peer].Fits(limits.PerPeer) && g.needs.Fits(limits.PerGuest) {
 			continue
 		}
 		over = append(over, id)

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -67,7 +68,21 @@ func TestContainersOverTheLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, id := range order {
+		l, _ := r.set.Load()
+		l.Runtimes = append(l.Runtimes, api.RuntimeProcess)
+		if err := errors.Join(r.SetLimits(t.Context(), l), r.SetPolicy(t.Context(), []api.Rule{{Subject: "*", Action: api.ActionShell, Resource: "runtime:process", Allow: true}})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.ReserveShell(t.Context(), member(bob), "shell"); err != nil {
+			t.Fatal(err)
+		}
+		for cpu, want := range map[float64][]api.SandboxID{5: nil, 4: {"shell"}, 3: {"shell", "other"}} {
+			l.Total.CPU = cpu
+			if got := r.OverUnder(l, order); !slices.Equal(got, want) {
+				t.Errorf("a shell beside them, %v cores: over are %v, want %v", cpu, got, want)
+			}
+		}
+		for _, id := range append(order, "shell") {
 			r.Release(id)
 		}
 	})

@@ -8,8 +8,9 @@
 // processes, disk and time like any task.
 //
 // A borrower has one sandbox at a time, opened for its first session, with a work
-// directory that is gone, like everything else, when its last session ends. So
-// nothing outlives the connection, and nothing has to be found again after a crash.
+// directory that is gone, like everything else, when its last session ends; the next
+// one waits for that. So nothing has to be found again after a crash. Where limits
+// are lowered, shells end before any container does.
 //
 // # Bounds
 //

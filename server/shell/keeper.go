@@ -37,6 +37,7 @@ type box struct {
 	over  chan struct{} // closed when nothing is left of it
 
 	op      sync.Mutex      // held while it is frozen or thawed; taken before Keeper.mu
+	account sync.Mutex      // held while its use is charged; the same
 	users   int             // sessions; guarded by Keeper.mu, as all below
 	err     error           // why there is none
 	cap     api.Resources   // set, with the next two, when it is open
@@ -86,10 +87,10 @@ func (k *Keeper) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 	}
 	w := wire.NewWriter(st, container.MaxRow)
 	var inside splice.Stream
-	b, err := k.enter(from)
+	b, err := k.enter(ctx, from)
 	if err == nil {
 		defer k.leave(b)
-		inside, err = k.session(ctx, b)
+		inside, err = k.session(ctx, b, from)
 	}
 	if err == nil {
 		err = w.Send(container.KindSession, struct{}{})
@@ -122,24 +123,44 @@ func request(st wire.Stream) error {
 	return st.SetReadDeadline(time.Time{})
 }
 
-// enter is who's sandbox, with one more session. One that is about to end is not.
-func (k *Keeper) enter(who api.Caller) (*box, error) {
+// enter is who's sandbox, with one more session. Where one is about to end it waits
+// until what that took is free again.
+func (k *Keeper) enter(ctx context.Context, who api.Caller) (*box, error) {
+	for {
+		b, old, err := k.place(who)
+		if old == nil {
+			return b, err
+		}
+		select {
+		case <-old.over:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// place is who's sandbox, or the one that ends before there is another.
+func (k *Keeper) place(who api.Caller) (b, old *box, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.down {
-		return nil, api.Errorf(api.KindUnavailable, "this node is stopping")
+		return nil, nil, api.Errorf(api.KindUnavailable, "this node is stopping")
 	}
 	for _, b := range k.boxes {
-		if b.who.Peer == who.Peer && b.users > 0 && b.err == nil {
+		switch {
+		case b.who.Peer != who.Peer:
+		case b.users == 0:
+			return nil, b, nil
+		default:
 			b.users++
-			return b, nil
+			return b, nil, nil
 		}
 	}
 	ctx, end := context.WithCancelCause(context.Background()) // ends with its last session, not with its first
-	b := &box{id: api.SandboxID(ulid.Make().String()), who: who, since: time.Now().UTC(), end: end, ready: make(chan struct{}), over: make(chan struct{}), users: 1}
+	b = &box{id: api.SandboxID(ulid.Make().String()), who: who, since: time.Now().UTC(), end: end, ready: make(chan struct{}), over: make(chan struct{}), users: 1}
 	k.boxes[b.id] = b
 	k.work.Go(func() { k.live(ctx, b) })
-	return b, nil
+	return b, nil, nil
 }
 
 // leave ends a sandbox with its last session.
@@ -154,7 +175,7 @@ func (k *Keeper) leave(b *box) {
 }
 
 // session opens one in a sandbox, when it is open.
-func (k *Keeper) session(ctx context.Context, b *box) (splice.Stream, error) {
+func (k *Keeper) session(ctx context.Context, b *box, who api.Caller) (splice.Stream, error) {
 	select {
 	case <-b.ready:
 	case <-ctx.Done():
@@ -168,6 +189,9 @@ func (k *Keeper) session(ctx context.Context, b *box) (splice.Stream, error) {
 		return nil, err
 	case frozen:
 		return nil, api.Errorf(api.KindConflict, "the sandbox is paused by its lender's owner")
+	}
+	if err := k.cfg.Room.ShellPermitted(who); err != nil {
+		return nil, err
 	}
 	c, err := mux.Open(ctx)
 	if err != nil {

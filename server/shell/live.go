@@ -19,7 +19,7 @@ func (k *Keeper) live(ctx context.Context, b *box) {
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	k.cfg.Log.Debug("a shell's sandbox ended", "sandbox", b.id, "borrower", b.who.Peer, "err", err)
+	k.cfg.Log.Info("a shell's sandbox ended", "sandbox", b.id, "borrower", b.who.Peer, "err", err)
 	k.mu.Lock()
 	opened := b.mux != nil
 	b.err = err
@@ -60,10 +60,13 @@ func (k *Keeper) execute(ctx context.Context, b *box) (err error) {
 	b.cap, b.sandbox, b.mux = most, sb, mux
 	k.mu.Unlock()
 	close(b.ready)
+	k.cfg.Log.Info("a member has a shell", "sandbox", b.id, "borrower", b.who.Peer)
 	arg, err := agent.Argument(session.Config{User: runtime.ProcessUser})
 	if err != nil {
 		return err
 	}
+	stop := context.AfterFunc(ctx, func() { far.Reset() }) // a write may wait in it
+	defer stop()
 	res, err := sb.Exec(ctx, runtime.Command{
 		Args:   []string{"/proc/self/exe", "agent", session.ModeSession, arg}, // of whoever executes it: the agent
 		Limits: runtime.Limits{Wall: time.Duration(limits.MaxWall), Disk: most.Disk},
@@ -83,6 +86,8 @@ func overLimit(l api.Limit) string {
 
 // sample asks what a sandbox uses and charges it.
 func (k *Keeper) sample(ctx context.Context, b *box, now time.Time) {
+	b.account.Lock()
+	defer b.account.Unlock()
 	k.mu.Lock()
 	sb, was, at := b.sandbox, b.used, b.sampled
 	k.mu.Unlock()

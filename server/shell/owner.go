@@ -95,16 +95,16 @@ func (k *Keeper) Follow(ctx context.Context) {
 // settle has a sandbox stand still or go on, as it should. One that cannot be
 // frozen is ended.
 func (k *Keeper) settle(ctx context.Context, b *box) error {
-	paused := k.cfg.Room.Paused()
 	b.op.Lock()
 	defer b.op.Unlock()
+	paused := k.cfg.Room.Paused()
 	k.mu.Lock()
 	sb, want, is := b.sandbox, paused || b.held, b.frozen
 	k.mu.Unlock()
 	if sb == nil || want == is {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, freezeWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), freezeWait) // who asked may go
 	defer cancel()
 	act := runtime.Sandbox.Resume
 	if want {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -40,6 +41,7 @@ type world struct {
 	opened int
 	live   map[api.SandboxID]bool
 	denied error
+	slow   chan struct{} // where there is one, sandboxes wait for it before they close
 }
 
 func (w *world) Open(_ context.Context, spec runtime.Spec) (runtime.Sandbox, error) {
@@ -85,6 +87,9 @@ func (s sandbox) Usage(context.Context) (runtime.Usage, error) { return runtime.
 func (s sandbox) Pause(context.Context) error                  { return nil }
 func (s sandbox) Resume(context.Context) error                 { return nil }
 func (s sandbox) Close(context.Context) error {
+	if s.w.slow != nil {
+		<-s.w.slow
+	}
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	delete(s.w.live, s.id)
@@ -167,6 +172,31 @@ func TestOneSandboxForEachMember(t *testing.T) {
 	if len(r.world.live) > 0 || len(r.Sandboxes()) > 0 {
 		t.Errorf("%v are left", r.world.live)
 	}
+}
+
+// A session that comes while its member's sandbox is closing waits for what that holds:
+// there may be no room for two.
+func TestSessionAfterTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.slow = make(chan struct{})
+		first, over := r.must("alice")
+		first.Close()
+		<-over
+		var second *session.Client
+		go func() { second, over = r.must("alice") }()
+		synctest.Wait()
+		if r.opened != 1 || second != nil {
+			t.Errorf("%d were opened", r.opened)
+		}
+		close(r.slow)
+		synctest.Wait()
+		if r.opened != 2 || second == nil {
+			t.Errorf("%d were opened in the end", r.opened)
+		}
+		second.Close()
+		<-over
+	})
 }
 
 // The owner refuses, holds, kills, and changes his mind.
