@@ -4,14 +4,14 @@ import "sync/atomic"
 
 // counters count since New; the fields are the names.
 type counters struct {
-	refusedStrangers, refusedMembers, refusedStreams, joins, joinsRefused       *atomic.Int64
-	probes, deaths, badGossip                                                   *atomic.Int64
-	relayedBytes, refusedCircuits, refusedDialBacks, relaysSetAside, falseAddrs *atomic.Int64
+	refusedStrangers, refusedMembers, refusedStreams, joins, joinsRefused                        *atomic.Int64
+	probes, deaths, badGossip                                                                    *atomic.Int64
+	relayedBytes, refusedCircuits, refusedDialBacks, refusedMeetings, relaysSetAside, falseAddrs *atomic.Int64
 }
 
 func newCounters() counters {
 	i := func() *atomic.Int64 { return &atomic.Int64{} }
-	return counters{i(), i(), i(), i(), i(), i(), i(), i(), i(), i(), i(), i(), i()}
+	return counters{i(), i(), i(), i(), i(), i(), i(), i(), i(), i(), i(), i(), i(), i()}
 }
 
 func (c counters) all() map[string]int64 {
@@ -27,6 +27,7 @@ func (c counters) all() map[string]int64 {
 		"relayed_bytes":     c.relayedBytes.Load(),
 		"refused_circuits":  c.refusedCircuits.Load(),  // connections this node did not relay
 		"refused_dialbacks": c.refusedDialBacks.Load(), // members that asked too often
+		"refused_meetings":  c.refusedMeetings.Load(),  // members that asked to be met and were not sent anything
 		"false_addresses":   c.falseAddrs.Load(),       // of members, at which somebody else answered
 		"relays_set_aside":  c.relaysSetAside.Load(),   // relays that did not relay
 	}

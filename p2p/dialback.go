@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
 const (
@@ -22,17 +23,18 @@ const (
 )
 
 // dialBack is the answering side of reachProtocol: a member learns how it is
-// seen, and whether it can be dialed. Nobody can be made a scanner by it: the
-// only address ever dialed is the one the asker itself speaks from, at four ports of
-// a kind at most, for the asker's own key, and not often.
+// seen, whether it can be dialed, and where another member is. Nobody can be made a
+// scanner by it: the only address ever dialed is the one the asker itself speaks from, at
+// four ports of a kind at most, for the asker's own key, and not often.
 type dialBack struct {
-	s     *session
-	slots chan struct{}
-	asks  *allowance
+	s      *session
+	slots  chan struct{}
+	asks   *allowance // to be dialed
+	wheres *allowance // where another is
 }
 
 func newDialBack(s *session) *dialBack {
-	return &dialBack{s: s, slots: make(chan struct{}, dialBacks), asks: newAllowance(dialBacksEach, dialBackWindow)}
+	return &dialBack{s: s, slots: make(chan struct{}, dialBacks), asks: newAllowance(dialBacksEach, dialBackWindow), wheres: newAllowance(wheresEach, dialBackWindow)}
 }
 
 func (d *dialBack) serve(st network.Stream) {
@@ -59,8 +61,16 @@ func (d *dialBack) serve(st network.Stream) {
 
 // answer tells the asker its address, and then, if it asks for that, dials it.
 func (d *dialBack) answer(ctx context.Context, l looking, c network.Conn) error {
-	if err := l.next(frameLook, &struct{}{}); err != nil {
+	kind, payload, err := l.r.Next()
+	if err != nil {
 		return err
+	}
+	switch kind {
+	case frameWhere:
+		return d.where(l, c.RemotePeer(), payload)
+	case frameLook:
+	default:
+		return wire.UnknownKind(kind)
 	}
 	at := c.RemoteMultiaddr()
 	addr, _, err := addrPort(at)

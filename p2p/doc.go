@@ -68,6 +68,21 @@
 // does not answer, the other is called; when a direct path breaks, its streams end,
 // and the next one is opened through a relay.
 //
+// Where one of the two is behind a router that shows each destination another port, the
+// two meet as package birthday tells: that side, the asker, opens many ports, the other,
+// whose own router shows all the same port, tries many.
+//
+//	/p2prc/meet/1: Meet{} -> At{addr}, and then Probe{nonce} -> packets
+//
+// Packets go from neither side to an address of the other's choice: both ask up to three
+// members that relay for the other, and with which they are connected themselves, at which
+// public IPv4 address they see it, and all that answer must say the same.
+//
+//	/p2prc/reach/1: Where{peer} -> There{ips}
+//
+// The asked side sends 1024 packets of 17 bytes at most, for one member at a time and three
+// times a minute for each; the asker 256 of one byte.
+//
 // # What a path carries
 //
 //	/p2prc/speed/1: Measure{up} -> Go{}, or Busy{problem} and the end

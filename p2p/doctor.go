@@ -171,7 +171,7 @@ func (s *session) findings(d api.Diagnosis, udp int) []api.Finding {
 	}
 	symmetric := d.Reach.TCP == api.NATSymmetric || d.Reach.UDP == api.NATSymmetric
 	say("router", !symmetric || d.Reach.Reachability == api.ReachPublic, fmt.Sprintf("TCP %s, UDP %s", d.Reach.TCP, d.Reach.UDP),
-		"the router shows every destination another port: only public members are reached directly, others through relays. Another setting of the router (\"full cone\", no \"symmetric NAT\") or a forwarded port helps")
+		"the router shows every destination another port: members behind one like it are reached through relays, behind others directly after a second or two. Another setting of the router (\"full cone\", no \"symmetric NAT\") or a forwarded port helps")
 	say("tcp", d.Reach.TCPLeaves, "TCP leaves this network: "+yes(d.Reach.TCPLeaves), "members are connected over QUIC alone: see whether a firewall stops outgoing TCP")
 	if udp >= 0 {
 		say("udp", udp > 0, "UDP leaves this network: "+yes(udp > 0), "see whether a firewall stops outgoing UDP; until then only TCP is used, which gets through fewer routers")

@@ -14,10 +14,11 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/libp2p/go-libp2p/x/rate"
 	"github.com/multiformats/go-multiaddr"
+
+	"github.com/Akilan1999/p2p-rendering-computation/p2p/birthday"
 )
 
 const dialTimeout = 10 * time.Second // for a dial and its handshake; machines that work are slow to answer
@@ -44,8 +45,10 @@ func newHost(key crypto.PrivKey, g *gater, own func(peer.ID) int, more ...libp2p
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		// TCP dials from the port listened on: only so can a router be got through. Two
 		// nodes of one user cannot share a port all the same, for QUIC is not shared.
-		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(libp2pquic.NewTransport),
+		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(birthday.NewTransport),
 		libp2p.SwarmOpts(swarm.WithDialRanker(rankDials)), libp2p.WithDialTimeout(dialTimeout),
+		// A few members that are down would pass for UDP or IPv6 that leads nowhere.
+		libp2p.UDPBlackHoleSuccessCounter(nil), libp2p.IPv6BlackHoleSuccessCounter(nil),
 		libp2p.ConnectionGater(g), libp2p.ConnectionManager(conns), libp2p.ResourceManager(limits),
 		libp2p.Ping(false), libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.UserAgent("p2prc"), libp2p.NoListenAddrs,

@@ -30,6 +30,8 @@ const (
 	frameSeen
 	frameDial
 	frameReached
+	frameWhere
+	frameThere
 )
 
 const (

@@ -359,7 +359,13 @@ func (s *session) answers(ctx context.Context, id api.PeerID, pid peer.ID) (time
 		s.leaveRelays(pid, true)
 	}
 	if _, err := s.connect(ctx, id); err != nil {
-		return 0, err
+		if !s.proven(pid) || errors.Is(ctx.Err(), context.Canceled) {
+			return 0, err
+		}
+		// It called meanwhile, or was met: a dial under way does not hear of that.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(s.ctx, pingTime+s.patience())
+		defer cancel()
 	}
 	d, err := s.pingLink(ctx, pid)
 	if err != nil {

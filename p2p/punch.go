@@ -223,8 +223,10 @@ func (s *session) FilterRemote(_ peer.ID, addrs []multiaddr.Multiaddr) []multiad
 // punch is one relayed link that this side tries to make direct: the one that was
 // called tries, since it is the one behind a router.
 type punch struct {
-	next  time.Time
-	pause time.Duration
+	next   time.Time
+	pause  time.Duration
+	busy   bool // an attempt is under way, which alone changes missed
+	missed bool // the last attempt was a meeting that came to nothing
 }
 
 // punchThrough tries the links that are relayed only: at once, and now and then
@@ -232,30 +234,46 @@ type punch struct {
 func (s *session) punchThrough(service *puncher) {
 	now := s.n.cfg.now()
 	s.mu.Lock()
-	var due []peer.ID
+	due := map[peer.ID]*punch{}
 	for pid, l := range s.links {
-		if now.After(l.punch.next) && s.relayedOnly(pid) {
-			l.punch.pause = max(punchFirst, min(3*l.punch.pause, punchLast))
-			l.punch.next = now.Add(l.punch.pause)
-			due = append(due, pid)
+		if p := &l.punch; !p.busy && now.After(p.next) && s.relayedOnly(pid) {
+			p.busy = true
+			p.pause = max(punchFirst, min(3*p.pause, punchLast))
+			p.next = now.Add(p.pause)
+			due[pid] = p
 		}
 	}
 	s.mu.Unlock()
-	for _, pid := range due {
+	for pid, p := range due {
 		s.go_(func() {
-			if !s.called(pid) {
-				s.lookThroughUDP() // the other side begins, and will ask for it
-				return
-			}
-			_, err := s.dialable(api.PeerID(pid.String()))
-			if err == nil {
-				err = service.DirectConnect(pid)
+			missed := false
+			var err error
+			if !p.missed && s.meets(p.pause == punchFirst) {
+				err = s.meet(pid)
+				missed = err != nil
+			} else {
+				err = s.punch(service, pid)
 			}
 			if err != nil {
 				s.log.Debug("not through yet", "peer", pid.String(), "err", err)
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			p.busy, p.missed = false, missed
 		})
 	}
+}
+
+// punch lets packets cross on the way, if it is this side that begins.
+func (s *session) punch(service *puncher, pid peer.ID) error {
+	if !s.called(pid) {
+		s.lookThroughUDP() // the other side begins, and will ask for it
+		return nil
+	}
+	if _, err := s.dialable(api.PeerID(pid.String())); err != nil {
+		return err
+	}
+	return service.DirectConnect(pid)
 }
 
 // relayedOnly tells whether a member is connected through relays alone.

@@ -39,6 +39,7 @@ type session struct {
 	circuits *client.Client
 	relayer  *relayer
 	dialBack *dialBack
+	meetings *meetings
 	reach    *reach
 
 	digest    atomic.Uint64 // see redigest
@@ -92,7 +93,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 		s.cancel()
 		return nil, err
 	}
-	s.relayer, s.dialBack = newRelayer(s), newDialBack(s)
+	s.relayer, s.dialBack, s.meetings = newRelayer(s), newDialBack(s), newMeetings(s)
 	if err = s.openCircuits(); err == nil {
 		s.gossip, err = newGossip(s)
 	}
@@ -107,6 +108,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	s.host.SetStreamHandler(memberProtocol, s.serveMember)
 	s.host.SetStreamHandler(pingProtocol, s.gate(s.servePing))
 	s.host.SetStreamHandler(reachProtocol, s.gate(s.dialBack.serve))
+	s.host.SetStreamHandler(meetProtocol, s.gate(s.meetings.serve))
 	s.host.Network().Notify((*notifiee)(s))
 	n.mu.Lock()
 	defer n.mu.Unlock()

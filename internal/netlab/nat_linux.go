@@ -58,10 +58,29 @@ func (l *Lab) Router(ns, inside, outside string, kind NAT) {
 	}
 }
 
+// Firewall makes ns a router of IPv6 between its interfaces inside and outside that
+// translates nothing, and lets in what somebody inside has asked for.
+func (l *Lab) Firewall(ns, inside, outside string) {
+	l.t.Helper()
+	l.Forward(ns)
+	for _, r := range []string{
+		"-P FORWARD DROP",
+		"-A FORWARD -i " + inside + " -o " + outside + " -j ACCEPT",
+		"-A FORWARD -i " + outside + " -o " + inside + " -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT",
+	} {
+		l.tables("ip6tables", ns, r)
+	}
+}
+
 // Iptables runs iptables with space-separated words in namespace ns.
 func (l *Lab) Iptables(ns, words string) {
 	l.t.Helper()
-	if out, err := l.Command(ns, append([]string{"iptables", "-w"}, strings.Fields(words)...)...).CombinedOutput(); err != nil {
-		l.t.Fatalf("iptables %s: %v: %s", words, err, out)
+	l.tables("iptables", ns, words)
+}
+
+func (l *Lab) tables(program, ns, words string) {
+	l.t.Helper()
+	if out, err := l.Command(ns, append([]string{program, "-w"}, strings.Fields(words)...)...).CombinedOutput(); err != nil {
+		l.t.Fatalf("%s %s: %v: %s", program, words, err, out)
 	}
 }

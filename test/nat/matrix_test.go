@@ -36,12 +36,13 @@ type placed struct {
 	net  string // its local network, if it is not on the public one
 }
 
-// direct tells whether two machines can be connected without a relay: what one
-// calls shows the other nothing if both have routers and one shows each
-// destination another port.
+// direct tells whether two machines can be connected without a relay: a router that
+// shows each destination another port can only be met from one that shows all the same, over UDP.
 func (a placed) direct(b placed) bool {
-	symmetric := a.kind == string(netlab.Symmetric) || b.kind == string(netlab.Symmetric)
-	return !symmetric || a.kind == "none" || b.kind == "none" || a.net == b.net
+	met := func(a, b placed) bool {
+		return a.kind != string(netlab.Symmetric) || b.kind != string(netlab.Symmetric) && b.kind != string(netlab.NoUDP)
+	}
+	return met(a, b) && met(b, a) || a.kind == "none" || b.kind == "none" || a.net == b.net
 }
 
 // settled waits until the path between two machines is what it will be.
