@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -247,24 +248,43 @@ func (s *Server) reshareLocked() {
 			lazy = append(lazy, l)
 		}
 	}
-	limits := s.limits.Load()
+	limits, free := s.limits.Load(), s.forTasksLocked()
 	claims := make([]alloc.Claim, 0, len(busy)+1)
 	for _, l := range busy {
 		claims = append(claims, claim(l))
 	}
-	due := alloc.Shares(limits.Total, limits.PerPeer, claims)
+	due := alloc.Shares(free, limits.PerPeer, claims)
 	slices.Reverse(claims) // an odd slot changes hands: all who may have it are told of it
-	other := alloc.Shares(limits.Total, limits.PerPeer, claims)
+	other := alloc.Shares(free, limits.PerPeer, claims)
 	for i, l := range busy {
 		l.slotsDue = max(1, due[i], other[len(other)-1-i])
 	}
 	for _, l := range lazy { // what it would get if it began to work
-		n := alloc.Shares(limits.Total, limits.PerPeer, append(claims, claim(l)))
+		n := alloc.Shares(free, limits.PerPeer, append(claims, claim(l)))
 		l.slotsDue = max(1, n[len(claims)])
+	}
+	for _, l := range append(busy, lazy...) {
+		if s.crowdedLocked(l) { // a task here would wait for a container to go
+			l.slotsDue = 0
+		}
 	}
 	for _, l := range s.loans {
 		s.creditLocked(l)
 	}
+}
+
+// forTasksLocked is what containers and shells leave of all that is lent.
+func (s *Server) forTasksLocked() api.Resources {
+	free := s.limits.Load().Total
+	for _, g := range s.guests {
+		free = free.Sub(g.needs)
+	}
+	return free
+}
+
+// crowdedLocked tells whether containers and shells leave no room for a task of l.
+func (s *Server) crowdedLocked(l *loan) bool {
+	return !l.needs.Fits(s.forTasksLocked()) && l.needs.Fits(s.limits.Load().Total)
 }
 
 // loansLocked is the leases, oldest first, so that shares do not change by chance.
@@ -302,6 +322,10 @@ func (s *Server) shareLocked(l *loan) lease.Share {
 		return lease.Share{State: s.state, Reason: no.reason}
 	}
 	sh := lease.Share{Slots: l.slotsDue, State: s.state}
+	if sh.Slots == 0 && s.crowdedLocked(l) {
+		sh.Reason = fmt.Sprintf("its containers leave %s, and a task needs %s", describe(s.forTasksLocked()), describe(l.needs))
+		return sh
+	}
 	if l.peer.held >= lease.MaxHeld || l.peer.kept >= keptBytes {
 		sh.Reason = "results wait to be acknowledged"
 		return sh

@@ -3,11 +3,13 @@ package server_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
 
 // dockerRig lends containers beside tasks.
@@ -84,6 +86,40 @@ func TestContainersOverTheLimits(t *testing.T) {
 		}
 		for _, id := range append(order, "shell") {
 			r.Release(id)
+		}
+	})
+}
+
+// Where containers leave no room for a task, its borrower is told so, and told
+// when there is room again.
+func TestContainersLeaveNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, func(r *rig) { r.set.limits.Runtimes = []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker} })
+		defer r.stop()
+		synctest.Wait()
+		if _, err := r.Reserve(member(bob), "box", api.Resources{CPU: 0.3, Memory: 1 << 20}, api.GuestNone); err != nil {
+			t.Fatal(err)
+		}
+		a, g := r.lend(alice, anOpen("A"))
+		defer a.hangUp()
+		if g.Slots != 0 || g.Credit != 0 || !strings.Contains(g.Reason, "its containers leave 0.7 cores") {
+			t.Errorf("granted %+v", g)
+		}
+		r.Release("box")
+		if u := expect[lease.Share](a, lease.KindUpdate); u.Slots != 1 || u.Credit == 0 || u.Reason != "" {
+			t.Errorf("with room: %+v", u)
+		}
+		a.assign(task(0, "true"))
+		a.results(1)
+		if _, err := r.Reserve(member(bob), "box", api.Resources{CPU: 0.3, Memory: 1 << 20}, api.GuestNone); err != nil {
+			t.Fatal(err)
+		}
+		u := expect[lease.Share](a, lease.KindUpdate)
+		for u.Slots != 0 { // what its results changed was on its way
+			u = expect[lease.Share](a, lease.KindUpdate)
+		}
+		if u.Credit != 0 {
+			t.Errorf("and without: %+v", u)
 		}
 	})
 }
