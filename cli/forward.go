@@ -36,7 +36,7 @@ The owner of PEER must have allowed it there, by port or by host:
   p2prc lend policy allow YOU port:5432
   p2prc lend policy allow YOU host:nas.lan:445` + exits(api.KindUsage, api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc forward big-box 5432\n  p2prc forward big-box 80:8080\n  p2prc forward web-1,web-2 80:0\n  p2prc forward big-box --to nas.lan:445 :4450\n  p2prc forward dns-box 53:5353 --udp\n  p2prc forward my-container 8888",
-		Args:    cobra.RangeArgs(1, 2), ValidArgsFunction: byPlace(complete(a, forwardWords)),
+		Args:    takes(1, 2, "the name of a PEER or a CONTAINER, and a PORT"), ValidArgsFunction: byPlace(complete(a, forwardWords)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runForward(cmd.Context(), a, args, o)
 		},
@@ -134,6 +134,9 @@ func (o forwarded) spec(args []string) (spec api.ForwardSpec, anyLocal bool, err
 		if spec.Host, port, err = net.SplitHostPort(o.to); err != nil || spec.Host == "" {
 			return spec, false, api.Errorf(api.KindUsage, "--to %q is not HOST:PORT", o.to)
 		}
+	}
+	if port == "" {
+		return spec, false, api.Errorf(api.KindUsage, "to which port of %s?", args[0]).WithHint("p2prc forward %s PORT", args[0])
 	}
 	if spec.Port, err = portOf(port); err != nil {
 		return spec, false, err

@@ -138,7 +138,7 @@ func TestGuestNetworks(t *testing.T) {
 		offered := func() int { return len(r.Runtimes()[0].Networks) }
 		first, _ := r.lend(alice, open("L0", ""))
 		first.hangUp()
-		if no := refused(api.GuestFiltered); no.Kind != api.KindDenied || !strings.Contains(no.Hint, "p2prc lend policy allow PEER network:filtered") || offered() != 0 {
+		if no := refused(api.GuestFiltered); no.Kind != api.KindDenied || !strings.Contains(no.Hint, "p2prc lend policy allow YOU network:filtered") || offered() != 0 {
 			t.Errorf("%+v, %d offered", no, offered())
 		}
 		container := api.Rule{Subject: "*", Action: "container", Resource: "*", Allow: true}

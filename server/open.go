@@ -355,7 +355,7 @@ func (s *Server) netBarredLocked(who api.Caller, on api.GuestNetwork) *api.Error
 		return nil
 	case !policy.Decide(s.rules, who, api.ActionNetwork, api.NetworkResource(on)).Allow:
 		return api.Errorf(api.KindDenied, "the owner's policy does not let your containers have network %s", on).
-			WithHint("its owner can: p2prc lend policy allow PEER network:%s", on)
+			WithHint("its owner can: p2prc lend policy allow YOU network:%s", on)
 	case info.Available && !slices.Contains(info.Networks, on):
 		return api.Errorf(api.KindUnsupported, "containers on this node cannot have network %s", on).
 			WithHint("its owner sees why: p2prc lend status")

@@ -225,7 +225,7 @@ func (s *Server) shellPermittedLocked(who api.Caller) *api.Error {
 	}
 	if !policy.Decide(s.rules, who, api.ActionShell, api.RuntimeResource(api.RuntimeProcess)).Allow {
 		return api.Errorf(api.KindDenied, "the owner's policy does not let you have a shell here").
-			WithHint("its owner can: p2prc lend policy allow PEER shell")
+			WithHint("its owner can: p2prc lend policy allow YOU shell")
 	}
 	return nil
 }

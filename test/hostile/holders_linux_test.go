@@ -48,7 +48,7 @@ func (l *lender) holders() {
 		t.Errorf("a task on a network that nobody gives: exit %d\n%s", code, errs)
 	}
 	_, errs, code := l.cmd("container", "create", "self", "--image", image, "--network", "open")
-	if code != 11 || !strings.Contains(errs, "does not let your containers have network open") || !strings.Contains(errs, "hint: its owner can: p2prc lend policy allow PEER network:open") {
+	if code != 11 || !strings.Contains(errs, "does not let your containers have network open") || !strings.Contains(errs, "hint: its owner can: p2prc lend policy allow YOU network:open") {
 		t.Errorf("a container on a network that is not given: exit %d\n%s", code, errs)
 	}
 

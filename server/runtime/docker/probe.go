@@ -78,7 +78,7 @@ func isolation(i system.Info, class string) string {
 	if class == "" {
 		class = i.DefaultRuntime
 	}
-	s := fmt.Sprintf("containers of %s %s under %s: read-only root, no capabilities, no new privileges, no network but what the policy gives", engineName(i), i.ServerVersion, class)
+	s := fmt.Sprintf("containers of %s %s under %s: no new privileges, no network but what the policy gives; for tasks a read-only root and no capabilities, for long-lived ones a root of their own and eight capabilities", engineName(i), i.ServerVersion, class)
 	if hasOption(i, "seccomp") {
 		s += ", system call filter"
 	}
