@@ -18,7 +18,7 @@ func relayedBy(t *testing.T, a, to *peerNode, relays ...*peerNode) {
 	t.Helper()
 	s := a.session()
 	e, _ := s.pool.table.get(to.ID())
-	e.rec.Addrs, e.rec.Seq = nil, e.rec.Seq+1000
+	e.rec.Addrs, e.rec.Seq = nil, e.rec.Seq+3_600_000 // milliseconds: what it says of itself meanwhile is older
 	for _, r := range relays {
 		if _, err := s.connect(t.Context(), r.ID()); err != nil {
 			t.Fatal(err)

@@ -39,7 +39,7 @@ func TestProbeOvertakenByACall(t *testing.T) {
 	knows := func(p, of *peerNode) {
 		s := p.session()
 		e, _ := s.pool.table.get(of.ID())
-		e.rec.Addrs, e.rec.Seq = []string{silent.String()}, e.rec.Seq+1000
+		e.rec.Addrs, e.rec.Seq = []string{silent.String()}, e.rec.Seq+3_600_000 // an hour ahead of what it says of itself
 		s.pool.table.offer(e.rec, e.raw, p.cfg.now(), false)
 		s.host.Peerstore().ClearAddrs(of.pid)
 	}
