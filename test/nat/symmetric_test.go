@@ -13,14 +13,17 @@ import (
 
 // Where only one member is public nobody knows what kind a router is, and a
 // symmetric one is got through all the same, whoever calls first. The matrix has the
-// networks where it is known.
+// networks where it is known. In full runs.
 func TestThroughASymmetricRouterThatNobodyKnows(t *testing.T) {
+	if ring.Size(0, 1) == 0 {
+		return
+	}
 	n := newInternet(t)
 	relay := n.server("relay")
 	a, b := n.home("s", netlab.Symmetric).machine("sven"), n.home("b", netlab.EndpointIndependent).machine("bert")
 	relay.Up()
 	join(relay, a, b)
-	for i := range ring.Size(1, 3) { // more would be too often
+	for i := range 3 { // more would be too often
 		from, to := a, b
 		if i > 0 {
 			from, to = b, a
