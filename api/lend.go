@@ -99,3 +99,11 @@ type UsageRow struct {
 type ReasonRequest struct {
 	Reason string `json:"reason,omitempty" maxLength:"200"`
 }
+
+// Killed is what the borrower of what an owner killed reads.
+func Killed(reason string) string {
+	if reason == "" {
+		return "killed by the owner"
+	}
+	return "killed by the owner: " + reason
+}

@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -248,23 +247,24 @@ func (s *Server) reshareLocked() {
 			lazy = append(lazy, l)
 		}
 	}
-	limits, free := s.limits.Load(), s.forTasksLocked()
+	limits := s.limits.Load()
+	free, held := s.guestsLocked()
 	claims := make([]alloc.Claim, 0, len(busy)+1)
 	for _, l := range busy {
 		claims = append(claims, claim(l))
 	}
-	due := alloc.Shares(free, limits.PerPeer, claims)
+	due := alloc.Shares(free, limits.PerPeer, held, claims)
 	slices.Reverse(claims) // an odd slot changes hands: all who may have it are told of it
-	other := alloc.Shares(free, limits.PerPeer, claims)
+	other := alloc.Shares(free, limits.PerPeer, held, claims)
 	for i, l := range busy {
 		l.slotsDue = max(1, due[i], other[len(other)-1-i])
 	}
 	for _, l := range lazy { // what it would get if it began to work
-		n := alloc.Shares(free, limits.PerPeer, append(claims, claim(l)))
+		n := alloc.Shares(free, limits.PerPeer, held, append(claims, claim(l)))
 		l.slotsDue = max(1, n[len(claims)])
 	}
 	for _, l := range append(busy, lazy...) {
-		if s.crowdedLocked(l) { // a task here would wait for a container to go
+		if s.crowdedLocked(l) != "" { // a task here would wait for a container to go
 			l.slotsDue = 0
 		}
 	}
@@ -273,18 +273,31 @@ func (s *Server) reshareLocked() {
 	}
 }
 
-// forTasksLocked is what containers and shells leave of all that is lent.
-func (s *Server) forTasksLocked() api.Resources {
-	free := s.limits.Load().Total
+// guestsLocked is what containers and shells leave of all that is lent, and what each
+// peer holds by them.
+func (s *Server) guestsLocked() (free api.Resources, held map[api.PeerID]api.Resources) {
+	free, held = s.limits.Load().Total, map[api.PeerID]api.Resources{}
 	for _, g := range s.guests {
 		free = free.Sub(g.needs)
+		held[g.peer.id] = held[g.peer.id].Add(g.needs)
 	}
-	return free
+	return free, held
 }
 
-// crowdedLocked tells whether containers and shells leave no room for a task of l.
-func (s *Server) crowdedLocked(l *loan) bool {
-	return !l.needs.Fits(s.forTasksLocked()) && l.needs.Fits(s.limits.Load().Total)
+// crowdedLocked tells how containers and shells leave no room for a task of l, if so.
+func (s *Server) crowdedLocked(l *loan) string {
+	limits := s.limits.Load()
+	free, held := s.guestsLocked()
+	own := limits.PerPeer.Sub(held[l.peer.id])
+	switch {
+	case !l.needs.Fits(limits.Total) || !l.needs.Fits(limits.PerPeer): // it never fits
+		return ""
+	case !l.needs.Fits(free):
+		return "its containers leave " + tooLittle(l.needs, free)
+	case !l.needs.Fits(own):
+		return "your containers there leave you " + tooLittle(l.needs, own)
+	}
+	return ""
 }
 
 // loansLocked is the leases, oldest first, so that shares do not change by chance.
@@ -322,9 +335,10 @@ func (s *Server) shareLocked(l *loan) lease.Share {
 		return lease.Share{State: s.state, Reason: no.reason}
 	}
 	sh := lease.Share{Slots: l.slotsDue, State: s.state}
-	if sh.Slots == 0 && s.crowdedLocked(l) {
-		sh.Reason = fmt.Sprintf("its containers leave %s, and a task needs %s", describe(s.forTasksLocked()), describe(l.needs))
-		return sh
+	if sh.Slots == 0 {
+		if sh.Reason = s.crowdedLocked(l); sh.Reason != "" {
+			return sh
+		}
 	}
 	if l.peer.held >= lease.MaxHeld || l.peer.kept >= keptBytes {
 		sh.Reason = "results wait to be acknowledged"

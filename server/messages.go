@@ -319,6 +319,19 @@ func clip(s string) string {
 	return s
 }
 
+// tooLittle says what there is too little of for a task.
+func tooLittle(needs, free api.Resources) string {
+	switch {
+	case !(api.Resources{CPU: needs.CPU}).Fits(api.Resources{CPU: free.CPU}):
+		return fmt.Sprintf("%.3g cores, and a task needs %.3g", max(free.CPU, 0), needs.CPU)
+	case needs.Memory > free.Memory:
+		return fmt.Sprintf("%d MiB of memory, and a task needs %d", max(free.Memory, 0)>>20, needs.Memory>>20)
+	case needs.Disk > free.Disk:
+		return fmt.Sprintf("%d MiB of disk, and a task needs %d", max(free.Disk, 0)>>20, needs.Disk>>20)
+	}
+	return fmt.Sprintf("%d GPUs, and a task needs %d", max(free.GPU, 0), needs.GPU)
+}
+
 func describe(r api.Resources) string {
 	return fmt.Sprintf("%g cores, %d MiB of memory, %d GPUs", r.CPU, r.Memory>>20, r.GPU)
 }

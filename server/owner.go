@@ -297,10 +297,7 @@ func (s *Server) KillAll(ctx context.Context, reason string) error {
 }
 
 func (s *Server) killLocked(sl *slot, reason string) {
-	why := ending{api.CauseWithdrawn, "killed by the owner"}
-	if reason != "" {
-		why.reason += ": " + clip(reason)
-	}
+	why := ending{api.CauseWithdrawn, api.Killed(clip(reason))}
 	l := sl.loan
 	l.hold, l.why = time.Now().Add(killHold), why
 	s.giveBackAllLocked(l, why)

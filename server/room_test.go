@@ -121,6 +121,44 @@ func TestContainersLeaveNoRoom(t *testing.T) {
 		if u.Credit != 0 {
 			t.Errorf("and without: %+v", u)
 		}
+		r.Release("box")
+		for u.Slots == 0 {
+			u = expect[lease.Share](a, lease.KindUpdate)
+		}
+	})
+}
+
+// So it is where the borrower's own containers leave it too little of what one peer may have.
+func TestOwnContainersLeaveNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 4, func(r *rig) {
+			r.set.limits.Runtimes = []api.RuntimeName{api.RuntimeWasm, api.RuntimeDocker}
+			r.set.limits.PerPeer.CPU = 2
+		})
+		defer r.stop()
+		synctest.Wait()
+		for _, id := range []api.SandboxID{"one", "two"} {
+			if _, err := r.Reserve(member(alice), id, api.Resources{CPU: 0.7, Memory: 1 << 20, Disk: 1 << 20}, api.GuestNone); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := anOpen("A")
+		o.Needs.Disk = 1 << 20
+		a, g := r.lend(alice, o)
+		defer a.hangUp()
+		if g.Slots != 0 || !strings.Contains(g.Reason, "your containers there leave you 0.6 cores") {
+			t.Errorf("granted %+v", g)
+		}
+		o.Lease = "B"
+		b, g := r.lend(bob, o)
+		defer b.hangUp()
+		if g.Slots != 2 {
+			t.Errorf("bob: %+v", g)
+		}
+		r.Release("one")
+		if u := expect[lease.Share](a, lease.KindUpdate); u.Slots != 1 || u.Reason != "" {
+			t.Errorf("with room: %+v", u)
+		}
 	})
 }
 

@@ -163,7 +163,15 @@ func (b *Book) Create(ctx context.Context, peer api.PeerID, spec api.ContainerSp
 	case ctx.Err() != nil || errors.Is(err, container.ErrBroken):
 		return api.Container{}, err // it may be there: the book keeps it until it is removed
 	}
-	return api.Container{}, b.strike(ctx, e, err)
+	return api.Container{}, b.strike(ctx, e, b.says(peer, err))
+}
+
+// says puts a lender's name before its words, which speak of "this node".
+func (b *Book) says(peer api.PeerID, err error) error {
+	if err == nil {
+		return nil
+	}
+	return api.Errorf(api.KindOf(err), "%s: %w", b.cfg.Names(peer), err)
 }
 
 // findImage makes sure that the lender takes the image that this node has by that

@@ -179,7 +179,8 @@ func (b *Book) Session(ctx context.Context, name string) (wire.Stream, error) {
 
 // Shell opens a session in a sandbox of a peer's own programs.
 func (b *Book) Shell(ctx context.Context, peer api.PeerID) (wire.Stream, error) {
-	return b.session(ctx, peer, container.Shell, "")
+	st, err := b.session(ctx, peer, container.Shell, "")
+	return st, b.says(peer, err)
 }
 
 func (b *Book) session(ctx context.Context, peer api.PeerID, protocol string, id api.ContainerID) (wire.Stream, error) {

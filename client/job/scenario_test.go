@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
 
@@ -73,5 +74,5 @@ func ThroughputScenario(t *testing.T, name string, store Store, n int64, floor f
 }
 
 func TestThroughput(t *testing.T) {
-	ThroughputScenario(t, "memory", NewMemStore(), 10_000, 300)
+	ThroughputScenario(t, "memory", NewMemStore(), int64(ring.Size(10_000, 30_000)), 300)
 }

@@ -13,6 +13,9 @@ import (
 func platform(context.Context) (string, error) {
 	text, err := os.ReadFile("/etc/os-release")
 	if errors.Is(err, fs.ErrNotExist) {
+		text, err = os.ReadFile("/usr/lib/os-release")
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {

@@ -58,7 +58,7 @@ func (t *Transport) Lend(at netip.AddrPort, socket *net.UDPConn) (dial multiaddr
 	t.lent[at] = socket
 	return dial, func() {
 		if unused := t.take(at); unused != nil {
-			_ = unused.Close()
+			_ = unused.Close() // nothing was sent that could be lost
 		}
 	}, nil
 }
@@ -108,14 +108,14 @@ var errNotLent = errors.New("no socket is lent for this address")
 // that it listens on wherever it has one, so this is done beside it.
 func (t *Transport) dialFrom(ctx context.Context, socket *net.UDPConn, a multiaddr.Multiaddr, p peer.ID) (transport.CapableConn, error) {
 	var reset, token [32]byte
-	_, _ = rand.Read(reset[:])
+	_, _ = rand.Read(reset[:]) // it never fails
 	_, _ = rand.Read(token[:])
 	one, err := quicreuse.NewConnManager(reset, token, quicreuse.OverrideListenUDP(func(string, *net.UDPAddr) (net.PacketConn, error) { return socket, nil }))
 	if err != nil {
 		return nil, err
 	}
 	release := func() {
-		_ = one.Close()
+		_ = one.Close() // of what nobody uses any more
 		_ = socket.Close()
 	}
 	tr, err := t.another(one)

@@ -7,6 +7,7 @@ package alloc
 
 import (
 	"cmp"
+	"maps"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -22,12 +23,14 @@ type Claim struct {
 }
 
 // Shares says how many slots each claim should have now, so that all fit into
-// total, those of one peer into perPeer, and nobody could have more without
-// another who has less losing one. The first of equals in claims goes first.
-func Shares(total, perPeer api.Resources, claims []Claim) []int {
+// total, those of one peer with what it holds besides into perPeer, and nobody could
+// have more without another who has less losing one. The first of equals in claims
+// goes first.
+func Shares(total, perPeer api.Resources, held map[api.PeerID]api.Resources, claims []Claim) []int {
 	got := make([]int, len(claims))
 	free := total
 	peers := map[api.PeerID]api.Resources{}
+	maps.Copy(peers, held)
 	full := make([]bool, len(claims)) // can get no more: what is free only shrinks
 	for range MaxSlots {
 		best := -1

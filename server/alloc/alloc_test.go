@@ -2,6 +2,7 @@ package alloc_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -32,7 +33,7 @@ func TestShares(t *testing.T) {
 		"a GPU there is not":            {machine, []alloc.Claim{{"a", api.Resources{CPU: 1, Memory: 1, GPU: 1}, many}}, []int{0}},
 		"nobody":                        {machine, nil, []int{}},
 	} {
-		if got := alloc.Shares(machine, c.perPeer, c.claims); fmt.Sprint(got) != fmt.Sprint(c.want) {
+		if got := alloc.Shares(machine, c.perPeer, nil, c.claims); fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -40,7 +41,7 @@ func TestShares(t *testing.T) {
 
 func TestManySmallSlotsAreBounded(t *testing.T) {
 	huge := api.Resources{CPU: 1e6, Memory: 1 << 50}
-	if got := alloc.Shares(huge, huge, []alloc.Claim{{"a", cores(0.01), 1 << 30}}); got[0] != alloc.MaxSlots {
+	if got := alloc.Shares(huge, huge, nil, []alloc.Claim{{"a", cores(0.01), 1 << 30}}); got[0] != alloc.MaxSlots {
 		t.Errorf("%d slots", got[0])
 	}
 }
@@ -60,9 +61,10 @@ func TestSharesProperties(t *testing.T) {
 				Want:  rapid.IntRange(0, 20).Draw(t, "want"),
 			})
 		}
-		got := alloc.Shares(total, perPeer, claims)
+		held := map[api.PeerID]api.Resources{"a": {CPU: perPeer.CPU * rapid.SampledFrom([]float64{0, 0.3, 1}).Draw(t, "held")}}
+		got := alloc.Shares(total, perPeer, held, claims)
 		var sum api.Resources
-		peers := map[api.PeerID]api.Resources{}
+		peers := maps.Clone(held)
 		slots := 0
 		for i, c := range claims {
 			if got[i] < 0 || got[i] > c.Want {

@@ -57,11 +57,7 @@ func (k *Keeper) Kill(ctx context.Context, id api.SandboxID, reason string) erro
 	if err != nil {
 		return err
 	}
-	why := "killed by the owner"
-	if reason != "" {
-		why += ": " + reason
-	}
-	return k.withdraw(ctx, b, why)
+	return k.withdraw(ctx, b, api.Killed(reason))
 }
 
 // Freeze and Thaw pause and resume one container.

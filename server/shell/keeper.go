@@ -3,6 +3,7 @@ package shell
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -163,6 +164,8 @@ func (k *Keeper) place(who api.Caller) (b, old *box, err error) {
 	return b, nil, nil
 }
 
+var errLast = errors.New("its last session ended")
+
 // leave ends a sandbox with its last session.
 func (k *Keeper) leave(b *box) {
 	k.mu.Lock()
@@ -170,7 +173,7 @@ func (k *Keeper) leave(b *box) {
 	last := b.users == 0
 	k.mu.Unlock()
 	if last {
-		b.end(nil)
+		b.end(errLast)
 	}
 }
 

@@ -54,11 +54,7 @@ func (k *Keeper) Kill(ctx context.Context, id api.SandboxID, reason string) erro
 	if err != nil {
 		return err
 	}
-	why := "killed by the owner"
-	if reason != "" {
-		why += ": " + reason
-	}
-	b.end(api.Errorf(api.KindWithdrawn, "%s", why))
+	b.end(api.Errorf(api.KindWithdrawn, "%s", api.Killed(reason)))
 	select {
 	case <-b.over:
 		return nil

@@ -59,11 +59,11 @@ func (s *session) ends() int {
 // otherwise, seen and ended by him, and gone with its last session.
 func TestShell(t *testing.T) {
 	ring.Need(t, "isolation", ring.Probe()["isolation"])
-	all := pool(t, "a", "b")
-	a, b := all[0], all[1]
+	all := pool(t, "a", "b", "c")
+	a, b, c := all[0], all[1], all[2]
 	refused := func(why string) {
 		t.Helper()
-		if out, errs, code := a.cmd("ssh", "b", "true"); code != 125 || !strings.Contains(errs, why) {
+		if out, errs, code := a.cmd("ssh", "b", "true"); code != 125 || !strings.Contains(errs, "b: "+why) {
 			t.Errorf("exit %d, %q, want %q", code, out+errs, why)
 		}
 	}
@@ -111,7 +111,7 @@ func TestShell(t *testing.T) {
 	if boxes := sandboxes(t, b); len(boxes) != 1 || boxes[0].State != "paused" {
 		t.Errorf("%+v", boxes)
 	}
-	refused("paused by its lender's owner")
+	refused("the sandbox is paused by its lender's owner")
 	b.ok("lend", "resume")
 	if err := first.in.Close(); err != nil {
 		t.Fatal(err)
@@ -133,4 +133,12 @@ func TestShell(t *testing.T) {
 		gone()
 	}
 	refused("the owner's policy does not let you have a shell here")
+
+	b.ok("lend", "policy", "allow", "c", "shell")
+	s := c.ssh("b")
+	a.ok("members", "revoke", "c")
+	if code := s.ends(); code != 125 {
+		t.Errorf("a revoked member's session ended with %d", code)
+	}
+	gone()
 }
