@@ -18,6 +18,7 @@ const (
 
 // convoy is a large folder on its way here, file after file.
 type convoy struct {
+	tree    api.BlobID    // the folder's manifest
 	sources []api.PeerID  // in the order in which to ask them; Exchange.mu guards it
 	beat    chan struct{} // closed and replaced when a file arrived; Exchange.mu guards it
 }
@@ -39,7 +40,7 @@ type arrival struct {
 // each file that is here, and 0 as soon as others can wait here for all the rest. A file of another size than the manifest says is
 // KindCorrupt; otherwise errors are FetchTree's.
 func (x *Exchange) FetchConvoy(ctx context.Context, id api.BlobID, check func(api.Tree) error, have func(bytes int64), sources ...api.PeerID) (api.Tree, error) {
-	c := &convoy{sources: slices.Clone(sources), beat: make(chan struct{})}
+	c := &convoy{tree: id, sources: slices.Clone(sources), beat: make(chan struct{})}
 	x.expect(c, id)
 	defer func() { x.arrived(c, id) }()
 	if err := x.fetchFile(ctx, c, id); err != nil {
@@ -102,7 +103,7 @@ func (x *Exchange) fetchFile(ctx context.Context, c *convoy, id api.BlobID) erro
 	x.mu.Unlock()
 	failed := failures(nil).err(id)
 	for _, p := range sources {
-		err := x.Fetch(ctx, id, p)
+		err := x.fetch(ctx, c.tree, id, []api.PeerID{p})
 		kind := api.KindOf(err)
 		switch {
 		case err == nil || ctx.Err() != nil:

@@ -72,6 +72,49 @@ func TestConvoyPassesOn(t *testing.T) {
 	}
 }
 
+// A member that begins later than the one that asks it, but before it wants its
+// files, is waited for until it knows which will come.
+func TestConvoyWaitsForTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t)
+		src := memStore(t, 0)
+		source, slow, quick := NewExchange(src, p, quiet), NewExchange(memStore(t, 0), p, quiet), NewExchange(memStore(t, 0), p, quiet)
+		p.serve("source", source)
+		p.serve("slow", slow)
+		info := putFolder(t, src, random(1, 60_000))
+		checks, checked := make(chan struct{}), make(chan struct{})
+		errs := make(chan error, 2)
+		go func() {
+			_, err := slow.FetchConvoy(ctx, info.ID, func(api.Tree) error { close(checks); <-checked; return nil }, uncounted, "source")
+			errs <- err
+		}()
+		<-checks
+		if err := quick.Fetch(ctx, info.ID, "source"); err != nil { // it was here before the other began
+			t.Fatal(err)
+		}
+		go func() {
+			_, err := quick.FetchConvoy(ctx, info.ID, anyTree, uncounted, "slow", "source")
+			errs <- err
+		}()
+		synctest.Wait() // the quick one can do no more by itself
+		close(checked)
+		for range 2 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		if sent := source.SentAll(); sent < info.Bytes || sent > info.Bytes*5/4 {
+			t.Errorf("the source gave %d bytes of a folder of %d", sent, info.Bytes)
+		}
+		for _, x := range []*Exchange{quick, slow, source} {
+			if err := x.close(); err != nil {
+				t.Error(err)
+			}
+		}
+		p.end()
+	})
+}
+
 // A member whose convoy stands still is asked last from then on: it costs one
 // wait, not one for each file.
 func TestConvoyLeavesWhoStandsStill(t *testing.T) {

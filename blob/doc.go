@@ -29,10 +29,14 @@
 // are those of package wire, at most [maxFrame] bytes:
 //
 //	1 GET   to the holder, JSON {"id": HASH, "tail": true}
-//	                         or {"id": HASH, "off": N, "len": N}
+//	                         or {"id": HASH, "off": N, "len": N}, both with "of": HASH
 //	2 DATA  to the asker: a slice
 //	3 FAIL  to the asker, JSON {"kind": KIND, "msg": TEXT}: not_found, or why not
 //	4 WAIT  to the asker, empty: the answer takes longer, every 5 s at least
+//
+// "of" is the manifest of the folder that a file is asked for as a part of. A
+// holder that is about to fetch that folder too lets wait until it knows which
+// files come, and for those that do: see [Exchange.FetchConvoy].
 //
 // A slice is that of the Bao format with chunk groups of 64 KiB: the blob's
 // size (8 bytes, little-endian), then the hash tree's nodes and the groups that

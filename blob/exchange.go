@@ -48,6 +48,7 @@ const (
 // askMsg is a GET.
 type askMsg struct {
 	ID   api.BlobID `json:"id"`
+	Of   api.BlobID `json:"of,omitzero"` // the convoy's manifest
 	Tail bool       `json:"tail,omitempty"`
 	Off  int64      `json:"off,omitempty"`
 	Len  int64      `json:"len,omitempty"`

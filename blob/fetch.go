@@ -12,6 +12,7 @@ import (
 // flight is one blob being fetched for all who want it.
 type flight struct {
 	id     api.BlobID
+	of     api.BlobID // the folder that it came to be fetched for by a convoy, if it was
 	done   chan struct{}
 	err    error // valid once done is closed
 	cancel context.CancelFunc
@@ -31,13 +32,18 @@ type flight struct {
 // it cannot be reached, KindCorrupt when one sent wrong bytes (it is named) and
 // no other had it, KindQuota when there is no room here.
 func (x *Exchange) Fetch(ctx context.Context, id api.BlobID, sources ...api.PeerID) error {
+	return x.fetch(ctx, api.BlobID{}, id, sources)
+}
+
+// fetch is Fetch of a file of a convoy's folder.
+func (x *Exchange) fetch(ctx context.Context, of, id api.BlobID, sources []api.PeerID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if _, known, err := x.store.idx.Get(ctx, id); err != nil || known {
 		return err
 	}
-	f, err := x.board(id, sources)
+	f, err := x.board(of, id, sources)
 	if err != nil {
 		return err
 	}
@@ -51,7 +57,7 @@ func (x *Exchange) Fetch(ctx context.Context, id api.BlobID, sources ...api.Peer
 }
 
 // board joins the blob's flight or starts it.
-func (x *Exchange) board(id api.BlobID, sources []api.PeerID) (*flight, error) {
+func (x *Exchange) board(of, id api.BlobID, sources []api.PeerID) (*flight, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
@@ -60,7 +66,7 @@ func (x *Exchange) board(id api.BlobID, sources []api.PeerID) (*flight, error) {
 	f := x.flights[id]
 	if f == nil {
 		ctx, cancel := context.WithCancel(x.life)
-		f = &flight{id: id, done: make(chan struct{}), cancel: cancel, offered: map[api.PeerID]bool{}}
+		f = &flight{id: id, of: of, done: make(chan struct{}), cancel: cancel, offered: map[api.PeerID]bool{}}
 		x.flights[id] = f
 		x.wg.Go(func() {
 			defer cancel()
@@ -132,7 +138,7 @@ func (x *Exchange) fly(ctx context.Context, f *flight) error {
 		if p != nil {
 			before = p.have
 		}
-		err := x.fetchFrom(ctx, f.id, peer, &p)
+		err := x.fetchFrom(ctx, f, peer, &p)
 		if err == nil {
 			return nil
 		}
@@ -168,10 +174,10 @@ func (x *Exchange) fly(ctx context.Context, f *flight) error {
 
 // fetchFrom gets all that is missing from one source. What it got is in *part
 // when it fails.
-func (x *Exchange) fetchFrom(ctx context.Context, id api.BlobID, peer api.PeerID, part **partial) error {
+func (x *Exchange) fetchFrom(ctx context.Context, f *flight, peer api.PeerID, part **partial) error {
 	p := *part
 	if p == nil {
-		l, a, err := x.ask(ctx, peer, askMsg{ID: id, Tail: true})
+		l, a, err := x.ask(ctx, peer, askMsg{ID: f.id, Of: f.of, Tail: true})
 		if err != nil {
 			return err
 		}
@@ -179,7 +185,7 @@ func (x *Exchange) fetchFrom(ctx context.Context, id api.BlobID, peer api.PeerID
 		if err != nil {
 			return err
 		}
-		size, tail, err := verifyTail(slice, id)
+		size, tail, err := verifyTail(slice, f.id)
 		if err != nil {
 			l.fail(err)
 			return err
@@ -196,11 +202,11 @@ func (x *Exchange) fetchFrom(ctx context.Context, id api.BlobID, peer api.PeerID
 		}
 		*part = p
 	}
-	if err := x.body(ctx, id, peer, p); err != nil {
+	if err := x.body(ctx, f.id, peer, p); err != nil {
 		return err
 	}
 	*part = nil
-	done := &pending{file: p.file, name: p.file.Name(), id: id, size: p.size, room: p.room}
+	done := &pending{file: p.file, name: p.file.Name(), id: f.id, size: p.size, room: p.room}
 	if err := x.store.place(ctx, FetchedFor, done); err != nil {
 		return localError{err}
 	}

@@ -142,7 +142,7 @@ func (s *server) answer(ctx context.Context, m askMsg) error {
 
 // slice builds the answer; it is valid until the next one.
 func (s *server) slice(ctx context.Context, m askMsg) ([]byte, error) {
-	if err := s.arrival(ctx, m.ID); err != nil {
+	if err := s.arrivals(ctx, m.Of, m.ID); err != nil {
 		return nil, err
 	}
 	e, err := s.x.store.get(ctx, m.ID)
@@ -177,14 +177,24 @@ func (s *server) slice(ctx context.Context, m askMsg) ([]byte, error) {
 	return s.buf, err
 }
 
-// arrival waits, with WAITs, for a blob that is on its way here.
-func (s *server) arrival(ctx context.Context, id api.BlobID) error {
-	s.x.mu.Lock()
-	a := s.x.coming[id]
-	s.x.mu.Unlock()
-	if a == nil {
-		return nil
+// arrivals waits, with WAITs, first for a convoy's manifest, so that its files are
+// expected here, then for the file.
+func (s *server) arrivals(ctx context.Context, ids ...api.BlobID) error {
+	for _, id := range ids {
+		s.x.mu.Lock()
+		a := s.x.coming[id]
+		s.x.mu.Unlock()
+		if a == nil {
+			continue
+		}
+		if err := s.arrival(ctx, id, a); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (s *server) arrival(ctx context.Context, id api.BlobID, a *arrival) error {
 	if err := s.flush(); err != nil {
 		return err
 	}

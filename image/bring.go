@@ -67,9 +67,6 @@ func (k *Keeper) take(ctx context.Context, from api.Caller, src source, state fu
 	if most := k.cfg.Most(); src.Bytes > most {
 		return false, tooLarge(src.Bytes, most)
 	}
-	if err := k.cfg.Blobs.Pin(ctx, pin(id), src.Tree); err != nil {
-		return false, err
-	}
 	defer k.unpin(ctx, id)
 	p, err := k.fetch(ctx, from.Peer, src, state)
 	if err != nil {
@@ -117,8 +114,9 @@ func (k *Keeper) want(ctx context.Context, from api.PeerID, id api.ImageID) (sou
 	return src, err
 }
 
-// fetch brings an image's folder here. What it is and for which platform is
-// looked at before its layers are asked for.
+// fetch brings an image's folder here, pinned. What it is and for which platform is
+// looked at before its layers are asked for. The pin is written then, too: members
+// that ask for the folder here find it expected at once, not after a disk's flush.
 func (k *Keeper) fetch(ctx context.Context, from api.PeerID, src source, state func(stateMsg)) (p *parcel, err error) {
 	sources := slices.DeleteFunc(append(slices.Clone(src.Peers), from), func(p api.PeerID) bool { return p == k.cfg.Self })
 	progress := stateMsg{State: api.ImageFetching}
@@ -145,7 +143,10 @@ func (k *Keeper) fetch(ctx context.Context, from api.PeerID, src source, state f
 		if p, err = open(ctx, src.Image, l, k.cfg.Blobs); err != nil {
 			return err
 		}
-		return k.fits(ctx, p.config)
+		if err := k.fits(ctx, p.config); err != nil {
+			return err
+		}
+		return k.cfg.Blobs.Pin(ctx, pin(src.Image), src.Tree)
 	}
 	_, err = k.cfg.Fetch.FetchConvoy(ctx, src.Tree, check, func(n int64) { arrived <- n }, sources...)
 	close(arrived)
