@@ -61,8 +61,9 @@ func (s *Server) runnableLocked(l *loan, now time.Time) bool {
 	return s.state == api.LendOpen && !s.down && !l.ended && l.barred == "" && !now.Before(l.hold) && !s.fullLocked(l.peer) && l.peek() != nil
 }
 
-// dispatchLocked gives tasks to slots until none fits. Who has least goes first;
-// a lease that has waited long for its first slot has room kept for it.
+// dispatchLocked gives tasks to slots until none fits. Who has least goes first. It
+// does not lose its turn to one with a sandbox at hand because another's must close
+// for it, and a lease that has waited long for its first slot has room kept for it.
 func (s *Server) dispatchLocked() {
 	if s.state != api.LendOpen || s.down {
 		return
@@ -70,6 +71,7 @@ func (s *Server) dispatchLocked() {
 	now := time.Now()
 	var u use
 	var passed map[*loan]bool
+	var next []*loan // room for them is on its way
 	for {
 		var best *loan
 		for _, l := range s.loans {
@@ -77,7 +79,7 @@ func (s *Server) dispatchLocked() {
 				continue
 			}
 			if u.peers == nil {
-				u = s.useLocked()
+				u = s.useLocked().with(next)
 			}
 			if best == nil || s.beforeLocked(u, l, best) {
 				best = l
@@ -86,10 +88,15 @@ func (s *Server) dispatchLocked() {
 		if best == nil {
 			return
 		}
-		if s.placeLocked(best, u, now) {
+		placed, soon := s.placeLocked(best, u, now)
+		if placed {
 			best.starved = time.Time{}
-			u = s.useLocked()
+			u = use{}
 			continue
+		}
+		if soon {
+			next = append(next, best)
+			u = use{}
 		}
 		if best.busy == 0 {
 			if best.starved.IsZero() {
@@ -121,8 +128,9 @@ func (s *Server) beforeLocked(u use, a, b *loan) bool {
 }
 
 // placeLocked finds a slot for l's next task: an unused sandbox of its own, or
-// room for a new one, if need be by closing unused ones of others.
-func (s *Server) placeLocked(l *loan, u use, now time.Time) bool {
+// room for a new one, if need be by closing unused ones of others: soon there is
+// room, then.
+func (s *Server) placeLocked(l *loan, u use, now time.Time) (placed, soon bool) {
 	limits := s.limits.Load()
 	fits := func(add api.Resources) bool {
 		return u.total.Add(add).Fits(limits.Total) && u.peers[l.peer].Add(add).Fits(limits.PerPeer)
@@ -135,22 +143,21 @@ func (s *Server) placeLocked(l *loan, u use, now time.Time) bool {
 			at := l.pop()
 			s.startLocked(sl, at)
 			sl.work <- at
-			return true
+			return true, false
 		}
 	}
 	if len(s.slots) < alloc.MaxSlots && fits(l.needs) {
 		s.turns++
 		l.served, l.peer.served = s.turns, s.turns
 		s.openSlotLocked(l, l.pop(), now)
-		return true
+		return true, false
 	}
-	s.evictLocked(l, u, limits)
-	return false
+	return false, s.evictLocked(l, u, limits)
 }
 
 // evictLocked closes unused sandboxes until a slot for l would fit once they are
-// gone, or none is left that would help.
-func (s *Server) evictLocked(l *loan, u use, limits *api.Limits) {
+// gone, or none is left that would help, and tells whether it will fit.
+func (s *Server) evictLocked(l *loan, u use, limits *api.Limits) bool {
 	for _, sl := range s.slots {
 		if sl.state == slotClosing { // room is on its way
 			u = u.without(sl)
@@ -168,15 +175,27 @@ func (s *Server) evictLocked(l *loan, u use, limits *api.Limits) {
 		}
 	}
 	if !helps.total.Add(l.needs).Fits(limits.Total) || !helps.peers[l.peer].Add(l.needs).Fits(limits.PerPeer) {
-		return
+		return false
 	}
 	for _, sl := range idle {
 		if fits() && len(s.slots) < alloc.MaxSlots {
-			return
+			return true
 		}
 		u = u.without(sl)
 		s.stopSlotLocked(sl, nil)
 	}
+	return fits()
+}
+
+// with counts the cores of slots that will be opened for these.
+func (u use) with(next []*loan) use {
+	for _, l := range next {
+		cores := api.Resources{CPU: l.needs.CPU, GPU: l.needs.GPU}
+		u.total = u.total.Add(cores)
+		u.peers[l.peer] = u.peers[l.peer].Add(cores)
+		u.busy[l.peer] = u.busy[l.peer].Add(l.needs)
+	}
+	return u
 }
 
 func (u use) without(sl *slot) use {
