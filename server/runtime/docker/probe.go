@@ -26,19 +26,29 @@ func (r *Runtime) Probe(ctx context.Context) (api.RuntimeInfo, error) {
 	ask, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
 	got, err := r.api.Info(ask, client.InfoOptions{})
-	r.there.Store(err == nil)
+	var pod *podmanInfo
 	if err == nil {
-		_, err = r.findProgram(ask)
+		pod, err = r.podman(ask)
+	}
+	r.there.Store(err == nil)
+	no := ""
+	if err == nil {
+		if no = boundless(got.Info, pod); no == "" {
+			_, err = r.findProgram(ask)
+		}
 	}
 	if ctx.Err() != nil {
 		return info, ctx.Err()
 	}
 	if err != nil {
-		info.Isolation, info.Missing = "containers", []string{said(r.explain(err))}
+		no = said(r.explain(err))
+	}
+	if no != "" {
+		info.Isolation, info.Missing = "containers", []string{no}
 		return info, nil
 	}
 	info.Available = true
-	info.Isolation, info.Missing = isolation(got.Info, r.cfg.Class), missing(got.Info, r.cfg.Class, len(r.gpus()))
+	info.Isolation, info.Missing = isolation(got.Info, pod != nil, r.cfg.Class), missing(got.Info, r.cfg.Class, len(r.gpus()))
 	info.Networks = []api.GuestNetwork{api.GuestFiltered, api.GuestOpen}
 	if err := guard.Check(ask, r.api, cmp.Or(r.cfg.Class, got.Info.DefaultRuntime)); err != nil {
 		info.Networks = info.Networks[1:]
@@ -74,11 +84,15 @@ func said(err error) string {
 }
 
 // isolation is one line on what stands between a guest and the machine.
-func isolation(i system.Info, class string) string {
+func isolation(i system.Info, podman bool, class string) string {
 	if class == "" {
 		class = i.DefaultRuntime
 	}
-	s := fmt.Sprintf("containers of %s %s under %s: no new privileges, no network but what the policy gives; for tasks a read-only root and no capabilities, for long-lived ones a root of their own and eight capabilities", engineName(i), i.ServerVersion, class)
+	engine := "docker"
+	if podman {
+		engine = "podman"
+	}
+	s := fmt.Sprintf("containers of %s %s under %s: no new privileges, no network but what the policy gives; for tasks a read-only root and no capabilities, for long-lived ones a root of their own and eight capabilities", engine, i.ServerVersion, class)
 	if hasOption(i, "seccomp") {
 		s += ", system call filter"
 	}
@@ -91,11 +105,21 @@ func isolation(i system.Info, class string) string {
 	return s
 }
 
-func engineName(i system.Info) string {
-	if strings.Contains(strings.ToLower(i.InitBinary+i.DefaultRuntime), "podman") {
-		return "podman"
+// boundless says why an engine cannot hold guests to their limits, if so: what
+// they run could take the whole machine, and many could not be paused.
+func boundless(i system.Info, pod *podmanInfo) string {
+	memory, version := i.MemoryLimit, i.CgroupVersion
+	if pod != nil {
+		memory, version = slices.Contains(pod.Host.CgroupControllers, "memory"), strings.TrimPrefix(pod.Host.CgroupVersion, "v")
 	}
-	return "docker"
+	if memory {
+		return ""
+	}
+	s := fmt.Sprintf("guests cannot be held to their memory: the engine has no memory controller in control groups of version %s", version)
+	if version == "1" {
+		return s + ": a rootless engine needs version 2 (boot the machine with systemd.unified_cgroup_hierarchy=1), or use an engine of root"
+	}
+	return s + ": have systemd delegate it to the engine's user (Delegate=memory pids cpu in user@.service), or use an engine of root"
 }
 
 func hasOption(i system.Info, name string) bool {
@@ -114,7 +138,6 @@ func missing(i system.Info, class string, gpus int) []string {
 	_, known := i.Runtimes[class]
 	say(class != "" && !known, "the engine has no runtime class %s (lend.docker.class); it has %s", class, strings.Join(classes, ", "))
 	say(!slices.ContainsFunc(classes, sturdy), "a kernel of its own for guests: the engine has only %s; with runsc (gVisor) or kata installed set lend.docker.class", strings.Join(classes, ", "))
-	say(!i.MemoryLimit, "memory is not held: the engine's control groups (version %s) have no memory limit", i.CgroupVersion)
 	say(!i.PidsLimit, "processes are counted every 20 ms, not held by the engine")
 	say(!i.CPUCfsQuota, "a share of the processors is not held: the engine has no cpu quota")
 	say(!hasOption(i, "seccomp"), "system calls are not filtered: the engine has no seccomp")
