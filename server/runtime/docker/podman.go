@@ -21,6 +21,8 @@ type podmanInfo struct {
 
 // podman asks an engine for it; nil when the engine is another one.
 func (e *Engine) podman(ctx context.Context) (*podmanInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeWithin)
+	defer cancel()
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return e.api.Dialer()(ctx) }
 	via := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine/v4.0.0/libpod/info", http.NoBody)

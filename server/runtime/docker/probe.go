@@ -28,7 +28,7 @@ func (r *Runtime) Probe(ctx context.Context) (api.RuntimeInfo, error) {
 	got, err := r.api.Info(ask, client.InfoOptions{})
 	var pod *podmanInfo
 	if err == nil {
-		pod, err = r.podman(ask)
+		pod, err = r.podman(ctx)
 	}
 	r.there.Store(err == nil)
 	no := ""
