@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3"
@@ -27,6 +28,8 @@ type ACME struct {
 	Roots     string // a file of certificates, in PEM, to know the CA by; empty: this machine's
 	Email     string // told to the CA; may be empty
 	Kept      string // the folder of certificates, keys and the account
+
+	looks time.Duration // after which it is looked again whose life's last third has begun; 0: ten minutes
 }
 
 // certs has the certificates of sites. What certmagic began for a site ends with its
@@ -58,7 +61,7 @@ func openCerts(cfg Config) (*certs, error) {
 	}
 	c := &certs{sites: map[string]*Site{}}
 	c.cache = certmagic.NewCache(certmagic.CacheOptions{
-		Logger:           zap.NewNop(),
+		Logger: zap.NewNop(), RenewCheckInterval: cfg.ACME.looks,
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return c.magic, nil },
 	})
 	c.magic = certmagic.New(c.cache, certmagic.Config{

@@ -2,6 +2,7 @@ package web
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -64,6 +65,48 @@ func TestServesWithACertificate(t *testing.T) {
 	resp, err := next.client().Get(r.url("/"))
 	if got := body(t, resp, err); !strings.HasPrefix(got, "HTTP/1.1 "+app) {
 		t.Error(got)
+	}
+}
+
+// A certificate is renewed before it is over, without a moment at which the domain has
+// none; where the CA refuses, the domain says so and keeps what it has.
+func TestRenews(t *testing.T) {
+	t.Parallel()
+	const life = 18 * time.Second
+	r := newRig(t, func(c *Config) { c.ACME.looks = 100 * time.Millisecond })
+	r.CA = acmetest.StartWith(t, life, r.cfg.HTTP, r.cfg.HTTPS)
+	r.use()
+	s, _ := r.serve(app, forwarded)
+	r.ready(s)
+	begun := time.Now()
+	served := func() *x509.Certificate {
+		c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: app, RootCAs: r.Pool()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.ConnectionState().PeerCertificates[0]
+	}
+	first := served()
+	next := first
+	for next.SerialNumber.Cmp(first.SerialNumber) == 0 {
+		if next = served(); time.Since(begun) > life {
+			t.Fatal("it was not renewed")
+		}
+	}
+	if !next.NotAfter.After(first.NotAfter) || s.Waits() != "" {
+		t.Errorf("from %v to %v; the domain says %q", first.NotAfter, next.NotAfter, s.Waits())
+	}
+	r.Point(app) // so that the CA finds nobody
+	for limit := time.After(life); !strings.HasPrefix(s.Waits(), "its certificate could not be renewed: "); {
+		select {
+		case <-s.Changed():
+		case <-limit:
+			t.Fatalf("it says %q", s.Waits())
+		}
+	}
+	if kept := served(); kept.SerialNumber.Cmp(next.SerialNumber) != 0 {
+		t.Error("what it had is gone")
 	}
 }
 

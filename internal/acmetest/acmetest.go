@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/letsencrypt/pebble/v2/ca"
 	"github.com/letsencrypt/pebble/v2/db"
@@ -34,8 +35,15 @@ type CA struct {
 	pool *x509.CertPool
 }
 
-// Start runs one that looks at these ports for the answers to what it asks.
+// Start runs one that looks at these ports for the answers to what it asks, and whose
+// certificates live for 90 days.
 func Start(t testing.TB, httpPort, httpsPort int) *CA {
+	t.Helper()
+	return StartWith(t, 90*24*time.Hour, httpPort, httpsPort)
+}
+
+// StartWith is Start with another life of certificates.
+func StartWith(t testing.TB, life time.Duration, httpPort, httpsPort int) *CA {
 	t.Helper()
 	c := &CA{at: map[string][]netip.Addr{}, pool: x509.NewCertPool()}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,9 +63,10 @@ func Start(t testing.TB, httpPort, httpsPort int) *CA {
 	t.Cleanup(func() { ln.Close(); pc.Close(); served.Wait() })
 
 	os.Setenv("PEBBLE_VA_NOSLEEP", "1") // it would wait as the slow ones do
+	os.Setenv("PEBBLE_AUTHZREUSE", "0") // each time it asks anew
 	silent := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
-	issuer := ca.New(silent, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "usual", ValidityPeriod: 90 * 24 * 3600}})
+	issuer := ca.New(silent, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "usual", ValidityPeriod: uint64(life.Seconds())}})
 	asker := va.New(silent, httpPort, httpsPort, false, c.Resolver, store)
 	front := wfe.New(silent, store, asker, issuer, []string{"ca.example"}, false, false, 0, 0)
 	web := httptest.NewUnstartedServer(front.Handler())
