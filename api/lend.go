@@ -23,7 +23,7 @@ type Limits struct {
 	MaxOut   int64         `json:"max_output" doc:"most bytes one task may print; 64 MiB by default" required:"false"`
 	MaxProcs int           `json:"max_processes" doc:"most processes in a sandbox; 256 by default" required:"false"`
 	Images   int64         `json:"images" doc:"most bytes of images that are kept for borrowers, all together; 20 GiB by default" required:"false"`
-	Runtimes []RuntimeName `json:"runtimes" doc:"those lent; wasm by default" required:"false"`
+	Runtimes []RuntimeName `json:"runtimes" doc:"those lent; wasm and docker by default" required:"false"`
 	Hours    []string      `json:"hours,omitempty" maxItems:"50" doc:"when this node lends, in its local time, like 22:00-07:00 or sat,sun 00:00-24:00; always by default" required:"false"`
 	Idle     Duration      `json:"idle,omitempty" doc:"lend only while the owner has left the machine alone for so long; 0: also while it is in use" required:"false"`
 }

@@ -17,18 +17,18 @@ const PreferredPort = 4001
 // from Default.
 type Config struct {
 	Name        string            `json:"name" doc:"what other nodes call this one"`
-	Listen      Listen            `json:"listen"`
+	Listen      Listen            `json:"listen" doc:"where members reach this node: addresses and port, TCP and QUIC"`
 	MDNS        bool              `json:"mdns" doc:"find members on the local network by multicast"`
 	PortMapping bool              `json:"port_mapping" doc:"ask the router to open the node's port (UPnP, NAT-PMP, PCP)"`
-	Relay       Relay             `json:"relay"`
+	Relay       Relay             `json:"relay" doc:"what this node relays for members while it is public"`
 	RootNodes   []string          `json:"root_nodes" doc:"addresses to dial at start: host:port or a multiaddr"`
 	BlobQuota   size.Bytes        `json:"blob_quota" doc:"most bytes of inputs and outputs kept in the home"`
 	LogLevel    string            `json:"log_level" doc:"debug, info, warn or error"`
 	Labels      map[string]string `json:"labels" doc:"shown to the pool; job files select by them"`
 	Meta        string            `json:"meta" doc:"custom text shown to the pool"`
-	Lend        Lend              `json:"lend"`
-	Gateway     Gateway           `json:"gateway"`
-	Map         Map               `json:"map"`
+	Lend        Lend              `json:"lend" doc:"what this machine does for others, and for whom"`
+	Gateway     Gateway           `json:"gateway" doc:"bounds of what members map through this node, where the policy lets them"`
+	Map         Map               `json:"map" doc:"bounds of what gateways bring to the ports that this node has mapped"`
 }
 
 // Gateway bounds what members map through this node, where the policy lets them.
@@ -36,8 +36,8 @@ type Gateway struct {
 	Hosts        []string     `json:"hosts" doc:"IP addresses to listen on for members; all if empty"`
 	Public       string       `json:"public" doc:"the name or address at which clients reach this node; empty: where members reach it"`
 	Connections  int          `json:"connections" doc:"clients' connections at a time"`
-	PerMapping   int          `json:"per_mapping" doc:"of one mapping"`
-	PerClient    int          `json:"per_client" doc:"of one client's address"`
+	PerMapping   int          `json:"per_mapping" doc:"connections at a time of one mapping"`
+	PerClient    int          `json:"per_client" doc:"connections at a time of one client's address"`
 	NewPerSecond int          `json:"new_per_second" doc:"new connections a second of one mapping"`
 	Idle         api.Duration `json:"idle" doc:"a connection over which nothing goes for so long ends"`
 	Longest      api.Duration `json:"longest" doc:"a connection that is so old ends"`
@@ -85,8 +85,8 @@ func (l Listen) Ports() (ports []int, fixed bool) {
 type Lend struct {
 	Enabled bool       `json:"enabled" doc:"false: this machine runs nothing for others"`
 	Limits  api.Limits `json:"limits" doc:"bytes and cores; 0 stands for the default in docs/lending.md"`
-	Policy  []api.Rule `json:"policy" doc:"who may do what; the first row that matches decides; no row, no"`
-	Docker  Docker     `json:"docker"`
+	Policy  []api.Rule `json:"policy" doc:"who may do what: the first row that matches decides, and where none does the answer is no"`
+	Docker  Docker     `json:"docker" doc:"the container engine, and what its guests may reach"`
 }
 
 // Docker is the container engine that runs containers for others.

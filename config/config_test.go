@@ -385,3 +385,12 @@ func TestDockerAddresses(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Shells show it beside the key, and p2prc config has no other words for it.
+func TestEveryKeyHasItsWords(t *testing.T) {
+	for _, key := range Keys() {
+		if Doc(key) == "" {
+			t.Errorf("%s has no doc", key)
+		}
+	}
+}

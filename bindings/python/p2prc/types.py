@@ -417,7 +417,7 @@ class Limits(Model):
     max_wall: str = ""  # longest a task may run; 24h by default
     per_guest: Optional[Resources] = None  # for one sandbox; 0 in a dimension: per_peer
     per_peer: Optional[Resources] = None  # for all sandboxes of one peer; 0 in a dimension: total
-    runtimes: List[str] = field(default_factory=list)  # those lent; wasm by default
+    runtimes: List[str] = field(default_factory=list)  # those lent; wasm and docker by default
     total: Optional[Resources] = None  # for all guests together; cores-1 (at least 1) and half of memory by default
 
 

@@ -1285,7 +1285,7 @@ data Limits = Limits
   , limitsPerPeer :: Maybe Resources
     -- ^ for all sandboxes of one peer; 0 in a dimension: total
   , limitsRuntimes :: [Text]
-    -- ^ those lent; wasm by default
+    -- ^ those lent; wasm and docker by default
   , limitsTotal :: Maybe Resources
     -- ^ for all guests together; cores-1 (at least 1) and half of memory by default
   } deriving (Eq, Show)
