@@ -72,6 +72,7 @@ func (a *app) abs(path string) string {
 
 // newRoot is the whole tree of commands.
 func newRoot(a *app) *cobra.Command {
+	version := false
 	root := &cobra.Command{
 		Use:   "p2prc",
 		Short: "One private pool of compute out of machines you already own",
@@ -85,12 +86,17 @@ lends what its owner allows and borrows what the others lend.
   p2prc run --each n=1-100 render.wasm --frame '{n}'
 
 The node's files are in $P2PRC, or ~/.p2prc where that is not set.`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		Args:              cobra.ArbitraryArgs,
-		RunE:              group,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				return a.printVersion()
+			}
+			return group(cmd, args)
+		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "print the version, as p2prc version does")
 	root.PersistentFlags().StringVar(&a.home, "home", "", "the node's folder, instead of $P2PRC or ~/.p2prc")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return api.Errorf(api.KindUsage, "%s", flagMessage(err)).WithHint("%s --help lists the flags", cmd.CommandPath())
@@ -107,11 +113,10 @@ The node's files are in $P2PRC, or ~/.p2prc where that is not set.`,
 	add("node", upCmd(a), downCmd(a), statusCmd(a), doctorCmd(a), inviteCmd(a), joinCmd(a), leaveCmd(a), membersCmd(a), networkCmd(a), peersCmd(a), specsCmd(a), labelCmd(a), metaCmd(a))
 	add("work", runCmd(a), jobCmd(a), imageCmd(a), containerCmd(a), groupCmd(a), pluginCmd(a), templateCmd(a), sshCmd(a), sshConfigCmd(a), forwardCmd(a), mapCmd(a))
 	add("own", lendCmd(a))
-	add("more", configCmd(a), demoCmd(a), versionCmd(a))
+	add("more", configCmd(a), demoCmd(a), completionCmd(a), versionCmd(a))
 	root.AddCommand(agentCmd(a), sshProxyCmd(a))
 	root.SetHelpCommand(helpCmd())
 	root.SetHelpCommandGroupID("more")
-	root.SetCompletionCommandGroupID("more")
 	return root
 }
 

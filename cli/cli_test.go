@@ -35,7 +35,7 @@ func TestExamplesOfEveryCommand(t *testing.T) {
 	word := regexp.MustCompile(`'[^']*'|[^ ]+`)
 	fresh := func() *cobra.Command {
 		root := newRoot(newApp(Env{Getenv: func(string) string { return "" }}, Deps{}))
-		root.InitDefaultCompletionCmd()
+		root.InitDefaultHelpCmd()
 		return root
 	}
 	var walk func(cmd *cobra.Command)
@@ -43,7 +43,7 @@ func TestExamplesOfEveryCommand(t *testing.T) {
 		for _, c := range cmd.Commands() {
 			walk(c)
 		}
-		if cmd.HasAvailableSubCommands() || cmd.Hidden || cmd.Parent().Name() == "completion" {
+		if cmd.HasAvailableSubCommands() || cmd.Hidden {
 			return
 		}
 		uses := 0
@@ -84,7 +84,7 @@ func TestHelpOfEveryCommandNamesItsExitCodes(t *testing.T) {
 		t.Error("docs/cli.md is not what the commands say: run go generate ./cli")
 	}
 	for part := range strings.SplitSeq(string(ref), "\n## ") {
-		if name, _, _ := strings.Cut(part, "\n"); strings.HasPrefix(name, "p2prc ") && !strings.Contains(part, "Exit codes:") && !strings.Contains(part, "COMMAND") && name != "p2prc completion" {
+		if name, _, _ := strings.Cut(part, "\n"); strings.HasPrefix(name, "p2prc ") && !strings.Contains(part, "Exit codes:") && !strings.Contains(part, "COMMAND") {
 			t.Errorf("%s does not name its exit codes", name)
 		}
 	}
@@ -224,6 +224,7 @@ func TestAgentAndDemoAreHandedThrough(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	w.want(0, "p2prc v0.1-test\n", "", "version")
+	w.want(0, "p2prc v0.1-test\n", "", "--version")
 }
 
 func TestCompletion(t *testing.T) {
@@ -233,7 +234,12 @@ func TestCompletion(t *testing.T) {
 	w.want(0, "OB777777", "", "__complete", "job", "show", "")
 	w.want(0, "beta?[2J?", "", "__complete", "run", "--on", "b")
 	w.want(0, "listen.port", "", "__complete", "config", "get", "listen.p")
-	w.want(0, "complete", "", "completion", "bash")
+	for _, shell := range []string{"bash", "fish", "powershell", "zsh"} {
+		w.want(0, "complete", "", "completion", shell)
+		w.want(0, shell+"\n", "", "__complete", "completion", "")
+	}
+	w.want(2, "", "hint: did you mean bash?", "completion", "bas")
+	w.want(2, "", "needs the name of a SHELL: bash, fish", "completion")
 }
 
 func TestErrorsCannotMoveTheCursor(t *testing.T) {

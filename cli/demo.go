@@ -50,9 +50,11 @@ func versionCmd(a *app) *cobra.Command {
 		Long:    "Print the version of this program." + exits(),
 		Example: "  p2prc version",
 		Args:    takes(0, 0, ""),
-		RunE:    func(*cobra.Command, []string) error { return a.out.line("p2prc %s", a.deps.Version) },
+		RunE:    func(*cobra.Command, []string) error { return a.printVersion() },
 	}
 }
+
+func (a *app) printVersion() error { return a.out.line("p2prc %s", a.deps.Version) }
 
 // agentCmd only keeps the name from being taken for a mistake: Main runs the
 // agent before there are any commands.

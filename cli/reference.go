@@ -15,7 +15,6 @@ func Reference() []byte {
 	env := Env{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }}
 	root := newRoot(newApp(env, Deps{}))
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	var b bytes.Buffer
 	b.WriteString("# Commands\n\nMade by `make docs` from what `p2prc COMMAND --help` prints; do not edit.\n\n")
 	section(&b, root)
@@ -23,7 +22,7 @@ func Reference() []byte {
 }
 
 func section(b *bytes.Buffer, cmd *cobra.Command) {
-	if cmd.Hidden || cmd.Name() == "help" || cmd.HasParent() && cmd.Parent().Name() == "completion" {
+	if cmd.Hidden || cmd.Name() == "help" {
 		return
 	}
 	fmt.Fprintf(b, "## %s\n\n```\n", cmd.CommandPath())

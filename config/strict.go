@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
 )
 
 // decodeStrict reads JSON into out, a pointer to a struct, keeping what is
@@ -60,7 +61,7 @@ func checkKeys(dec *json.Decoder, text []byte, t reflect.Type, path string) erro
 			if t != nil && t.Kind() == reflect.Struct {
 				f, ok := fieldByKey(t, key)
 				if !ok {
-					return at(text, offset, "unknown key %s", full).WithHint("%s", hintFor(key, keysOf(t)))
+					return at(text, offset, "unknown key %s", full).WithHint("%s", suggest.Hint(key, keysOf(t)))
 				}
 				next = f.Type
 			}

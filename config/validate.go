@@ -260,7 +260,7 @@ func ValidateLimits(l api.Limits) error {
 	}
 	for _, r := range l.Runtimes {
 		if !r.Valid() {
-			return bad("lend.limits.runtimes", "there is no runtime %q", r).WithHint("%s", hintFor(string(r), runtimes))
+			return bad("lend.limits.runtimes", "there is no runtime %q", r).WithHint("%s", suggest.Hint(string(r), runtimes))
 		}
 	}
 	return nil
@@ -279,16 +279,4 @@ func ValidatePolicy(rules []api.Rule) error {
 		}
 	}
 	return nil
-}
-
-// hintFor is "did you mean" or the list.
-func hintFor[S ~string](typed string, words []S) string {
-	list := make([]string, len(words))
-	for i, w := range words {
-		list[i] = string(w)
-	}
-	if w := suggest.Closest(typed, list); w != "" {
-		return "did you mean " + w + "?"
-	}
-	return "one of " + strings.Join(list, ", ")
 }

@@ -1,9 +1,7 @@
 // Package suggest finds the word somebody meant.
 package suggest
 
-import (
-	"strings"
-)
+import "strings"
 
 // Closest is the word nearest to the typed one, or "" when none is near enough
 // to be a slip: at most a third of the letters may differ, an exchange of two
@@ -17,6 +15,18 @@ func Closest(typed string, words []string) string {
 		}
 	}
 	return best
+}
+
+// Hint is "did you mean" the nearest of words, or all of them where none is near.
+func Hint[S ~string](typed string, words []S) string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = string(w)
+	}
+	if w := Closest(typed, list); w != "" {
+		return "did you mean " + w + "?"
+	}
+	return "one of " + strings.Join(list, ", ")
 }
 
 // distance is the optimal string alignment distance.

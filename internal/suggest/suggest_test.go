@@ -13,3 +13,11 @@ func TestClosest(t *testing.T) {
 		}
 	}
 }
+
+func TestHint(t *testing.T) {
+	for typed, want := range map[string]string{"bsah": "did you mean bash?", "zebra": "one of bash, fish"} {
+		if got := Hint(typed, []string{"bash", "fish"}); got != want {
+			t.Errorf("Hint(%q) = %q, want %q", typed, got, want)
+		}
+	}
+}
