@@ -14,6 +14,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
 )
 
 func lendPolicyCmd(a *app) *cobra.Command {
@@ -31,7 +32,8 @@ containers), network:filtered and network:open (what containers of both kinds ma
 reach), port:5432, port:8000-8010 and host:NAME:PORT (what p2prc forward may reach),
 map:port:5432 (which of these ports may be opened to everybody), listen:8000-8999
 (ports opened here for members' mappings), domain:app.example.org and
-domain:*.example.org (domains served here for them), or * for all of that.` + exits(api.KindNotRunning),
+domain:*.example.org (domains served here for them), pull:debian (images that this
+machine fetches from their registries), or * for all of that.` + exits(api.KindNotRunning),
 		Example: "  p2prc lend policy\n  p2prc lend policy deny noisy-box '*'\n  p2prc lend policy allow big-box process\n  p2prc lend policy deny big-box image\n  p2prc lend policy allow role:member network:filtered\n  p2prc lend policy allow laptop port:5432\n  p2prc lend policy rm 2\n  p2prc lend policy --json > rules.json; p2prc lend policy set rules.json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -108,13 +110,16 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 		Short:   "Add a row that says " + map[bool]string{true: "yes", false: "no"}[allow],
 		Long:    "Add a row, before all others unless --at says otherwise, and show the table." + exits(api.KindNotRunning, api.KindNotFound),
 		Example: "  p2prc lend policy " + word + " big-box process\n  p2prc lend policy " + word + " role:borrower '*' --at 2",
-		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed("wasm", "process", "docker", "containers", "shell", "image", "network:filtered", "network:open", "*")),
+		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed(policyWords...)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
 				if at < 1 || at > len(rules)+1 {
 					return nil, api.Errorf(api.KindUsage, "--at %d: there is no such place", at).WithHint("1 to %d", len(rules)+1)
 				}
-				row := policyRow(args[1])
+				row, err := policyRow(args[1])
+				if err != nil {
+					return nil, err
+				}
 				row.Subject, row.Allow = args[0], allow
 				if namesPeer(row.Subject) {
 					p, err := a.client.c.Peer(cmd.Context(), row.Subject)
@@ -131,32 +136,52 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 	return cmd
 }
 
-// policyRow is what a RESOURCE stands for.
-func policyRow(word string) api.Rule {
-	docker := "runtime:" + string(api.RuntimeDocker)
+// policyWords are the words for a RESOURCE, and policyKinds what others begin with.
+var (
+	policyWords = []string{"wasm", "process", "docker", "containers", "shell", "image", "network:filtered", "network:open", "*"}
+	policyKinds = []string{"port", "host", "map", "listen", "domain", "pull", "network", "runtime"}
+)
+
+// policyRow is what a RESOURCE stands for, for everybody.
+func policyRow(word string) (api.Rule, error) {
+	row := api.Rule{Subject: "*", Action: "run", Resource: word}
+	kind, rest, _ := strings.Cut(word, ":")
 	switch {
 	case word == "*":
-		return api.Rule{Action: "*", Resource: "*"}
+		row.Action = "*"
 	case word == "image":
-		return api.Rule{Action: "image", Resource: docker}
+		row.Action, row.Resource = "image", api.RuntimeResource(api.RuntimeDocker)
 	case word == "containers":
-		return api.Rule{Action: "container", Resource: docker}
+		row.Action, row.Resource = "container", api.RuntimeResource(api.RuntimeDocker)
 	case word == "shell":
-		return api.Rule{Action: "shell", Resource: "runtime:" + string(api.RuntimeProcess)}
-	case strings.HasPrefix(word, "pull:"):
-		return api.Rule{Action: "pull", Resource: "image:" + strings.TrimPrefix(word, "pull:")}
-	case strings.HasPrefix(word, "network:"):
-		return api.Rule{Action: "network", Resource: word}
-	case strings.HasPrefix(word, "map:"):
-		return api.Rule{Action: "map", Resource: strings.TrimPrefix(word, "map:")}
-	case strings.HasPrefix(word, "listen:"), strings.HasPrefix(word, "domain:"):
-		return api.Rule{Action: "map", Resource: word}
-	case strings.HasPrefix(word, "port:"), strings.HasPrefix(word, "host:"):
-		return api.Rule{Action: "forward", Resource: word}
-	case strings.Contains(word, ":"):
-		return api.Rule{Action: "run", Resource: word}
+		row.Action, row.Resource = "shell", api.RuntimeResource(api.RuntimeProcess)
+	case kind == "pull":
+		row.Action, row.Resource = "pull", "image:"+rest
+	case kind == "network":
+		row.Action = "network"
+	case kind == "map":
+		row.Action, row.Resource = "map", rest
+	case kind == "listen", kind == "domain":
+		row.Action = "map"
+	case kind == "port", kind == "host":
+		row.Action = "forward"
+	case !strings.Contains(word, ":"):
+		row.Resource = "runtime:" + word
 	}
-	return api.Rule{Action: "run", Resource: "runtime:" + word}
+	if row.Check() == nil {
+		return row, nil
+	}
+	err := api.Errorf(api.KindUsage, "%q is not a resource", word)
+	near := ""
+	if is := suggest.Closest(kind, policyKinds); kind == word {
+		near = suggest.Closest(word, policyWords)
+	} else if is != "" && is != kind {
+		near = is + ":" + rest
+	}
+	if near != "" {
+		return row, err.WithHint("did you mean %s?", near)
+	}
+	return row, err.WithHint("%s, port:5432, port:8000-8010, host:NAME:PORT, map:port:5432, listen:8000-8999, domain:*.example.org or pull:debian", strings.Join(policyWords, ", "))
 }
 
 func policyRmCmd(a *app) *cobra.Command {

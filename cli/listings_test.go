@@ -131,6 +131,9 @@ func TestListingsOfLending(t *testing.T) {
 	if !reflect.DeepEqual(set, want) {
 		t.Errorf("%+v", set)
 	}
+	for typed, hint := range map[string]string{"dokcer": "did you mean docker?", "netwrok:open": "did you mean network:open?", "prot:5432": "did you mean port:5432?", "unknownword": "hint: wasm, process, docker", "port:0": "port:8000-8010", "map:wasm": "map:port:5432"} {
+		w.want(2, "", hint, "lend", "policy", "allow", "beta", typed)
+	}
 	w.want(0, "", "", "lend", "policy", "rm", "1")
 	if len(set) != 0 {
 		t.Errorf("%+v", set)
