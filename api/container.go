@@ -4,7 +4,7 @@ import "time"
 
 // ContainerSpec is a long-lived container as its borrower asks for it.
 type ContainerSpec struct {
-	Name     string            `json:"name" maxLength:"63" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"one of the borrower's own; how commands call it"`
+	Name     string            `json:"name" maxLength:"63" pattern:"^[a-z0-9][a-z0-9._-]*$" patternDescription:"lower-case letters, digits, dots, dashes and underscores, a letter or a digit first" doc:"one of the borrower's own; how commands call it"`
 	Image    string            `json:"image,omitempty" maxLength:"300" doc:"an image that this node or the lender has"`
 	ImageID  ImageID           `json:"image_id,omitempty" maxLength:"71" doc:"the very image, which a lender that lacks it is given; that of Image on this node, if it is empty"`
 	Template string            `json:"template,omitempty" maxLength:"63" doc:"a template of the lender's, instead of image"`

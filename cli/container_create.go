@@ -128,6 +128,11 @@ func (o *createOptions) check(a *app) error {
 	case o.cpus < 0 || o.spec.Needs.GPU < 0:
 		return usage("--cpus and --gpus cannot be negative")
 	}
+	if o.spec.Name != "" {
+		if err := api.CheckName(o.spec.Name); err != nil {
+			return err
+		}
+	}
 	for _, p := range o.publish {
 		spec, err := publishSpec(p)
 		if err != nil {

@@ -36,6 +36,9 @@ func groupCreateCmd(a *app) *cobra.Command {
 		Example: "  p2prc group create webs web-1 web-2",
 		Args:    takes(1, -1, "a NAME"), ValidArgsFunction: complete(a, containerWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := api.CheckName(args[0]); err != nil {
+				return err
+			}
 			client, err := a.node()
 			if err != nil {
 				return err
