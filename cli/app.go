@@ -140,6 +140,8 @@ func takes(least, most int, names string) cobra.PositionalArgs {
 		switch {
 		case len(args) < least:
 			return api.Errorf(api.KindUsage, "%s needs %s", cmd.CommandPath(), names).WithHint("%s --help shows how", cmd.CommandPath())
+		case most >= 0 && len(args) > most && nearest(cmd, args[0]) != "":
+			return unknown(cmd, args[0])
 		case most >= 0 && len(args) > most:
 			return api.Errorf(api.KindUsage, "%s takes no %q", cmd.CommandPath(), args[most]).WithHint("%s --help shows how", cmd.CommandPath())
 		}

@@ -51,15 +51,19 @@ func group(cmd *cobra.Command, args []string) error {
 // unknown is the error of a word that is none of cmd's commands.
 func unknown(cmd *cobra.Command, word string) error {
 	err := api.Errorf(api.KindUsage, "%s has no command %q", cmd.CommandPath(), word)
-	var names []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-			names = append(names, c.Aliases...)
-		}
-	}
-	if name := suggest.Closest(word, names); name != "" {
+	if name := nearest(cmd, word); name != "" {
 		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), name)
 	}
 	return err.WithHint("%s --help lists them", cmd.CommandPath())
+}
+
+// nearest is the one of cmd's commands that word is a slip of, or "".
+func nearest(cmd *cobra.Command, word string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(append(names, c.Name()), c.Aliases...)
+		}
+	}
+	return suggest.Closest(word, names)
 }

@@ -50,12 +50,21 @@ The gateway's owner, and the owner of each PEER in --on, must have allowed it:
   p2prc lend policy allow YOU domain:app.example.org
   p2prc lend policy allow YOU map:port:3000` + exits(api.KindUsage, api.KindNotRunning, api.KindDenied, api.KindNotFound, api.KindNobody),
 		Example: "  p2prc map 3000\n  p2prc map 3000 --domain app.example.org\n  p2prc map 3000 --port 8080 --via gw\n  p2prc map 8000-8010\n  p2prc map 53 --udp --port 5353\n  p2prc map 80 --on web-1 --on web-2\n  p2prc map 22 --allow 198.51.100.0/24 --ttl 2h",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return group(cmd, args)
+				return api.Errorf(api.KindUsage, "p2prc map needs a PORT").WithHint("p2prc map ls lists what is mapped, p2prc map --help shows how")
 			}
-			return runMap(cmd.Context(), a, args[0], o)
+			return takes(1, 1, "a PORT")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec, err := o.spec(args[0])
+			switch {
+			case err == nil:
+				return runMap(cmd.Context(), a, spec, o)
+			case nearest(cmd, args[0]) != "":
+				return unknown(cmd, args[0])
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -75,11 +84,7 @@ The gateway's owner, and the owner of each PEER in --on, must have allowed it:
 	return cmd
 }
 
-func runMap(ctx context.Context, a *app, ports string, o mapped) error {
-	spec, err := o.spec(ports)
-	if err != nil {
-		return err
-	}
+func runMap(ctx context.Context, a *app, spec api.MapSpec, o mapped) error {
 	client, err := a.node()
 	if err != nil {
 		return err
