@@ -16,17 +16,42 @@ const whereCost = 100_000
 // whereVars is what an expression may use; docs/jobs.md lists them.
 //
 // Sizes are bytes; KiB, MiB and GiB are there to write them with.
-var whereVars = []cel.EnvOption{
-	cel.Variable("id", cel.StringType), cel.Variable("name", cel.StringType), cel.Variable("role", cel.StringType),
-	cel.Variable("os", cel.StringType), cel.Variable("os_full", cel.StringType), cel.Variable("arch", cel.StringType),
-	cel.Variable("cpu_model", cel.StringType), cel.Variable("cores", cel.IntType), cel.Variable("memory", cel.IntType),
-	cel.Variable("disk_free", cel.IntType), cel.Variable("gpus", cel.ListType(cel.MapType(cel.StringType, cel.DynType))),
-	cel.Variable("total", cel.MapType(cel.StringType, cel.DynType)), cel.Variable("free", cel.MapType(cel.StringType, cel.DynType)),
-	cel.Variable("labels", cel.MapType(cel.StringType, cel.StringType)), cel.Variable("meta", cel.StringType),
-	cel.Variable("version", cel.StringType), cel.Variable("features", cel.ListType(cel.StringType)),
-	cel.Variable("runtimes", cel.ListType(cel.StringType)), cel.Variable("networks", cel.ListType(cel.StringType)), cel.Variable("path", cel.StringType),
-	cel.Variable("latency_ms", cel.DoubleType), cel.Variable("self", cel.BoolType),
-	cel.Variable("KiB", cel.IntType), cel.Variable("MiB", cel.IntType), cel.Variable("GiB", cel.IntType),
+var whereVars = []struct {
+	name string
+	is   *cel.Type
+}{
+	{"id", cel.StringType},
+	{"name", cel.StringType},
+	{"role", cel.StringType},
+	{"os", cel.StringType},
+	{"os_full", cel.StringType},
+	{"arch", cel.StringType},
+	{"cpu_model", cel.StringType},
+	{"cores", cel.IntType},
+	{"memory", cel.IntType},
+	{"disk_free", cel.IntType},
+	{"gpus", cel.ListType(cel.MapType(cel.StringType, cel.DynType))},
+	{"total", cel.MapType(cel.StringType, cel.DynType)},
+	{"free", cel.MapType(cel.StringType, cel.DynType)},
+	{"labels", cel.MapType(cel.StringType, cel.StringType)},
+	{"meta", cel.StringType},
+	{"version", cel.StringType},
+	{"features", cel.ListType(cel.StringType)},
+	{"runtimes", cel.ListType(cel.StringType)},
+	{"networks", cel.ListType(cel.StringType)},
+	{"path", cel.StringType},
+	{"latency_ms", cel.DoubleType},
+	{"self", cel.BoolType},
+	{"KiB", cel.IntType},
+	{"MiB", cel.IntType},
+	{"GiB", cel.IntType},
+}
+
+func whereNames() (names []string) {
+	for _, v := range whereVars {
+		names = append(names, v.name)
+	}
+	return names
 }
 
 // where is a compiled expression over a peer's record.
@@ -42,18 +67,20 @@ func compileWhere(expr string) (*where, error) {
 	if len(expr) > maxWhere {
 		return nil, api.Errorf(api.KindTooLarge, "where has %d bytes, at most %d", len(expr), maxWhere)
 	}
-	env, err := cel.NewEnv(append([]cel.EnvOption{cel.CrossTypeNumericComparisons(true)}, whereVars...)...)
+	options := []cel.EnvOption{cel.CrossTypeNumericComparisons(true)}
+	for _, v := range whereVars {
+		options = append(options, cel.Variable(v.name, v.is))
+	}
+	env, err := cel.NewEnv(options...)
 	if err != nil {
 		return nil, api.Errorf(api.KindInternal, "prepare where: %w", err)
 	}
 	ast, issues := env.Compile(expr)
 	if issues.Err() != nil {
-		e := issues.Errors()[0]
-		return nil, api.Errorf(api.KindInvalid, "where, column %d: %s", e.Location.Column()+1, oneLine(e.Message)).
-			WithHint(`for example: os == "linux" && cores >= 4 && labels["room"] == "lab"`)
+		return nil, whereMistake(issues.Errors()[0])
 	}
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return nil, api.Errorf(api.KindInvalid, "where is a %s, want true or false", t).WithHint("compare it with something")
+		return nil, api.Errorf(api.KindInvalid, "where is %s, and should be true or false", t).WithHint("compare it with something; %s", whereExample)
 	}
 	prg, err := env.Program(ast, cel.CostLimit(whereCost))
 	if err != nil {
