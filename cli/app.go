@@ -36,13 +36,10 @@ func (l *lazyClient) close() {
 // homeDir is the home this command is about.
 func (a *app) homeDir() (string, error) {
 	if a.home != "" {
-		return a.abs(a.home), nil
+		home := a.abs(a.home)
+		return home, config.CheckHome(home)
 	}
-	home, err := config.Home(a.env.Getenv)
-	if err != nil {
-		return "", err
-	}
-	return home, nil
+	return config.Home(a.env.Getenv)
 }
 
 // node is the client of the home's node; whether one answers shows in the first call.

@@ -20,6 +20,7 @@ func TestWithoutANode(t *testing.T) {
 		w.want(10, "", "hint: start one with: p2prc up", args...)
 	}
 	w.want(10, "", "error: no node runs in ", "down")
+	w.want(2, "", "is no folder", "--home", w.file("file", ""), "status")
 }
 
 func TestMistakesOnTheCommandLine(t *testing.T) {

@@ -322,6 +322,11 @@ func TestHome(t *testing.T) {
 	if _, err := Home(env()); api.KindOf(err) != api.KindInvalid {
 		t.Error(err)
 	}
+	for _, file := range []string{filepath.Join(project, "go.mod"), filepath.Join(project, "go.mod", "below")} {
+		if _, err := Home(env("P2PRC", file)); api.KindOf(err) != api.KindInvalid || err.Error() != "the home "+file+" is no folder" {
+			t.Error(err)
+		}
+	}
 	if got, err := Home(env("P2PRC", "rel")); err != nil || !filepath.IsAbs(got) {
 		t.Errorf("%s, %v", got, err)
 	}

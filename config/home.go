@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -46,14 +47,29 @@ func Home(getenv func(string) string) (string, error) {
 	if err != nil {
 		return "", api.Errorf(api.KindInternal, "the working folder is gone: %w", err)
 	}
+	if err := CheckHome(dir); err != nil {
+		return "", err
+	}
 	ours, err := isOurModule(filepath.Join(dir, "go.mod"))
 	if err != nil {
-		return "", api.Errorf(api.KindInternal, "%w", err)
+		return "", api.Errorf(api.KindInvalid, "the home %s cannot be looked into: %w", dir, errors.Unwrap(err)).WithHint("%s", homeHint)
 	}
 	if ours {
 		return filepath.Join(dir, ".p2prc"), nil
 	}
 	return dir, nil
+}
+
+const homeHint = "set " + HomeEnv + " to a folder of your own, or leave it unset for ~/.p2prc"
+
+// CheckHome refuses, as KindInvalid, what is there already and is no folder. That
+// nothing is there is fine.
+func CheckHome(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
+		return api.Errorf(api.KindInvalid, "the home %s is no folder", dir).WithHint("%s", homeHint)
+	}
+	return nil
 }
 
 func isOurModule(file string) (bool, error) {
