@@ -235,7 +235,7 @@ func TestCompletion(t *testing.T) {
 	w.answer("GET /v1/peers", somePeers()).answer("GET /v1/jobs", []api.Job{{ID: jobID}})
 	w.want(0, "alpha\tself, lends wasm\n", "", "__complete", "peers", "al")
 	w.want(0, "OB777777", "", "__complete", "job", "show", "")
-	w.want(0, "beta?[2J?", "", "__complete", "run", "--on", "b")
+	w.want(0, "beta?[2J?\tdead\n", "", "__complete", "run", "--on", "b")
 	w.want(0, "listen.port", "", "__complete", "config", "get", "listen.p")
 	for _, shell := range []string{"bash", "fish", "powershell", "zsh"} {
 		w.want(0, "complete", "", "completion", shell)

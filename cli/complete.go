@@ -83,7 +83,11 @@ func peerWords(ctx context.Context, c *api.Client) ([]string, error) {
 		if word == "" || named[word] > 1 {
 			word = string(p.ID)
 		}
-		list = append(list, fmt.Sprintf("%s\t%s, lends %s", word, p.State, lends(p.Record)))
+		about := string(p.State)
+		if !gone(p) {
+			about += ", lends " + lends(p.Record)
+		}
+		list = append(list, word+"\t"+about)
 	}
 	return list, nil
 }

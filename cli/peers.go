@@ -55,6 +55,9 @@ func runPeers(ctx context.Context, client *api.Client, out *output, asJSON bool)
 
 func printPeers(out *output, peers []api.Peer, asJSON bool, now time.Time) error {
 	return list(out, asJSON, peers, []string{"NAME", "ID", "STATE", "PATH", "LATENCY", "SEEN", "CORES", "MEMORY", "LENDS", "LABELS"}, func(p api.Peer) []string {
+		if gone(p) {
+			p.Path, p.Latency, p.Total, p.Runtimes, p.Lending = "", 0, api.Resources{}, nil, ""
+		}
 		seen := ago(p.LastSeen, now)
 		if p.State == api.PeerSelf {
 			seen = "-"
@@ -63,6 +66,9 @@ func printPeers(out *output, peers []api.Peer, asJSON bool, now time.Time) error
 			freeOf(cores(p.Free.CPU), cores(p.Total.CPU)), freeOf(bytesOf(p.Free.Memory), bytesOf(p.Total.Memory)), lends(p.Record), labels(p.Labels)}
 	})
 }
+
+// gone tells whether the rest of what is known of a peer is from when it was seen last.
+func gone(p api.Peer) bool { return p.State == api.PeerDead || p.State == api.PeerRevoked }
 
 // pathTo is how a peer is reached; all, if given, have the name of who relays.
 func pathTo(p api.Peer, all []api.Peer) string {
@@ -177,10 +183,14 @@ func runPeer(ctx context.Context, client *api.Client, out *output, peer string, 
 	if asJSON {
 		return out.json(p)
 	}
+	state, path, free := string(p.State), pathTo(p, nil)+" "+p.Addr, resources(p.Free)
+	if gone(p) {
+		state, path, p.Latency, free = state+": the rest is as it was when last seen", "-", 0, "-"
+	}
 	facts := [][2]string{
-		{"name", p.Name}, {"id", string(p.ID)}, {"role", string(p.Role)}, {"state", string(p.State)},
-		{"path", pathTo(p, nil) + " " + p.Addr}, {"traffic", trafficOf(p.Traffic)}, {"latency", latency(p.Latency)}, {"last seen", ago(p.LastSeen, time.Now())},
-		{"version", p.Version}, {"lends", lends(p.Record)}, {"free", resources(p.Free)}, {"total", resources(p.Total)},
+		{"name", p.Name}, {"id", string(p.ID)}, {"role", string(p.Role)}, {"state", state},
+		{"path", path}, {"traffic", trafficOf(p.Traffic)}, {"latency", latency(p.Latency)}, {"last seen", ago(p.LastSeen, time.Now())},
+		{"version", p.Version}, {"lends", lends(p.Record)}, {"free", free}, {"total", resources(p.Total)},
 		{"labels", labels(p.Labels)}, {"meta", or(p.Meta, "-")}, {"addresses", strings.Join(p.Addrs, "\n")},
 	}
 	facts = append(facts, specFacts(p.Specs)...)
