@@ -79,8 +79,9 @@ type Reach struct {
 
 // Finding is one thing that p2prc doctor says.
 type Finding struct {
-	Name   string `json:"name" doc:"what was looked at: address, addresses, inbound, router, tcp, udp, relays, clock, peers"`
-	OK     bool   `json:"ok"`
+	Name   string `json:"name" doc:"what was looked at: address, addresses, inbound, router, tcp, udp, relays, clock, peers, or a runtime that is lent"`
+	OK     bool   `json:"ok" doc:"found to be in order"`
+	Note   bool   `json:"note,omitempty" doc:"not ok, and no problem: nobody can tell yet, or it may be meant so"`
 	Msg    string `json:"msg"`
 	Advice string `json:"advice,omitempty" doc:"what to do about it"`
 }

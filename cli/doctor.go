@@ -12,10 +12,10 @@ func doctorCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look at this machine's place in the network, with advice",
+		Short: "Look at this machine and its place in the network, with advice",
 		Long: `Look at how this machine is seen and reached by others: its address, the kind
-of its router, which protocols leave, who relays for it, its clock, and what to
-do about each problem.` + exits(api.KindNotRunning, api.KindUnavailable),
+of its router, which protocols leave, who relays for it, its clock, and whether the
+runtimes that it lends work, with what to do about each problem.` + exits(api.KindNotRunning, api.KindUnavailable),
 		Example: "  p2prc doctor\n  p2prc doctor --json",
 		Args:    takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -37,15 +37,18 @@ do about each problem.` + exits(api.KindNotRunning, api.KindUnavailable),
 	return cmd
 }
 
-// findings are facts, each problem with its advice below.
+// findings are facts, each with its advice below.
 func findings(all []api.Finding) [][2]string {
 	var facts [][2]string
 	for _, f := range all {
-		text := "ok: " + f.Msg
-		if !f.OK {
-			text = strings.TrimSuffix("PROBLEM: "+f.Msg+"\n"+f.Advice, "\n")
+		word := "PROBLEM: "
+		switch {
+		case f.OK:
+			word = "ok: "
+		case f.Note:
+			word = "note: "
 		}
-		facts = append(facts, [2]string{f.Name, text})
+		facts = append(facts, [2]string{f.Name, strings.TrimSuffix(word+f.Msg+"\n"+f.Advice, "\n")})
 	}
 	return facts
 }

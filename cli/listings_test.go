@@ -42,7 +42,7 @@ func TestListingsOfTheNetwork(t *testing.T) {
 		answer("POST /v1/peers", peers[1]).answer("POST /v1/peers/beta/ping", api.PingResult{Latency: api.Duration(1234567)}).
 		answer("GET /v1/peers/gamma", peers[2]).
 		answer("POST /v1/peers/gamma/speed", api.SpeedResult{Path: api.PathRelayed, Via: idB, Latency: 21e6, Down: api.Throughput{Bytes: 64 << 20, Time: 1e9, Mbit: 536.87}, Up: api.Throughput{Bytes: 3 << 20, Time: 2e9, Mbit: 12.58}}).
-		answer("GET /v1/doctor", api.Diagnosis{Findings: []api.Finding{{Name: "address", OK: true, Msg: "beta sees /ip4/192.0.2.9/tcp/4001"}, {Name: "udp", Msg: "UDP leaves this network: no", Advice: "see whether a firewall stops it"}}}).
+		answer("GET /v1/doctor", api.Diagnosis{Findings: []api.Finding{{Name: "address", OK: true, Msg: "beta sees /ip4/192.0.2.9/tcp/4001"}, {Name: "udp", Msg: "UDP leaves this network: no", Advice: "see whether a firewall stops it"}, {Name: "docker", Note: true, Msg: "lent as soon as it works here", Advice: "start it"}}}).
 		answer("GET /v1/specs", peers[0].Specs).answer("GET /v1/peers/beta/specs", peers[1].Specs).
 		answer("GET /v1/members", []api.Member{{ID: idA, Name: "alpha", Role: api.RoleAdmin, Admitted: day, Expires: day.AddDate(0, 3, 0), Self: true}, {ID: idB, Name: "beta", Role: api.RoleLender, Admitted: day, Expires: day.AddDate(0, 3, 0), Revoked: true}}).
 		answer("GET /v1/invites", []api.Invite{{ID: "12D3KooWInviteInvite1111", Role: api.RoleMember, Uses: 2, Used: 1, Expires: day.AddDate(100, 0, 0)}, {ID: "12D3KooWInviteInvite2222", Role: api.RoleLender, Uses: 1, Used: 1, Expires: day}})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -48,8 +49,28 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 	return s, nil
 }
 
-// Doctor looks at the node's place in the network.
-func (n *Node) Doctor(ctx context.Context) (api.Diagnosis, error) { return n.net.Diagnose(ctx) }
+// Doctor looks at the node's place in the network, and whether what it lends works.
+func (n *Node) Doctor(ctx context.Context) (api.Diagnosis, error) {
+	d, err := n.net.Diagnose(ctx)
+	if err == nil && n.lends() {
+		d.Findings = append(d.Findings, runtimeFindings(n.lendStatus().Runtimes)...)
+	}
+	return d, err
+}
+
+// runtimeFindings is about the runtimes that the owner lends. One that does not
+// work may never have been meant to: docker is lent wherever there is an engine.
+func runtimeFindings(all []api.RuntimeInfo) (out []api.Finding) {
+	for _, r := range all {
+		switch {
+		case r.Enabled && r.Available:
+			out = append(out, api.Finding{Name: string(r.Name), OK: true, Msg: "lent"})
+		case r.Enabled:
+			out = append(out, api.Finding{Name: string(r.Name), Note: true, Msg: "lent as soon as it works here", Advice: strings.Join(r.Missing, "\n")})
+		}
+	}
+	return out
+}
 
 // PeerStatus is the node at a glance, for its peers.
 func (n *Node) PeerStatus() api.PeerStatus {

@@ -131,6 +131,9 @@ func (s *session) findings(d api.Diagnosis, udp int) []api.Finding {
 		}
 		out = append(out, api.Finding{Name: name, OK: ok, Msg: msg, Advice: advice})
 	}
+	note := func(name, msg, advice string) {
+		out = append(out, api.Finding{Name: name, Note: true, Msg: msg, Advice: advice})
+	}
 	known, alive := 0, 0
 	for _, p := range s.n.Peers() {
 		if p.State != api.PeerSelf && p.State != api.PeerRevoked {
@@ -140,7 +143,7 @@ func (s *session) findings(d api.Diagnosis, udp int) []api.Finding {
 			}
 		}
 	}
-	say("peers", alive > 0 || known == 0, fmt.Sprintf("%d other members known, %d alive", known, alive),
+	say("peers", alive > 0 || known == 0, fmt.Sprintf("members known beside this one: %d, alive: %d", known, alive),
 		"nobody answers: see that this machine is online, or name a member that is up: p2prc peers add HOST:PORT")
 	for _, l := range s.liars() {
 		say("addresses", false, fmt.Sprintf("%s (%s) gives %s as its own, where another node answers", s.nameOf(l.id), l.id.Short(), l.at), "its owner should look at its settings; that address is left alone for a while")
@@ -156,7 +159,7 @@ func (s *session) findings(d api.Diagnosis, udp int) []api.Finding {
 		}
 	}
 	if len(from) == 0 {
-		say("address", true, "no member outside this machine's own network is connected: nobody can say how this one looks from there", "")
+		note("address", "no member outside this machine's own network is connected: nobody can say how this one looks from there", "")
 		return out
 	}
 	say("address", true, strings.Join(from, "; "), "")
@@ -167,7 +170,7 @@ func (s *session) findings(d api.Diagnosis, udp int) []api.Finding {
 	case api.ReachPrivate:
 		say("inbound", false, "private: members outside cannot call this node", fmt.Sprintf("it works through relays. Faster and surer: forward port %d, TCP and UDP, in the router to this machine, and open it in its firewall", port))
 	case api.ReachUnknown:
-		say("inbound", true, "being looked at", "")
+		note("inbound", "being looked at", "look again in a moment")
 	}
 	symmetric := d.Reach.TCP == api.NATSymmetric || d.Reach.UDP == api.NATSymmetric
 	say("router", !symmetric || d.Reach.Reachability == api.ReachPublic, fmt.Sprintf("TCP %s, UDP %s", d.Reach.TCP, d.Reach.UDP),

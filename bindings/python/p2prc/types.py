@@ -169,8 +169,9 @@ class Finding(Model):
     _required: ClassVar[FrozenSet[str]] = frozenset({"msg", "name", "ok"})
     advice: str = ""  # what to do about it
     msg: str = ""
-    name: str = ""  # what was looked at: address, addresses, inbound, router, tcp, udp, relays, clock, peers
-    ok: bool = False
+    name: str = ""  # what was looked at: address, addresses, inbound, router, tcp, udp, relays, clock, peers, or a runtime that is lent
+    note: bool = False  # not ok, and no problem: nobody can tell yet, or it may be meant so
+    ok: bool = False  # found to be in order
 
 
 @dataclass(repr=False)

@@ -505,18 +505,22 @@ data Finding = Finding
     -- ^ what to do about it
   , findingMsg :: Text
   , findingName :: Text
-    -- ^ what was looked at: address, addresses, inbound, router, tcp, udp, relays, clock, peers
+    -- ^ what was looked at: address, addresses, inbound, router, tcp, udp, relays, clock, peers, or a runtime that is lent
+  , findingNote :: Bool
+    -- ^ not ok, and no problem: nobody can tell yet, or it may be meant so
   , findingOk :: Bool
+    -- ^ found to be in order
   } deriving (Eq, Show)
 
 instance Blank Finding where
-  blank = Finding blank blank blank blank
+  blank = Finding blank blank blank blank blank
 
 instance FromJSON Finding where
   parseJSON = withObject "Finding" $ \o -> Finding
     <$> o ?: "advice"
     <*> o ?: "msg"
     <*> o ?: "name"
+    <*> o ?: "note"
     <*> o ?: "ok"
 
 instance ToJSON Finding where
@@ -524,6 +528,7 @@ instance ToJSON Finding where
     [ "advice" =? findingAdvice v
     , "msg" =! findingMsg v
     , "name" =! findingName v
+    , "note" =? findingNote v
     , "ok" =! findingOk v
     ]
 
