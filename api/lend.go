@@ -91,7 +91,7 @@ type UsageRow struct {
 	CPUSeconds    float64 `json:"cpu_seconds"`
 	MemorySeconds float64 `json:"memory_byte_seconds" doc:"bytes resident times seconds"`
 	GPUSeconds    float64 `json:"gpu_seconds"`
-	BytesIn       int64   `json:"bytes_in"`
+	BytesIn       int64   `json:"bytes_in" doc:"modules, inputs and standard input that came here for it"`
 	BytesOut      int64   `json:"bytes_out"`
 }
 

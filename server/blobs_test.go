@@ -125,6 +125,7 @@ func (b *memBlobs) Fetch(ctx context.Context, id api.BlobID, _ ...api.PeerID) er
 	b.mu.Lock()
 	b.asked[id]++
 	data, ok := b.remote[id]
+	_, here := b.trees[id]
 	hold := b.hold
 	b.mu.Unlock()
 	if hold != nil {
@@ -133,6 +134,9 @@ func (b *memBlobs) Fetch(ctx context.Context, id api.BlobID, _ ...api.PeerID) er
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+	if here {
+		return nil
 	}
 	if !ok {
 		return api.Errorf(api.KindUnavailable, "nobody has blob %s", id)

@@ -81,7 +81,9 @@ func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
 	r := lease.Result{Key: at.task.Key, Exit: exit, Usage: res.Usage, Stdout: out, Stderr: errs, Files: outs.files}
 	r.Usage.BytesIn = bytesIn + int64(in)
 	r.Usage.BytesOut = out.Size + errs.Size + outs.bytes
-	return s.result(sl, r)
+	o := s.result(sl, r)
+	o.usage.BytesIn = int64(in) // the rest was charged when it came
+	return o
 }
 
 // result is the outcome of an attempt whose end is known.
@@ -99,7 +101,7 @@ func (s *Server) result(sl *slot, r lease.Result) outcome {
 	wall := time.Duration(r.Usage.Wall).Seconds()
 	o.usage = api.UsageRow{
 		Tasks: 1, CPUSeconds: time.Duration(r.Usage.CPU).Seconds(), MemorySeconds: float64(r.Usage.MaxMemory) * wall,
-		GPUSeconds: float64(sl.needs.GPU) * wall, BytesIn: r.Usage.BytesIn, BytesOut: r.Usage.BytesOut,
+		GPUSeconds: float64(sl.needs.GPU) * wall, BytesOut: r.Usage.BytesOut,
 	}
 	return o
 }
@@ -157,7 +159,7 @@ func (s *Server) command(ctx context.Context, sl *slot, t lease.Task) (cmd runti
 	if len(t.Inputs) > 0 {
 		own, n, err := s.layout(ctx, t.Inputs)
 		if api.KindOf(err) == api.KindNotFound { // it waited so long that they were evicted
-			if err = s.bring(ctx, l.peer.id, t.Inputs); err == nil {
+			if err = s.bring(ctx, l, t.Inputs); err == nil {
 				own, n, err = s.layout(ctx, t.Inputs)
 			}
 		}
@@ -186,7 +188,7 @@ func (s *Server) stdin(ctx context.Context, l *loan, t lease.Task) (io.Reader, f
 	}
 	p, err := s.cfg.Blobs.Path(t.StdinBlob)
 	if api.KindOf(err) == api.KindNotFound { // it waited so long that it was evicted
-		if err = s.bring(ctx, l.peer.id, nil, t.StdinBlob); err == nil {
+		if err = s.bring(ctx, l, nil, t.StdinBlob); err == nil {
 			p, err = s.cfg.Blobs.Path(t.StdinBlob)
 		}
 	}

@@ -48,6 +48,10 @@ func TestInputsAreFetchedOncePerNodeAndPinned(t *testing.T) {
 				t.Errorf("blob %s was fetched %d times", id, r.blobs.asked[id])
 			}
 		}
+		rows, err := r.Usage(t.Context(), nil, time.Time{})
+		if want := int64(len("shared") + len("in a folder") + len("own")); err != nil || rows[0].BytesIn != want {
+			t.Errorf("the ledger has %+v, %v; %d bytes came", rows, err, want)
+		}
 		if !slices.Contains(r.blobs.owners(), "lease/L1/in") {
 			t.Errorf("pins %v", r.blobs.owners())
 		}
@@ -72,6 +76,9 @@ func TestStdin(t *testing.T) {
 		b.assign(text, blob)
 		if res := b.results(2); string(res[0].Stdout.Inline) != "typed" || string(res[1].Stdout.Inline) != "from a blob" {
 			t.Fatalf("results %+v", res)
+		}
+		if rows, err := r.Usage(t.Context(), nil, time.Time{}); err != nil || rows[0].BytesIn != int64(len("typed")+len("from a blob")) {
+			t.Errorf("the ledger has %+v, %v", rows, err)
 		}
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -86,7 +88,7 @@ func (s *Server) stage(l *loan) {
 		}
 		if ownInputs(at.task) {
 			s.unlock()
-			err := s.bring(l.ctx, l.peer.id, at.task.Inputs, at.task.StdinBlob)
+			err := s.bring(l.ctx, l, at.task.Inputs, at.task.StdinBlob)
 			s.mu.Lock()
 			if at.state != attemptStaging {
 				continue // canceled meanwhile
@@ -121,7 +123,7 @@ func (s *Server) stageCommon(ctx context.Context, l *loan, who api.Caller, o lea
 	}
 	err = s.pinInputs(ctx, l, named(o.Common.Inputs, o.Module))
 	if err == nil {
-		err = s.bring(ctx, l.peer.id, o.Common.Inputs, o.Module)
+		err = s.bring(ctx, l, o.Common.Inputs, o.Module)
 	}
 	if err == nil {
 		c.files, c.bytes, err = s.layout(ctx, o.Common.Inputs)
@@ -165,34 +167,79 @@ func named(inputs []api.Input, more ...api.BlobID) []api.BlobID {
 	return slices.DeleteFunc(ids, api.BlobID.IsZero)
 }
 
-// bring fetches what is not here: the blobs named, and folders with their files.
-func (s *Server) bring(ctx context.Context, from api.PeerID, inputs []api.Input, more ...api.BlobID) error {
+// bring fetches what is not here for l: the blobs named, and folders with their
+// files. The borrower is charged with the bytes that came.
+func (s *Server) bring(ctx context.Context, l *loan, inputs []api.Input, more ...api.BlobID) error {
 	if len(inputs) > maxLists {
 		return fault{fmt.Sprintf("%d inputs, limit %d", len(inputs), maxLists)}
 	}
+	var came atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxFetches)
 	asked := map[api.BlobID]bool{{}: true}
 	blob := func(id api.BlobID) {
-		if !asked[id] && !s.cfg.Blobs.Has(id) {
-			asked[id] = true
-			g.Go(func() error { return s.cfg.Fetch.Fetch(ctx, id, from) })
+		if asked[id] || s.cfg.Blobs.Has(id) {
+			return
 		}
+		asked[id] = true
+		g.Go(func() error {
+			if err := s.cfg.Fetch.Fetch(ctx, id, l.peer.id); err != nil {
+				return err
+			}
+			return s.sizeOf(&came, id)
+		})
 	}
 	for _, in := range inputs {
 		blob(in.Blob)
-		if in.Tree.IsZero() {
-			continue
+		if !in.Tree.IsZero() {
+			g.Go(func() error { return noFolder(in, s.bringFolder(ctx, l, in.Tree, &came)) })
 		}
-		g.Go(func() error {
-			_, err := s.cfg.Fetch.FetchTree(ctx, in.Tree, from)
-			return noFolder(in, err)
-		})
 	}
 	for _, id := range more {
 		blob(id)
 	}
-	return g.Wait()
+	err := g.Wait()
+	if n := came.Load(); n > 0 {
+		s.journal.charge(l.peer.id, l.open.Job, time.Now(), api.UsageRow{BytesIn: n})
+	}
+	return err
+}
+
+// bringFolder fetches a folder, and adds what of it was not here to came.
+func (s *Server) bringFolder(ctx context.Context, l *loan, id api.BlobID, came *atomic.Int64) error {
+	lacked := map[api.BlobID]bool{} // a folder may hold one file twice
+	lacks := func(id api.BlobID) {
+		if !s.cfg.Blobs.Has(id) {
+			lacked[id] = true
+		}
+	}
+	lacks(id)
+	if err := s.cfg.Fetch.Fetch(ctx, id, l.peer.id); err != nil {
+		return err
+	}
+	tree, err := s.cfg.Blobs.Tree(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, f := range tree.Files {
+		lacks(f.Blob)
+	}
+	if _, err := s.cfg.Fetch.FetchTree(ctx, id, l.peer.id); err != nil {
+		return err
+	}
+	for id := range lacked {
+		if err := s.sizeOf(came, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sizeOf adds the size of a blob that is here to sum.
+func (s *Server) sizeOf(sum *atomic.Int64, id api.BlobID) error {
+	n, err := s.cfg.Blobs.Size(id)
+	sum.Add(n)
+	return err
 }
 
 // noFolder makes a fault of the error of a folder's manifest that is none.

@@ -932,7 +932,7 @@ class Tunnel(Model):
 @dataclass(repr=False)
 class UsageRow(Model):
     _required: ClassVar[FrozenSet[str]] = frozenset({"bytes_in", "bytes_out", "cpu_seconds", "gpu_seconds", "memory_byte_seconds", "tasks"})
-    bytes_in: int = 0
+    bytes_in: int = 0  # modules, inputs and standard input that came here for it
     bytes_out: int = 0
     cpu_seconds: float = 0.0
     day: str = ""  # YYYY-MM-DD, UTC

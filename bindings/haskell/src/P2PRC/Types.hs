@@ -2912,6 +2912,7 @@ instance ToJSON Tunnel where
 
 data UsageRow = UsageRow
   { usageRowBytesIn :: Int64
+    -- ^ modules, inputs and standard input that came here for it
   , usageRowBytesOut :: Int64
   , usageRowCpuSeconds :: Double
   , usageRowDay :: Text
