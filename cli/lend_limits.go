@@ -27,6 +27,7 @@ one sandbox. Flags change it, at once and for good; 0 goes back to the default.
 Long-lived containers that are then too much, the newest first, are taken away with
 their files, so they are listed first, and the answer has to be yes.
 What the owner did not set is marked as default; no more disk is lent than is free.
+More cores may be lent than there are, up to 16 times as many; guests share them then.
 Outside of --hours, and with --idle while the machine is in use, the node is as if
 it were paused. In use: what is not lent takes more than half a core, or a tenth of
 a machine with more than five.` + exits(api.KindNotRunning),
@@ -100,6 +101,9 @@ a machine with more than five.` + exits(api.KindNotRunning),
 			if l, err = client.Limits(cmd.Context()); err != nil {
 				return err
 			}
+			if err := noteOverbooked(cmd.Context(), a, client, cpus); err != nil {
+				return err
+			}
 		}
 		st, err := client.Lend(cmd.Context())
 		if err != nil {
@@ -112,6 +116,19 @@ a machine with more than five.` + exits(api.KindNotRunning),
 		return printFacts(a.out, view.facts())
 	}
 	return cmd
+}
+
+// noteOverbooked says what it means to lend more cores than there are: an owner may
+// want it, and may have mistyped.
+func noteOverbooked(ctx context.Context, a *app, client *api.Client, lent float64) error {
+	specs, err := client.Specs(ctx)
+	if err != nil {
+		return err
+	}
+	if there := float64(specs.Cores); there > 0 && lent > there {
+		a.out.note("note: this machine has %s: guests that use all %s will wait for each other, and your own programs for them", plainCores(there), cores(lent))
+	}
+	return nil
 }
 
 // agreeToLimits lists the containers that l would take away, and asks.

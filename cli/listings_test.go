@@ -117,6 +117,7 @@ func TestListingsOfLending(t *testing.T) {
 			MaxWall: api.Duration(time.Hour), MaxOut: 64 << 20, MaxProcs: 256, Images: 20 << 30, Runtimes: []api.RuntimeName{"wasm"}}}).
 		answer("GET /v1/peers", somePeers()).
 		answer("GET /v1/lend/sandboxes", []api.Sandbox{box}).answer("GET /v1/lend/policy", rules).answer("GET /v1/peers/beta", somePeers()[1]).
+		answer("GET /v1/specs", somePeers()[0].Specs).
 		answer("GET /v1/lend/limits", api.Limits{Total: api.Resources{CPU: 2}, PerGuest: api.Resources{CPU: 1, Disk: 5 << 30}, MaxWall: api.Duration(time.Hour), Runtimes: []api.RuntimeName{"wasm"}}).
 		answer("POST /v1/lend/pause", nil).answer("POST /v1/lend/resume", nil).answer("POST /v1/lend/drain", nil).answer("POST /v1/lend/sandboxes/"+string(box.ID)+"/kill", nil).
 		answer("GET /v1/lend/usage", []api.UsageRow{{Peer: idB, Name: "=beta", Tasks: 9, CPUSeconds: 75.25, MemorySeconds: 3600 * 1 << 30, BytesIn: 1 << 20, BytesOut: 3}})
@@ -149,6 +150,11 @@ func TestListingsOfLending(t *testing.T) {
 	w.want(0, "", "", "lend", "limits", "--memory", "8GiB", "--peer-cpus", "1.5", "--runtimes", "wasm,process")
 	if limits.Total != (api.Resources{CPU: 2, Memory: 8 << 30}) || limits.PerPeer.CPU != 1.5 || len(limits.Runtimes) != 2 || limits.MaxWall == 0 {
 		t.Errorf("%+v", limits)
+	}
+	w.want(0, "", "note: this machine has 4 cores: guests that use all 32", "lend", "limits", "--cpus", "32")
+	w.want(0, "", "", "lend", "limits", "--cpus", "2")
+	if w.err.String() != "" {
+		t.Errorf("%s", w.err.String())
 	}
 	ends = append(ends, box)
 	w.want(2, "", "these limits take 1 container away, with all files", "lend", "limits", "--cpus", "1")

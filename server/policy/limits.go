@@ -6,7 +6,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/size"
 )
 
 // The defaults of what an owner did not say.
@@ -136,13 +139,13 @@ func CheckLimits(l api.Limits, machine api.Resources) error {
 	}
 	if machine.CPU > 0 && l.Total.CPU > overbook*machine.CPU {
 		return api.Errorf(api.KindInvalid, "total: %g cores, and this machine has %g", l.Total.CPU, machine.CPU).
-			WithHint("at most %g", overbook*machine.CPU)
+			WithHint("at most %g, which guests would share", overbook*machine.CPU)
 	}
 	if machine.Memory > 0 && l.Total.Memory > machine.Memory {
-		return api.Errorf(api.KindInvalid, "total: %d bytes of memory, and this machine has %d", l.Total.Memory, machine.Memory)
+		return tooMuch("memory", l.Total.Memory, machine.Memory)
 	}
 	if machine.Disk > 0 && l.Total.Disk > machine.Disk {
-		return api.Errorf(api.KindInvalid, "total: %d bytes of disk, and this machine has %d", l.Total.Disk, machine.Disk)
+		return tooMuch("disk", l.Total.Disk, machine.Disk)
 	}
 	if l.Total.GPU > machine.GPU {
 		return api.Errorf(api.KindInvalid, "total: %d GPUs, and this machine has %d", l.Total.GPU, machine.GPU)
@@ -158,6 +161,12 @@ func CheckLimits(l api.Limits, machine api.Resources) error {
 		return api.Errorf(api.KindInvalid, "per_guest is more than per_peer").WithHint("a cap of 0 means the one above it")
 	}
 	return nil
+}
+
+// tooMuch is the error of lending more bytes than there are; its hint can be typed.
+func tooMuch(of string, asked, there int64) error {
+	return api.Errorf(api.KindInvalid, "total: %s of %s, and this machine has %s", humanize.IBytes(uint64(asked)), of, humanize.IBytes(uint64(there))).
+		WithHint("at most %s", size.Bytes(there&^(1<<20-1)))
 }
 
 func checkScalars(l api.Limits) error {

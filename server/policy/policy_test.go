@@ -216,7 +216,7 @@ func TestCheckLimits(t *testing.T) {
 		"no number":                  {api.Limits{Total: api.Resources{CPU: math.NaN()}}, "cores"},
 		"infinite":                   {api.Limits{Total: api.Resources{CPU: math.Inf(1)}}, "cores"},
 		"negative memory":            {api.Limits{Total: api.Resources{Memory: -1}}, "memory"},
-		"more memory than there is":  {api.Limits{Total: api.Resources{Memory: 64 << 30}}, "memory"},
+		"more memory than there is":  {api.Limits{Total: api.Resources{Memory: 64 << 30}}, "64 GiB of memory, and this machine has"},
 		"more disk than there is":    {api.Limits{Total: api.Resources{Disk: 1 << 50}}, "disk"},
 		"more GPUs than there are":   {api.Limits{Total: api.Resources{GPU: 2}}, "GPU"},
 		"a peer above all":           {api.Limits{Total: api.Resources{CPU: 2}, PerPeer: api.Resources{CPU: 3}}, "per_peer"},
