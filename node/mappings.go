@@ -82,29 +82,37 @@ func (n *Node) portsFor(from api.Caller) iter.Seq[int] {
 }
 
 // gatewayHost is where clients reach a gateway whose owner does not say it; empty:
-// not known. This node's loopback is no such place.
+// not known. This node's loopback is no such place; another gateway's address that
+// only this node's network reaches is one if it has no other.
 func (n *Node) gatewayHost(id api.PeerID) string {
-	if id != n.net.ID() {
-		return n.hostOf(id)
-	}
 	p, _ := n.net.Peer(id)
-	return hostFrom(p.Addrs)
+	if id == n.net.ID() {
+		host, _ := hostFrom(p.Addrs)
+		return host
+	}
+	if host, public := hostFrom(append([]string{p.Addr}, p.Addrs...)); public && p.Path != api.PathRelayed {
+		return host
+	}
+	return n.hostOf(id)
 }
+
+// carriers is what providers have behind their own NAT (RFC 6598).
+var carriers = netip.MustParsePrefix("100.64.0.0/10")
 
 // hostFrom is an address of those in multiaddrs at which others may reach a node: a
 // public one, else one of a LAN.
-func hostFrom(addrs []string) (host string) {
+func hostFrom(addrs []string) (host string, public bool) {
 	for _, addr := range addrs {
 		ip, err := netip.ParseAddr(ipOf(addr))
 		switch {
 		case err != nil || !ip.IsGlobalUnicast():
-		case !ip.IsPrivate():
-			return ip.String()
+		case !ip.IsPrivate() && !carriers.Contains(ip):
+			return ip.String(), true
 		case host == "":
 			host = ip.String()
 		}
 	}
-	return host
+	return host, false
 }
 
 // recheckTunnels ends connections and mappings that are allowed no more.

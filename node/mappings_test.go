@@ -136,8 +136,10 @@ func TestHostFrom(t *testing.T) {
 		"":            {"/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1", "/ip6/fe80::1/tcp/1", "/ip4/203.0.113.1/tcp/1/p2p/x/p2p-circuit"},
 		"192.168.0.2": {"/ip4/127.0.0.1/tcp/1", "/ip4/192.168.0.2/tcp/1", "/ip4/192.168.0.3/tcp/1"},
 		"203.0.113.9": {"/ip4/192.168.0.2/tcp/1", "/ip4/203.0.113.9/udp/1/quic-v1"},
+		"203.0.113.8": {"/ip6/fd00::2/tcp/1", "/ip4/100.64.0.2/tcp/1", "/ip4/203.0.113.8/tcp/1", "/ip6/2001:db8::8/tcp/1"},
 	} {
-		if got := hostFrom(addrs); got != want {
+		got, public := hostFrom(addrs)
+		if got != want || public != strings.HasPrefix(want, "203.") {
 			t.Errorf("%q of %v, want %q", got, addrs, want)
 		}
 	}
