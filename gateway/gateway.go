@@ -199,7 +199,7 @@ func (g *Gateway) enter(ctx context.Context, m *carried) error {
 			return nil
 		}
 		g.mu.Unlock()
-		old.end(context.Canceled)
+		old.end(errAgain)
 		select {
 		case <-old.gone:
 		case <-ctx.Done():

@@ -12,6 +12,13 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/resume"
 )
 
+// Why a mapping is over that its mapper needs not be told of.
+var (
+	errOver  = api.Errorf(api.KindCanceled, "its member let it go, or stopped")
+	errAway  = api.Errorf(api.KindCanceled, "the connection to its member broke")
+	errAgain = api.Errorf(api.KindCanceled, "its member asked for it anew")
+)
+
 // carries is the mapping that a member asks for again because its path broke, or nil.
 func (g *Gateway) carries(from api.Caller, req mapping.Map) *carried {
 	g.mu.Lock()
@@ -114,9 +121,12 @@ func (m *carried) lost(st wire.Stream, last wire.Kind) {
 	}
 	m.control = nil
 	m.left = last == mapping.KindLeave
-	if last != 0 || !m.req.Lasting || m.ctx.Err() != nil {
-		m.end(context.Canceled)
-		return
+	switch {
+	case last != 0:
+		m.end(errOver)
+	case !m.req.Lasting || m.ctx.Err() != nil:
+		m.end(errAway)
+	default:
+		m.patience = time.AfterFunc(resume.Grace, func() { m.end(errAway) })
 	}
-	m.patience = time.AfterFunc(resume.Grace, func() { m.end(context.Canceled) })
 }

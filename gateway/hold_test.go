@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
@@ -42,8 +43,14 @@ func TestOutlivesItsPath(t *testing.T) {
 	if l := r.List(); len(l) != 1 || l[0].ID != before.ID || l[0].Since != before.Since || l[0].Total != 4 {
 		t.Errorf("%+v became %+v", before, l)
 	}
+	r.mu.Lock()
+	m := r.by[key{anna.Peer, "1"}]
+	r.mu.Unlock()
 	if err := wire.NewWriter(control, mapping.MaxFrame).Send(mapping.KindOver, struct{}{}); err != nil {
 		t.Fatal(err)
+	}
+	if <-m.ctx.Done(); !errors.Is(context.Cause(m.ctx), errOver) {
+		t.Errorf("it is over: %v", context.Cause(m.ctx))
 	}
 	if _, err := old.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("when it is over a client reads %v, want a reset", err)
@@ -62,7 +69,9 @@ func TestNobodyComesBack(t *testing.T) {
 	eventually(t, func() bool {
 		r.Gateway.mu.Lock()
 		defer r.Gateway.mu.Unlock()
-		m := r.by[key{anna.Peer, "1"}]
+		r.mu.Lock()
+	m := r.by[key{anna.Peer, "1"}]
+	r.mu.Unlock()
 		return m.patience != nil && m.patience.Reset(0) // its time is up
 	})
 	eventually(t, func() bool { return len(r.List()) == 0 })

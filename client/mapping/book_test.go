@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -37,6 +39,7 @@ type world struct {
 	over   int                                // mappings that were said to be
 	slow   time.Duration                      // that the disk takes
 	target func(*bufpipe.End)                 // what peers do with a connection, if they do not echo
+	log    bytes.Buffer
 	work   sync.WaitGroup
 }
 
@@ -150,7 +153,7 @@ func (w *world) Inside(context.Context, string, int, func(error)) (splice.Stream
 func (w *world) book(t *testing.T, gateways ...api.PeerID) (b *Book, stop func()) {
 	t.Helper()
 	b, err := Open(t.Context(), Config{
-		Self: "self", Store: w, Dial: w, Targets: w, Log: slog.New(slog.DiscardHandler),
+		Self: "self", Store: w, Dial: w, Targets: w, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Known: func(name string) error { return api.Errorf(api.KindNotFound, "no %s", name) },
 		Peers: func() (all []api.Peer) {
 			for i, id := range gateways {
@@ -217,7 +220,7 @@ func TestMapAndServe(t *testing.T) {
 		if got := b.Mappings()[0]; got.State != api.MappingOpen {
 			t.Errorf("after a while %+v", got)
 		}
-		if err := b.Unmap(t.Context(), m.ID); err != nil || len(b.Mappings()) != 0 || len(w.disk) != 0 || w.over != 1 {
+		if err := b.Unmap(t.Context(), m.ID); err != nil || len(b.Mappings()) != 0 || len(w.disk) != 0 || w.over != 1 || !strings.HasSuffix(w.log.String(), "reason=\"it was let go\"\n") {
 			t.Errorf("it stays: %v, %v, told %d", err, w.disk, w.over)
 		}
 		if got := through(b, "gw", m.ID); got != "" {

@@ -14,7 +14,7 @@ import (
 const maxWaits = 1000 // bytes of what a gateway says
 
 // errLetGo ends a mapping for good.
-var errLetGo = errors.New("let go")
+var errLetGo = errors.New("it was let go")
 
 // readDomain makes a specification one of a domain.
 func readDomain(spec *api.MapSpec) (err error) {

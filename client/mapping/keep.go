@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -35,7 +36,7 @@ func (b *Book) keep(ctx context.Context, e *entry, first chan<- error) {
 	}()
 	if !e.page.Expires.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, e.page.Expires, errLetGo)
+		ctx, cancel = context.WithDeadlineCause(ctx, e.page.Expires, fmt.Errorf("its time is up: %w", errLetGo))
 		defer cancel()
 	}
 	for wait := retryLow; ctx.Err() == nil && e.page.Closed == ""; {
@@ -64,6 +65,9 @@ func (b *Book) keep(ctx context.Context, e *entry, first chan<- error) {
 			first <- err
 			first = nil
 			return
+		}
+		if ctx.Err() != nil && api.KindOf(err) != api.KindWithdrawn {
+			err = context.Cause(ctx) // what broke then was ended here
 		}
 		b.note(ctx, e, err)
 		select {
