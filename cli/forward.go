@@ -75,7 +75,7 @@ func runForward(ctx context.Context, a *app, args []string, o forwarded) error {
 	}
 	err = client.Forward(ctx, spec, o.tell(a, args[0], spec))
 	if spec.Container != "" && api.KindOf(err) == api.KindNotFound {
-		return api.Errorf(api.KindNotFound, "no peer and no container of yours is called %q", args[0]).WithHint("p2prc peers and p2prc container ls list them")
+		return nothingCalled(ctx, client, args[0])
 	}
 	if k := api.KindOf(err); anyLocal && (k == api.KindConflict || k == api.KindDenied) { // taken, or the administrator's
 		spec.Local = 0

@@ -99,7 +99,7 @@ func runMap(ctx context.Context, a *app, spec api.MapSpec, o mapped) error {
 	}
 	m, err := client.Map(ctx, spec)
 	if spec.Container != "" && api.KindOf(err) == api.KindNotFound {
-		return api.Errorf(api.KindNotFound, "no peer and no container of yours is called %q", o.on[0]).WithHint("p2prc peers and p2prc container ls list them")
+		return nothingCalled(ctx, client, o.on[0])
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
 )
 
 // findOne finds the one id that is typed, or that begins or ends with it.
@@ -25,6 +26,27 @@ func findOne[T any](what, listing, typed string, rows []T, id func(T) string) (s
 		return "", api.Errorf(api.KindNotFound, "there is no %s %q", what, typed).WithHint("%s lists them", listing)
 	}
 	return "", api.Errorf(api.KindInvalid, "%q could be %d %ss", typed, len(found), what).WithHint("write more of the id: %s", strings.Join(found, ", "))
+}
+
+// nothingCalled is the error of a word that names no peer and no container; its hint
+// is the nearest of the words there are, groups among them.
+func nothingCalled(ctx context.Context, c *api.Client, typed string) error {
+	err := api.Errorf(api.KindNotFound, "no peer and no container of yours is called %q", typed)
+	var all []string
+	for _, known := range []words{containerWords, groupWords, peerWords} {
+		list, err := known(ctx, c)
+		if err != nil {
+			return err
+		}
+		for _, w := range list {
+			word, _, _ := strings.Cut(w, "\t")
+			all = append(all, word)
+		}
+	}
+	if near := suggest.Closest(typed, all); near != "" {
+		return err.WithHint("did you mean %s?", near)
+	}
+	return err.WithHint("p2prc peers and p2prc container ls list them")
 }
 
 // must is for what can only fail by a mistake in the program.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -50,12 +51,31 @@ do use ssh (scp, sftp, rsync, git, Ansible): p2prc ssh-config --install.` +
 				line = []string{strings.Join(words, " ")}
 			}
 			o.user, o.tty = user, o.tty || line == nil && typed(a.env.Stdin)
-			return runExec(cmd.Context(), a, client, name, line, o)
+			err = runExec(cmd.Context(), a, client, name, line, o)
+			if api.KindOf(err) != api.KindNotFound {
+				return err
+			}
+			return noPlace(cmd.Context(), client, name, err)
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().BoolVarP(&o.tty, "tty", "t", false, "give COMMAND a terminal too")
 	return cmd
+}
+
+// noPlace is err, or that there is no place called name if that is the reason.
+func noPlace(ctx context.Context, client *api.Client, name string, err error) error {
+	boxes, lerr := client.Containers(ctx)
+	if lerr != nil || slices.ContainsFunc(boxes, func(c api.Container) bool { return c.Name == name || string(c.ID) == name }) {
+		return err
+	}
+	if g, gerr := client.Group(ctx, name); gerr == nil {
+		return api.Errorf(api.KindInvalid, "%s is a group", name).WithHint("name one of its containers: %s; in all of them: p2prc container exec %s COMMAND", strings.Join(g.Containers, ", "), name)
+	}
+	if _, perr := client.Peer(ctx, name); api.KindOf(perr) != api.KindNotFound {
+		return err
+	}
+	return nothingCalled(ctx, client, name)
 }
 
 // typed tells whether a person types what is read.

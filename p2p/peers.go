@@ -12,6 +12,7 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
 )
 
 // Peers lists every member of which a record is known, by name; this node is
@@ -127,7 +128,7 @@ func (n *Net) Refresh(ctx context.Context) error {
 // KindInvalid when it could mean several.
 func (n *Net) Resolve(word string) (api.PeerID, error) {
 	if word == "" {
-		return "", api.Errorf(api.KindInvalid, "no peer named").WithHint("`p2prc peers` lists them")
+		return "", api.Errorf(api.KindInvalid, "no peer named").WithHint("p2prc peers lists them")
 	}
 	if word == "self" {
 		return n.id, nil
@@ -159,7 +160,15 @@ func (n *Net) Resolve(word string) (api.PeerID, error) {
 			return "", api.Errorf(api.KindInvalid, "%q could be %d peers", word, len(found)).WithHint("say which by the end of its id: %s", strings.Join(which, ", "))
 		}
 	}
-	return "", api.Errorf(api.KindNotFound, "no peer %q", word).WithHint("`p2prc peers` lists names and ids")
+	err := api.Errorf(api.KindNotFound, "no peer %q", word).WithHint("p2prc peers lists names and ids")
+	var names []string
+	for _, p := range peers {
+		names = append(names, p.Name)
+	}
+	if near := suggest.Closest(word, names); near != "" {
+		return "", err.WithHint("did you mean %s?", near)
+	}
+	return "", err
 }
 
 // hasAddr tells whether word is an address of p: a multiaddr, HOST:PORT or HOST.

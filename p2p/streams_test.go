@@ -204,6 +204,9 @@ func TestResolve(t *testing.T) {
 	kindIs(t, err, api.KindInvalid, "what every id begins with")
 	_, err = a.Resolve("pluto")
 	kindIs(t, err, api.KindNotFound, "pluto")
+	if _, err := a.Resolve(b.cfg.Name + "x"); api.HintOf(err) != "did you mean "+b.cfg.Name+"?" {
+		t.Errorf("a slip: %v, %s", err, api.HintOf(err))
+	}
 	b.Announce(func(r *api.Record) { r.Name, r.Meta, r.ID, r.Role = "n2", "hello\x1b[31m", "x", api.RoleAdmin })
 	a.until("sees the new name", func() bool { p, _ := a.Peer(b.ID()); return p.Name == "n2" })
 	if p, _ := a.Peer(b.ID()); p.Meta != "hello[31m" || p.Role != api.RoleMember {

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/container"
 )
@@ -121,7 +123,12 @@ func (b *Book) find(name string) (entry, error) {
 			return e, nil
 		}
 	}
-	return entry{}, api.Errorf(api.KindNotFound, "there is no container %.80q", name).WithHint("p2prc container ls lists them")
+	err := api.Errorf(api.KindNotFound, "there is no container %.80q", name)
+	names := slices.AppendSeq(slices.Sorted(maps.Keys(b.entries)), maps.Keys(b.groups))
+	if near := suggest.Closest(name, names); near != "" {
+		return entry{}, err.WithHint("did you mean %s?", near)
+	}
+	return entry{}, err.WithHint("p2prc container ls lists them")
 }
 
 // Create has peer make a container; each gets what is said meanwhile. A lender
