@@ -148,8 +148,8 @@ func TestRunOneTaskExits(t *testing.T) {
 
 func TestOurOwnFailureOfOneTaskIs125(t *testing.T) {
 	w := newWorld(t)
-	w.want(125, "", "(not_running)", "run", "--runtime", "process", "x")
-	w.want(125, "", "there is nothing to run (usage)", "run")
+	w.want(125, "", "kind: not_running", "run", "--runtime", "process", "x")
+	w.want(125, "", "kind: usage", "run")
 	w.want(125, "", "unknown flag: --each-x", "run", "--each-x", "1", "x.wasm")
 	w.want(125, "", "where should it run", "run", "ls")
 	w.want(125, "", "there is no module", "run", "nothing.wasm")

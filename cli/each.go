@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -78,14 +79,14 @@ func one(ctx context.Context, a *app, name string, out, errs io.Writer, own bool
 	stdout, stderr := &lineWriter{w: out, prefix: prefix}, &lineWriter{w: errs, prefix: prefix}
 	b := *a
 	b.out = &output{stdout: stdout, stderr: stderr}
-	code, err := outcome(do(ctx, &b, name), own)
+	err := do(ctx, &b, name)
+	code := b.out.ended(err, own)
+	var ee *exitError
 	switch {
-	case err != nil:
-		b.out.problem(err)
-	case code != 0:
-		b.out.note("exit code %d", code)
-	default:
+	case err == nil:
 		b.out.note("ok")
+	case errors.As(err, &ee) && ee.err == nil:
+		b.out.note("exit code %d", code)
 	}
 	// What cannot be printed is lost for every member.
 	_ = stdout.Flush()

@@ -159,33 +159,32 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetErr(a.out.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	a.client.close()
-	if err == nil {
-		return 0
-	}
-	code, err := outcome(err, cmd != nil && cmd.Annotations[ownFailures] != "" && !a.array)
-	if err != nil {
-		a.out.problem(err)
-	}
-	return code
+	return a.out.ended(err, cmd != nil && cmd.Annotations[ownFailures] != "" && !a.array)
 }
 
-// outcome is an error as an exit code, and what is to be printed of it. own says
-// that the exit codes are a guest's.
-func outcome(err error, own bool) (int, error) {
+// ended says how a command ended, and gives its exit code. own says that the exit
+// codes are a guest's.
+func (o *output) ended(err error, own bool) int {
 	var ee *exitError
 	switch {
 	case err == nil:
-		return 0, nil
+		return 0
 	case errors.As(err, &ee):
-		return ee.code, ee.err
-	case !own:
-		return api.KindOf(err).ExitCode(), err
+		if ee.err != nil {
+			o.problem(ee.err)
+		}
+		return ee.code
 	}
-	code := guestCode(api.KindOf(err))
-	if code == 125 { // the code does not tell any more what it was
-		err = api.Errorf(api.KindOf(err), "%w (%s)", err, api.KindOf(err)).WithHint("%s", api.HintOf(err))
+	o.problem(err)
+	kind := api.KindOf(err)
+	if !own {
+		return kind.ExitCode()
 	}
-	return code, err
+	code := guestCode(kind)
+	if code == 125 { // it does not tell any more what it was
+		o.note("kind: %s (exit code 125 is p2prc's, not the command's)", kind)
+	}
+	return code
 }
 
 // ownFailures marks commands that end with a guest's exit code.
