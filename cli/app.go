@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
@@ -96,7 +98,7 @@ The node's files are in $P2PRC, or ~/.p2prc where that is not set.`,
 	root.Flags().BoolVar(&version, "version", false, "print the version, as p2prc version does")
 	root.PersistentFlags().StringVar(&a.home, "home", "", "the node's folder, instead of $P2PRC or ~/.p2prc")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return api.Errorf(api.KindUsage, "%s", flagMessage(err)).WithHint("%s --help lists the flags", cmd.CommandPath())
+		return flagMistake(err, cmd.CommandPath()+" --help lists the flags")
 	})
 	root.SetUsageTemplate(usageTemplate)
 	root.AddGroup(&cobra.Group{ID: "node", Title: "This node and its network:"}, &cobra.Group{ID: "work", Title: "Work:"},
@@ -117,18 +119,27 @@ The node's files are in $P2PRC, or ~/.p2prc where that is not set.`,
 	return root
 }
 
-// flagMessage is pflag's error in our words.
-func flagMessage(err error) string {
-	msg := err.Error()
-	if head, tail, ok := strings.Cut(msg, ": strconv."); ok {
-		if _, why, ok := strings.Cut(tail, ": "); ok {
-			if _, last, ok := strings.Cut(why, ": "); ok {
-				why = last
-			}
-			return head + ": " + why
-		}
+// flagMistake is pflag's error in our words, with what the value should be like or
+// else hint.
+func flagMistake(err error, hint string) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return api.Errorf(api.KindUsage, "%w", err).WithHint("%s", hint)
 	}
-	return msg
+	want, like := "", ""
+	switch bad.GetFlag().Value.Type() {
+	case "duration":
+		want, like = "a duration", "like 90s, 5m or 2h30m"
+	case "size":
+		want, like = "a size", "like 512MiB or 20GiB"
+	case "int":
+		want, like = "a whole number", "like 3"
+	case "float64":
+		want, like = "a number", "like 2 or 0.5"
+	default:
+		return api.Errorf(api.KindUsage, "%w", err).WithHint("%s", hint)
+	}
+	return api.Errorf(api.KindUsage, "--%s: %q is not %s", bad.GetFlag().Name, bad.GetValue(), want).WithHint("%s", like)
 }
 
 // takes checks the number of arguments; names is how the help writes them.

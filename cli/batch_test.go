@@ -164,7 +164,7 @@ func TestOurOwnFailureOfOneTaskIs125(t *testing.T) {
 	w.want(2, "", "all tasks would write the same file", "run", "--each", "n=1-3", "--out", "x", "-o", "d", "--runtime", "process", "x")
 	w.want(2, "", "there is no placeholder {m}", "run", "--each", "n=1-3", "--out", "x", "-o", "d/{m}", "--runtime", "process", "x")
 	w.want(2, "", "no --out says", "run", "--each", "n=1-3", "-o", "d", "--runtime", "process", "x")
-	w.want(2, "", "invalid argument \"lots\"", "run", "--each", "n=1-3", "--memory", "lots", "x")
+	w.want(2, "", "--memory: \"lots\" is not a size", "run", "--each", "n=1-3", "--memory", "lots", "x")
 	w.want(12, "", "there is no input", "run", "--each", "n=1-3", "--in", "nothing", "--runtime", "process", "x")
 }
 

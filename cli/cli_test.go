@@ -29,7 +29,8 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		[]string{"invite", "--role", "king"}, []string{"invite", "--uses", "0"}, []string{"invite", "--uses", "x"}, []string{"invite", "lst"}, []string{"up", "--port", "99999"}, []string{"label", "x"}, []string{"config", "set", "nmae", "x"}, []string{"--home"},
 		[]string{"help", "rnu"}, []string{"help", "job", "sohw"}, []string{"help", "peers", "NOTHING"},
 		[]string{"peers", "pnig", "beta"}, []string{"map"}, []string{"map", "lss"}, []string{"map", "rmm", "X"}, []string{"map", "30000000"}, []string{"map", "3000", "4000"},
-		[]string{"container", "create", "beta", "--image", "x", "--name", "We b"}, []string{"group", "create", "Webs"})
+		[]string{"container", "create", "beta", "--image", "x", "--name", "We b"}, []string{"group", "create", "Webs"},
+		[]string{"invite", "--expires", "1"}, []string{"lend", "limits", "--memory", "lots"}, []string{"lend", "limits", "--cpus", "two"})
 }
 
 // Every command shows how it is used, with flags and commands that there are.

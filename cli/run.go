@@ -82,7 +82,7 @@ at once.` + exits(api.KindTasksFailed, api.KindNotRunning, api.KindDenied, api.K
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		a.array = cmd.Flags().Changed("each")
-		return api.Errorf(api.KindUsage, "%s", flagMessage(err)).WithHint("flags of p2prc run come before the command; %s --help lists them", cmd.CommandPath())
+		return flagMistake(err, "flags of p2prc run come before the command; "+cmd.CommandPath()+" --help lists them")
 	})
 	f := cmd.Flags()
 	f.SetInterspersed(false)
