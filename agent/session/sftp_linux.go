@@ -15,7 +15,8 @@ func serveSFTP() error {
 	if err != nil {
 		return err
 	}
-	s, err := sftp.NewServer(Conn{ReadCloser: os.Stdin, WriteCloser: os.Stdout}, sftp.WithServerWorkingDirectory(dir))
+	s, err := sftp.NewServer(newLimited(Conn{ReadCloser: os.Stdin, WriteCloser: os.Stdout}),
+		sftp.WithServerWorkingDirectory(dir), sftp.WithMaxTxPacket(sftpData), sftp.WithAllocator())
 	if err != nil {
 		return err
 	}

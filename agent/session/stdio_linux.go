@@ -45,8 +45,19 @@ func openStdio(req session.Request, who account) (*stdio, error) {
 		s.close()
 		return nil, err
 	}
+	widen(s.in, s.out)
 	who.give(s.child[:]...)
 	return s, nil
+}
+
+// widen makes pipes hold more; what the system refuses stays as it is.
+func widen(pipes ...*os.File) {
+	for _, f := range pipes {
+		_ = control(f, func(fd int) error {
+			_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize)
+			return err
+		})
+	}
 }
 
 // openTerminal makes a pseudo terminal that belongs to who.
