@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -99,17 +101,63 @@ func (c *Client) ContainerSSH(ctx context.Context, name string) (io.ReadWriteClo
 	return c.upgrade(ctx, SSHProtocol, "containers", name, "ssh")
 }
 
+// sshAhead is how many bytes may wait in the socket for the SSH server.
+const sshAhead = 1 << 20
+
+// ContainerSSHSocket is ContainerSSH for another process to go on with: nothing of what
+// the server says is read here. It needs the socket of a home.
+func (c *Client) ContainerSSHSocket(ctx context.Context, name string) (*net.UnixConn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", c.socket)
+	if err != nil {
+		return nil, c.broken(ctx, err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // what is read next says so
+	defer stop()
+	req, err := c.upgradeRequest(ctx, SSHProtocol, "containers", name, "ssh")
+	if err == nil {
+		err = c.switched(ctx, conn, req)
+	}
+	if err != nil {
+		_ = conn.Close() // it is given up
+		return nil, err
+	}
+	u := conn.(*net.UnixConn)
+	// OpenSSH moves what waits in its buffer after each write of a part of it. What
+	// the system does not allow is not had.
+	_ = u.SetWriteBuffer(sshAhead)
+	return u, nil
+}
+
+// switched has the connection upgraded and reads the answer to it.
+func (c *Client) switched(ctx context.Context, conn net.Conn, req *http.Request) error {
+	if err := req.Write(conn); err != nil {
+		return c.broken(ctx, err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReaderSize(bytewise{conn}, 1), req)
+	if err != nil {
+		return c.broken(ctx, err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return problemFrom(resp)
+	}
+	return nil
+}
+
+// bytewise never reads ahead.
+type bytewise struct{ io.Reader }
+
+func (b bytewise) Read(p []byte) (int, error) { return b.Reader.Read(p[:min(1, len(p))]) }
+
 // SessionProtocol is what a connection is upgraded to for a session.
 const SessionProtocol = "p2prc-session/1"
 
 // upgrade makes a connection a two-way stream of a protocol.
 func (c *Client) upgrade(ctx context.Context, protocol string, path ...string) (io.ReadWriteCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+join(path), nil)
+	req, err := c.upgradeRequest(ctx, protocol, path...)
 	if err != nil {
-		return nil, &Error{Kind: KindInvalid, Msg: "request cannot be made", Err: err}
+		return nil, err
 	}
-	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", protocol)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.broken(ctx, err)
@@ -123,4 +171,14 @@ func (c *Client) upgrade(ctx context.Context, protocol string, path ...string) (
 		return nil, &Error{Kind: KindInternal, Msg: "this connection cannot become a stream"}
 	}
 	return both, nil
+}
+
+func (c *Client) upgradeRequest(ctx context.Context, protocol string, path ...string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+join(path), nil)
+	if err != nil {
+		return nil, &Error{Kind: KindInvalid, Msg: "request cannot be made", Err: err}
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", protocol)
+	return req, nil
 }

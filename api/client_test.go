@@ -210,3 +210,47 @@ func TestArgumentsArriveAsTheyAre(t *testing.T) {
 		t.Errorf("usage asks %q, %v", seen, err)
 	}
 }
+
+// Who is handed the socket reads what the server says from its first byte on.
+func TestSSHSocketIsHandedOver(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	ln, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/containers/box/ssh" || r.Header.Get("Upgrade") != SSHProtocol {
+			p := ProblemOf(Errorf(KindNotFound, "no such container").WithHint("list them"), true)
+			w.WriteHeader(p.Status)
+			if err := json.NewEncoder(w).Encode(p); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+SSHProtocol+"\r\n\r\nSSH-2.0-x\r\n")
+		conn.Close()
+	})}
+	served := make(chan struct{})
+	go func() { defer close(served); _ = s.Serve(ln) }()
+	t.Cleanup(func() { s.Close(); <-served })
+	c := NewClient(socket)
+	conn, err := c.ContainerSSHSocket(t.Context(), "box")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got, err := io.ReadAll(conn); err != nil || string(got) != "SSH-2.0-x\r\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := c.ContainerSSHSocket(t.Context(), "other"); KindOf(err) != KindNotFound || HintOf(err) != "list them" {
+		t.Errorf("another container: %v", err)
+	}
+	if _, err := NewClient(socket+"x").ContainerSSHSocket(t.Context(), "box"); KindOf(err) != KindNotRunning {
+		t.Errorf("no node: %v", err)
+	}
+}

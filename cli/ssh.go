@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -89,7 +90,8 @@ const sshSuffix = ".p2prc"
 
 // sshProxyCmd is what the block of ssh-config runs.
 func sshProxyCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var pass bool
+	cmd := &cobra.Command{
 		Use: "ssh-proxy HOST", Hidden: true, Args: takes(1, 1, "the HOST"),
 		Short: "Connect stdin and stdout to this node's SSH server",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -97,9 +99,43 @@ func sshProxyCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runSSHProxy(cmd.Context(), a, client, strings.TrimSuffix(args[0], sshSuffix))
+			name := strings.TrimSuffix(args[0], sshSuffix)
+			if to := socketOf(a.env.Stdout); pass && to != nil {
+				defer to.Close()
+				return passSSH(cmd.Context(), to, client, name)
+			}
+			return runSSHProxy(cmd.Context(), a, client, name)
 		},
 	}
+	cmd.Flags().BoolVar(&pass, "pass", false, "hand the connection to who has the other end of stdout")
+	return cmd
+}
+
+// passSSH hands over the connection, so that ssh and the node need nobody between them.
+func passSSH(ctx context.Context, to *net.UnixConn, client *api.Client, name string) error {
+	conn, err := client.ContainerSSHSocket(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // ssh has its own by then
+	return pass(to, conn)
+}
+
+// socketOf is the UNIX socket that a stream is; nil for another one.
+func socketOf(stream any) *net.UnixConn {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return nil
+	}
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil
+	}
+	if u, ok := c.(*net.UnixConn); ok {
+		return u
+	}
+	_ = c.Close() // a copy
+	return nil
 }
 
 // runSSHProxy ends with whichever side ends first: ssh closes both ways at once.

@@ -52,7 +52,12 @@ func sshBlock(program, home string) string {
 	var b strings.Builder
 	line := func(key, value string) { fmt.Fprintf(&b, "  %s %s\n", key, value) }
 	b.WriteString("Host *" + sshSuffix + "\n")
-	line("ProxyCommand", shellWord(program)+" --home "+shellWord(home)+" ssh-proxy '%n'")
+	proxy := shellWord(program) + " --home " + shellWord(home) + " ssh-proxy"
+	if passes {
+		proxy += " --pass"
+		line("ProxyUseFdpass", "yes")
+	}
+	line("ProxyCommand", proxy+" '%n'")
 	line("User", api.SSHUser)
 	line("HostKeyAlias", api.SSHHost)
 	line("UserKnownHostsFile", quoted(filepath.Join(home, api.SSHFolder, api.SSHKnownHosts)))
