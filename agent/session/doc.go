@@ -9,12 +9,15 @@
 //	           stopped. Told to end (SIGTERM), it lets the main command end first.
 //	session    started once by each process of the lender's node, by one exec of
 //	           the engine: serves sessions over yamux on its standard streams,
-//	           one stream a session.
+//	           one stream a session. A node on the same machine that may trace the
+//	           agent takes a socket out of its process, and the sessions go by
+//	           that; the standard streams stay, as what both live by.
 //	supervise  the parent of one session's command: adopts its orphans, and
 //	           kills all below itself when the session ends or the command does;
 //	           what a shell leaves behind that ended by itself lives on.
 //	sftp       a command of ours, for sessions that ask for it: serves SFTP on its
-//	           standard streams, as the user that it was started as.
+//	           standard streams, as the user that it was started as, in pieces of up
+//	           to 255 KiB (limits@openssh.com).
 //
 // The agent is root, with what a container has of root's rights. A command runs as
 // the image's user or as the one that the request names, and files are touched with

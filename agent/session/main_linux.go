@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,15 +34,22 @@ func Main(mode string, args []string) (int, error) {
 			return 0, err
 		}
 		deaf()
-		for _, f := range []*os.File{os.Stdin, os.Stdout} { // the engine's pipes, of 64 KiB: what is refused stays as it is
-			_ = control(f, func(fd int) error {
-				_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize)
-				return err
-			})
-		}
-		return 0, Serve(Conn{ReadCloser: os.Stdin, WriteCloser: os.Stdout}, c)
+		widen(os.Stdin, os.Stdout) // the engine's
+		return 0, serveBoth(c)
 	}
 	return 0, errors.New("unknown mode")
+}
+
+// serveBoth serves on the standard streams, whose end is this process's, and on what
+// it offers to who is near.
+func serveBoth(c Config) error {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	if n, err := offer(); err == nil { // without it the streams carry everything
+		defer n.Close()
+		beside.Go(func() { _ = Serve(n, c) }) // its end is a lender's that went back to the streams
+	}
+	return Serve(Conn{ReadCloser: os.Stdin, WriteCloser: os.Stdout}, c)
 }
 
 // deaf drops the signals that end a process. They are caught, for what is

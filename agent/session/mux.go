@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-yamux/v5"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
 
 const (
@@ -32,17 +33,49 @@ func muxConfig(incoming uint32) *yamux.Config {
 
 // Mux is the lender's connection to the agent in one container. It is safe for
 // concurrent use.
-type Mux struct{ s *yamux.Session }
+type Mux struct {
+	s    *yamux.Session
+	life *yamux.Session // whose end is the agent's; s itself, or what s is a shorter way than
+}
 
 // Connect speaks to an agent in mode session over conn, which it owns.
 func Connect(conn net.Conn) (*Mux, error) {
-	left := new(atomic.Int64)
-	left.Store(maxMore)
-	s, err := yamux.Client(conn, muxConfig(0), func() (yamux.MemoryManager, error) { return window{left, new(atomic.Int64)}, nil }) // an agent opens no streams
+	s, err := speak(conn)
 	if err != nil {
 		return nil, err
 	}
-	return &Mux{s}, nil
+	return &Mux{s, s}, nil
+}
+
+// Shorten has the sessions go to the agent directly, where its process is on this
+// machine, as find says, and this one may reach into it. It is called before Open.
+func (m *Mux) Shorten(ctx context.Context, find func() (pid int, err error)) error {
+	first, err := m.Open(ctx)
+	if err != nil {
+		return err
+	}
+	c := session.NewClient(first)
+	_, err = c.Main(ctx) // its answer says that the agent is there
+	_ = c.Close()        // nothing more is asked
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	conn, err := take(find)
+	if err != nil {
+		return err
+	}
+	s, err := speak(conn)
+	if err != nil {
+		return err
+	}
+	m.s = s
+	return nil
+}
+
+func speak(conn net.Conn) (*yamux.Session, error) {
+	left := new(atomic.Int64)
+	left.Store(maxMore)
+	return yamux.Client(conn, muxConfig(0), func() (yamux.MemoryManager, error) { return window{left, new(atomic.Int64)}, nil }) // an agent opens no streams
 }
 
 // Open begins a session.
@@ -61,7 +94,7 @@ func (m *Mux) Open(ctx context.Context) (net.Conn, error) {
 func (m *Mux) Gone() <-chan struct{} { return m.s.CloseChan() }
 
 // Close ends every session.
-func (m *Mux) Close() error { return m.s.Close() }
+func (m *Mux) Close() error { return errors.Join(m.s.Close(), m.life.Close()) }
 
 // window grows a session's window at the lender, out of what is left for all
 // sessions of the container.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/session"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/cgroup"
 	lasting "github.com/Akilan1999/p2p-rendering-computation/server/container"
 )
 
@@ -258,12 +261,33 @@ func (l Lasting) Sessions(ctx context.Context, id api.ContainerID) (*session.Mux
 	if err != nil {
 		return nil, l.explain(err)
 	}
-	r, w := io.Pipe()
-	go func() { // ends with the connection
-		_, err := stdcopy.StdCopy(w, io.Discard, att.Reader)
-		w.CloseWithError(err)
-	}()
-	return session.Connect(session.Conn{ReadCloser: r, WriteCloser: att.Conn})
+	c := &conn{hijacked: att.HijackedResponse}
+	m, err := session.Connect(session.Conn{ReadCloser: io.NopCloser(c), WriteCloser: c})
+	if err != nil {
+		return nil, err
+	}
+	// Where that cannot be had, the engine carries everything.
+	_ = m.Shorten(ctx, func() (int, error) { return l.agentOf(ctx, made.ID, got.Container.ID) })
+	return m, nil
+}
+
+// agentOf is the process of an agent that was executed in a container, where that is
+// on this machine.
+func (l Lasting) agentOf(ctx context.Context, exec, container string) (int, error) {
+	how, err := l.api.ExecInspect(ctx, exec, client.ExecInspectOptions{})
+	if err != nil {
+		return 0, err
+	}
+	elsewhere := fmt.Errorf("the engine is elsewhere: process %d is another here", how.PID)
+	g := cgroup.Of(how.PID, container)
+	if g == nil {
+		return 0, elsewhere
+	}
+	g.Close()
+	if exe, err := os.Readlink("/proc/" + itoa(how.PID) + "/exe"); err != nil || exe != AgentPath {
+		return 0, elsewhere
+	}
+	return how.PID, nil
 }
 
 // on is a container's name on the engine.

@@ -4,7 +4,11 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +101,7 @@ func TestImageUser(t *testing.T) {
 		Command: []string{"busybox", "sh", "-c", "id; echo $HOME $PWD $COLOUR; echo again >/dev/stdout; busybox sleep 1000"}})
 	t.Run("is whose all is done", func(t *testing.T) { imageUser(t, l, in) })
 	t.Run("gets nothing of the agent", func(t *testing.T) { agentOutOfReach(t, in) })
+	t.Run("is reached without the engine", func(t *testing.T) { agentNear(t, l, "01USER") })
 }
 
 // imageUser: main command, exec and cp are the image's user, with all that belongs
@@ -160,6 +165,29 @@ func agentOutOfReach(t *testing.T, in inside) {
 	if out != "x x x x\n" { // init, hold, session, supervise
 		t.Errorf("the agent's processes: %q", out)
 	}
+}
+
+// agentNear: what the agent offers to a lender on its machine was taken, where the
+// lender may.
+func agentNear(t *testing.T, l Lasting, id api.ContainerID) {
+	want := fs.ErrNotExist
+	if os.Getuid() != 0 {
+		want = fs.ErrPermission
+	}
+	got, err := l.api.ContainerTop(t.Context(), l.on(id), client.ContainerTopOptions{Arguments: []string{"-eo", "pid,args"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range got.Processes {
+		if !strings.Contains(p[1], "agent "+session.ModeSession) {
+			continue
+		}
+		if _, err := os.Readlink("/proc/" + p[0] + "/fd/100"); !errors.Is(err, want) {
+			t.Errorf("what the agent offers: %v, want %v", err, want)
+		}
+		return
+	}
+	t.Errorf("no agent among %v", got.Processes)
 }
 
 // watched tells when what was written is all there.
