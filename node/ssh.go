@@ -5,8 +5,6 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/client/container"
-	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
-	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/p2p"
 	"github.com/Akilan1999/p2p-rendering-computation/sshd"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
@@ -57,14 +55,10 @@ func (p places) Session(ctx context.Context, name string) (wire.Stream, error) {
 	return p.Book.Session(ctx, name)
 }
 
-// SSH is a connection to the SSH server, for the API.
-func (n *Node) SSH(name string) (splice.Stream, error) {
+// SSH is the SSH server for a container or a peer, for the API.
+func (n *Node) SSH(name string) (func(ctx context.Context, st wire.Stream), error) {
 	if _, err := (places{n.book, n.net}).at(name); err != nil {
 		return nil, err
 	}
-	near, far := bufpipe.Pair(selfBuffer)
-	if !n.local.start(func(ctx context.Context) { n.sshd.Serve(ctx, far, name) }) {
-		return nil, api.Errorf(api.KindUnavailable, "this node is stopping")
-	}
-	return near, nil
+	return func(ctx context.Context, st wire.Stream) { n.sshd.Serve(ctx, st, name) }, nil
 }

@@ -1,6 +1,7 @@
 package sshd
 
 import (
+	"bufio"
 	"context"
 	"log/slog"
 	"net"
@@ -40,7 +41,7 @@ func (s *Server) Serve(ctx context.Context, stream wire.Stream, container string
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() }) // what is read next says so
 	defer stop()
-	conn, channels, requests, err := ssh.NewServerConn(netConn{stream}, s.config)
+	conn, channels, requests, err := ssh.NewServerConn(newNetConn(stream), s.config)
 	if err != nil {
 		s.log.Debug("no ssh connection came about", "container", container, "err", err)
 		return
@@ -76,10 +77,22 @@ func (s *Server) serve(ctx context.Context, ch ssh.NewChannel, user, container s
 	}
 }
 
+// readAhead is how much of a connection is read at once: package ssh alone would ask
+// twice for each packet.
+const readAhead = 128 << 10
+
 // netConn gives a stream the addresses that package ssh asks for.
-type netConn struct{ wire.Stream }
+type netConn struct {
+	wire.Stream
+	r *bufio.Reader
+}
 
 var _ net.Conn = netConn{}
+
+func newNetConn(st wire.Stream) netConn { return netConn{st, bufio.NewReaderSize(st, readAhead)} }
+
+// Read implements net.Conn.
+func (c netConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 
 // LocalAddr is a name for messages.
 func (netConn) LocalAddr() net.Addr { return addr{} }

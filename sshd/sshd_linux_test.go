@@ -85,7 +85,7 @@ func dial(t *testing.T, b box, container, user string) *ssh.Client {
 		defer close(ended)
 		New(key, b, slog.New(slog.DiscardHandler)).Serve(t.Context(), far, container)
 	}()
-	conn, channels, requests, err := ssh.NewClientConn(netConn{near}, container, &ssh.ClientConfig{User: user, HostKeyCallback: ssh.FixedHostKey(key.PublicKey())})
+	conn, channels, requests, err := ssh.NewClientConn(newNetConn(near), container, &ssh.ClientConfig{User: user, HostKeyCallback: ssh.FixedHostKey(key.PublicKey())})
 	if err != nil {
 		t.Fatal(err)
 	}

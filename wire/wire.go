@@ -138,9 +138,18 @@ type Writer struct {
 }
 
 // NewWriter writes frames of at most max payload bytes (capped at MaxFrame) to w.
-func NewWriter(w io.Writer, max int) *Writer {
-	return &Writer{w: bufio.NewWriterSize(w, 32<<10), max: min(max, MaxFrame)}
+func NewWriter(w io.Writer, max int) *Writer { return newWriter(w, max, 32<<10) }
+
+// NewWholeWriter is NewWriter where one write to w carries a frame of up to whole
+// payload bytes: more memory, and fewer messages where w makes one of each write.
+func NewWholeWriter(w io.Writer, max, whole int) *Writer { return newWriter(w, max, whole+headSize) }
+
+func newWriter(w io.Writer, max, buffer int) *Writer {
+	return &Writer{w: bufio.NewWriterSize(w, buffer), max: min(max, MaxFrame)}
 }
+
+// headSize is how much longer a frame is than its payload.
+const headSize = 5
 
 // Write sends one frame of raw bytes and flushes.
 func (w *Writer) Write(kind Kind, payload []byte) error { return w.write(kind, payload, true) }
@@ -168,7 +177,7 @@ func (w *Writer) write(kind Kind, payload []byte, flush bool) error {
 	if len(payload) > w.max {
 		return &api.Error{Kind: api.KindTooLarge, Msg: fmt.Sprintf("frame of %d bytes, limit %d", len(payload), w.max), Err: ErrFrameTooLarge}
 	}
-	var head [5]byte
+	var head [headSize]byte
 	binary.BigEndian.PutUint32(head[:4], uint32(1+len(payload)))
 	head[4] = byte(kind)
 	w.mu.Lock()

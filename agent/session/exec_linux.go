@@ -86,7 +86,7 @@ const endOfFile = 4 // ^D
 // command is about to be killed.
 func (g *guest) send(kind wire.Kind, r io.Reader) {
 	w := frameWriter{g.w, kind}
-	_, err := io.Copy(onlyWriter{w}, onlyReader{r})
+	_, err := io.CopyBuffer(onlyWriter{w}, onlyReader{r}, make([]byte, session.Chunk))
 	if err != nil {
 		_, _ = io.Copy(io.Discard, onlyReader{r}) // ends with the command
 	}

@@ -13,12 +13,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
-	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
-// Upgrade makes the connection, by HTTP/1.1's upgrade to protocol, the near end
-// of a two-way stream that fn opens. An error of fn is an ordinary answer.
-func Upgrade[In any](protocol string, fn func(ctx context.Context, in *In) (splice.Stream, error)) Handler {
+// Upgrade makes the connection, by HTTP/1.1's upgrade to protocol, a two-way stream
+// for what fn answers with, which has it until it is over or ctx is done. An error of
+// fn is an ordinary answer.
+func Upgrade[In any](protocol string, fn func(ctx context.Context, in *In) (take func(context.Context, wire.Stream), err error)) Handler {
 	return Handler{func(h huma.API, op huma.Operation) {
 		op.Responses = map[string]*huma.Response{"101": {Description: "the connection is a stream of " + protocol + " from here on"}}
 		op.DefaultStatus = http.StatusSwitchingProtocols
@@ -27,24 +29,29 @@ func Upgrade[In any](protocol string, fn func(ctx context.Context, in *In) (spli
 			if !strings.EqualFold(x.r.Header.Get("Upgrade"), protocol) {
 				return nil, failed(ctx, op, api.Errorf(api.KindUnsupported, "this route is a stream: upgrade to %s", protocol))
 			}
-			far, err := fn(ctx, in)
+			take, err := fn(ctx, in)
 			if err != nil {
 				return nil, failed(ctx, op, err)
 			}
 			near, err := takeOver(x.w, protocol)
 			if err != nil {
-				_ = far.Reset() // nobody will use it
+				take(ctx, broken()) // what it has opened it gives up
 				return nil, failed(ctx, op, err)
 			}
-			stop := context.AfterFunc(ctx, func() { // the node ends
-				_ = near.Reset()
-				_ = far.Reset()
-			})
-			splice.Both(near, far)
+			stop := context.AfterFunc(ctx, func() { _ = near.Reset() }) // the node ends
+			take(ctx, near)
 			stop()
+			_ = near.Close()            // it is over
 			panic(http.ErrAbortHandler) // there is no answer to write any more
 		})
 	}}
+}
+
+// broken is a stream that is over.
+func broken() wire.Stream {
+	near, _ := bufpipe.Pair(0)
+	_ = near.Reset() // cannot fail
+	return near
 }
 
 // takeOver makes the request's connection a stream.

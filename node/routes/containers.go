@@ -6,6 +6,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/node/door"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
 type createContainerIn struct {
@@ -101,10 +102,15 @@ func (s *Services) containerStats(ctx context.Context, in *containerStatsIn, out
 	})
 }
 
-func (s *Services) containerSession(ctx context.Context, in *ContainerPath) (splice.Stream, error) {
-	return s.Containers.Session(ctx, in.Container)
+func (s *Services) containerSession(ctx context.Context, in *ContainerPath) (func(context.Context, wire.Stream), error) {
+	far, err := s.Containers.Session(ctx, in.Container)
+	return func(ctx context.Context, near wire.Stream) {
+		stop := context.AfterFunc(ctx, func() { _ = far.Reset() }) // the node ends
+		defer stop()
+		splice.Both(near, far)
+	}, err
 }
 
-func (s *Services) containerSSH(_ context.Context, in *ContainerPath) (splice.Stream, error) {
+func (s *Services) containerSSH(_ context.Context, in *ContainerPath) (func(context.Context, wire.Stream), error) {
 	return s.SSH.SSH(in.Container)
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
-	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/node/events"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
@@ -137,9 +136,10 @@ type Groups interface {
 	RemoveGroup(ctx context.Context, name string) error
 }
 
-// SSH is the node's SSH server; container is a name or an id.
+// SSH is the node's SSH server; container is a name or an id. What it answers with
+// serves a connection until that is over.
 type SSH interface {
-	SSH(container string) (splice.Stream, error)
+	SSH(container string) (func(context.Context, wire.Stream), error)
 }
 
 // Forwards are local ports that lead to peers and containers.

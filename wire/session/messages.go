@@ -16,8 +16,9 @@ const (
 	// MaxRequest bounds what a client sends in one frame, MaxAnswer what a guest does.
 	MaxRequest = 1 << 20
 	MaxAnswer  = 64 << 10
-	// Chunk is the most bytes of data that either side puts into one frame.
-	Chunk = 64 << 10
+	// Chunk is the most bytes of data that either side puts into one frame: with the
+	// heads of frame and multiplexer they are one message of its 64 KiB.
+	Chunk = 63 << 10
 )
 
 // The kinds of frames.
