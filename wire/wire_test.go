@@ -35,6 +35,27 @@ func TestFramesRoundTrip(t *testing.T) {
 	}
 }
 
+// counted counts writes.
+type counted int
+
+func (c *counted) Write(p []byte) (int, error) {
+	*c++
+	return len(p), nil
+}
+
+func TestWholeFrameIsOneWrite(t *testing.T) {
+	var writes counted
+	w := wire.NewWholeWriter(&writes, 1<<20, 63<<10)
+	for range 3 {
+		if err := w.Write(1, make([]byte, 63<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if writes != 3 {
+		t.Errorf("3 frames went in %d writes", writes)
+	}
+}
+
 func TestFrameLimits(t *testing.T) {
 	var head [5]byte
 	binary.BigEndian.PutUint32(head[:4], 1<<31)
