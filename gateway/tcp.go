@@ -57,5 +57,5 @@ func (m *carried) carry(ctx context.Context, c *conn, near splice.TCP, port int)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = near.Reset(); _ = far.Reset() }) // a copy may wait in either
 	defer stop()
-	splice.Both(splice.Counted{Stream: splice.Counted{Stream: near, N: &c.in}, N: &m.in}, splice.Counted{Stream: splice.Counted{Stream: far, N: &c.out}, N: &m.out})
+	splice.Counting(near, far, func(n int) { c.in.Add(int64(n)); m.in.Add(int64(n)) }, func(n int) { c.out.Add(int64(n)); m.out.Add(int64(n)) })
 }

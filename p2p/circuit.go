@@ -74,7 +74,7 @@ func (s *session) openCircuits() error {
 		return err
 	}
 	muxers := []upgrader.StreamMuxer{{ID: yamux.ID, Muxer: yamux.DefaultTransport}}
-	tls, err := libp2ptls.New(libp2ptls.ID, s.n.key, muxers)
+	tls, err := newTLS(libp2ptls.ID, s.n.key, muxers)
 	if err != nil {
 		return err
 	}

@@ -56,33 +56,52 @@ type Reader struct {
 }
 
 // NewReader reads frames of at most max payload bytes (capped at MaxFrame) from r.
-func NewReader(r io.Reader, max int) *Reader {
-	return &Reader{r: bufio.NewReaderSize(r, 32<<10), max: min(max, MaxFrame)}
+func NewReader(r io.Reader, max int) *Reader { return NewReaderSize(r, max, 32<<10) }
+
+// NewReaderSize is NewReader with the size of what is read ahead.
+func NewReaderSize(r io.Reader, max, ahead int) *Reader {
+	return &Reader{r: bufio.NewReaderSize(r, ahead), max: min(max, MaxFrame)}
 }
 
 // Next reads a frame. The payload is valid until the next call. At a clean end
 // between frames the error is io.EOF; inside a frame io.ErrUnexpectedEOF.
 func (r *Reader) Next() (Kind, []byte, error) {
-	var head [4]byte
-	if _, err := io.ReadFull(r.r, head[:]); err != nil {
+	kind, n, err := r.Head()
+	if err != nil {
 		return 0, nil, err
 	}
-	n := int64(binary.BigEndian.Uint32(head[:]))
-	if n < 1 {
-		return 0, nil, &api.Error{Kind: api.KindCorrupt, Msg: "empty frame"}
-	}
-	if n-1 > int64(r.max) {
-		return 0, nil, &api.Error{Kind: api.KindCorrupt, Msg: fmt.Sprintf("frame of %d bytes, limit %d", n-1, r.max), Err: ErrFrameTooLarge}
-	}
-	kind, err := r.r.ReadByte()
+	payload, err := r.payload(n)
 	if err != nil {
 		return 0, nil, unexpected(err)
 	}
-	payload, err := r.payload(int(n - 1))
-	if err != nil {
-		return 0, nil, unexpected(err)
+	return kind, payload, nil
+}
+
+// Head reads what comes before a payload, which is n bytes: the next call is Payload,
+// with as many. Errors are those of Next.
+func (r *Reader) Head() (kind Kind, n int, err error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r.r, head[:]); err != nil {
+		return 0, 0, err
 	}
-	return Kind(kind), payload, nil
+	length := int64(binary.BigEndian.Uint32(head[:]))
+	if length < 1 {
+		return 0, 0, &api.Error{Kind: api.KindCorrupt, Msg: "empty frame"}
+	}
+	if length-1 > int64(r.max) {
+		return 0, 0, &api.Error{Kind: api.KindCorrupt, Msg: fmt.Sprintf("frame of %d bytes, limit %d", length-1, r.max), Err: ErrFrameTooLarge}
+	}
+	b, err := r.r.ReadByte()
+	if err != nil {
+		return 0, 0, unexpected(err)
+	}
+	return Kind(b), int(length - 1), nil
+}
+
+// Payload fills p.
+func (r *Reader) Payload(p []byte) error {
+	_, err := io.ReadFull(r.r, p)
+	return unexpected(err)
 }
 
 // payload grows the buffer as bytes arrive, so that a length alone never costs memory.
@@ -129,27 +148,29 @@ func unexpected(err error) error {
 	return err
 }
 
+// Piece is the largest payload whose frame goes out in one write, and MaxPiece that
+// frame's size: with the head of a multiplexer's own frame they fill four records of TLS.
+const (
+	Piece    = MaxPiece - headLen
+	MaxPiece = 64<<10 - 12
+	headLen  = 5
+)
+
 // Writer writes frames through a buffer. It is safe for concurrent use; frames
 // of different callers never mix.
 type Writer struct {
-	mu  sync.Mutex // guards w
-	w   *bufio.Writer
-	max int
+	mu   sync.Mutex // guards what follows
+	w    io.Writer
+	buf  *[MaxPiece]byte // nil: nothing is queued
+	have int
+	err  error // of a write; there are no more
+	max  int
 }
+
+var buffers = sync.Pool{New: func() any { return new([MaxPiece]byte) }}
 
 // NewWriter writes frames of at most max payload bytes (capped at MaxFrame) to w.
-func NewWriter(w io.Writer, max int) *Writer { return newWriter(w, max, 32<<10) }
-
-// NewWholeWriter is NewWriter where one write to w carries a frame of up to whole
-// payload bytes: more memory, and fewer messages where w makes one of each write.
-func NewWholeWriter(w io.Writer, max, whole int) *Writer { return newWriter(w, max, whole+headSize) }
-
-func newWriter(w io.Writer, max, buffer int) *Writer {
-	return &Writer{w: bufio.NewWriterSize(w, buffer), max: min(max, MaxFrame)}
-}
-
-// headSize is how much longer a frame is than its payload.
-const headSize = 5
+func NewWriter(w io.Writer, max int) *Writer { return &Writer{w: w, max: min(max, MaxFrame)} }
 
 // Write sends one frame of raw bytes and flushes.
 func (w *Writer) Write(kind Kind, payload []byte) error { return w.write(kind, payload, true) }
@@ -170,28 +191,50 @@ func (w *Writer) Send(kind Kind, v any) error {
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.w.Flush()
+	w.flushLocked()
+	return w.err
 }
 
 func (w *Writer) write(kind Kind, payload []byte, flush bool) error {
 	if len(payload) > w.max {
 		return &api.Error{Kind: api.KindTooLarge, Msg: fmt.Sprintf("frame of %d bytes, limit %d", len(payload), w.max), Err: ErrFrameTooLarge}
 	}
-	var head [headSize]byte
+	var head [headLen]byte
 	binary.BigEndian.PutUint32(head[:4], uint32(1+len(payload)))
 	head[4] = byte(kind)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, err := w.w.Write(head[:]); err != nil {
-		return err
-	}
-	if _, err := w.w.Write(payload); err != nil {
-		return err
-	}
+	w.addLocked(head[:])
+	w.addLocked(payload)
 	if flush {
-		return w.w.Flush()
+		w.flushLocked()
 	}
-	return nil
+	return w.err
+}
+
+// addLocked queues p, and sends what is queued whenever the buffer is full.
+func (w *Writer) addLocked(p []byte) {
+	for len(p) > 0 && w.err == nil {
+		if w.buf == nil {
+			w.buf = buffers.Get().(*[MaxPiece]byte)
+		}
+		n := copy(w.buf[w.have:], p)
+		w.have, p = w.have+n, p[n:]
+		if w.have == MaxPiece {
+			w.flushLocked()
+		}
+	}
+}
+
+func (w *Writer) flushLocked() {
+	if w.buf == nil {
+		return
+	}
+	if w.err == nil {
+		_, w.err = w.w.Write(w.buf[:w.have])
+	}
+	buffers.Put(w.buf)
+	w.buf, w.have = nil, 0
 }
 
 // Decode reads a JSON payload into v: unknown fields are ignored, anything

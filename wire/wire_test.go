@@ -45,9 +45,9 @@ func (c *counted) Write(p []byte) (int, error) {
 
 func TestWholeFrameIsOneWrite(t *testing.T) {
 	var writes counted
-	w := wire.NewWholeWriter(&writes, 1<<20, 63<<10)
+	w := wire.NewWriter(&writes, 1<<20)
 	for range 3 {
-		if err := w.Write(1, make([]byte, 63<<10)); err != nil {
+		if err := w.Write(1, make([]byte, wire.Piece)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -31,7 +31,7 @@ func Serve(conn net.Conn, c Config) error {
 			return nil // the connection's end is this process's
 		}
 		all.Go(func() {
-			one := &guest{conn: st, r: wire.NewReader(st, session.MaxRequest), w: wire.NewWholeWriter(st, session.MaxAnswer, session.Chunk), cfg: c}
+			one := &guest{conn: st, r: wire.NewReader(st, session.MaxRequest), w: wire.NewWriter(st, session.MaxAnswer), cfg: c}
 			one.serve()
 		})
 	}

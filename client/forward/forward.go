@@ -303,5 +303,5 @@ func (r *run) carry(ctx context.Context, near splice.TCP) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = near.Reset(); _ = far.Reset() }) // a copy may wait in either
 	defer stop()
-	splice.Both(splice.Counted{Stream: near, N: &r.in}, splice.Counted{Stream: far, N: &r.out})
+	splice.Counting(near, far, func(n int) { r.in.Add(int64(n)) }, func(n int) { r.out.Add(int64(n)) })
 }

@@ -78,7 +78,7 @@ func (s stream) carry(ctx context.Context, e *entry, begin mapping.Begin, near s
 			return err
 		}
 	}
-	splice.Both(splice.Counted{Stream: near, N: &e.count.in}, splice.Counted{Stream: s.Stream, N: &e.count.out})
+	splice.Counting(near, s.Stream, func(n int) { e.count.in.Add(int64(n)) }, func(n int) { e.count.out.Add(int64(n)) })
 	return nil
 }
 

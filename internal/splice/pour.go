@@ -9,25 +9,61 @@ import (
 // pieces of large.
 const (
 	little = 4 << 10
-	large  = 64 << 10
+	large  = 64<<10 - 17
 )
 
 var pieces = sync.Pool{New: func() any { return new([large]byte) }}
 
+// giver is a stream that shows its bytes where they lie, until it ends or do fails.
+type giver interface {
+	Give(do func(p []byte) error) error
+}
+
+// keeper is a stream that gives room for what is written, and keeps that. What Piece gave
+// goes back by Keep, a part of it, or by Drop.
+type keeper interface {
+	Piece() []byte
+	Keep(p []byte) error
+	Drop(p []byte)
+}
+
 // pour copies until from ends.
-func pour(to io.Writer, from io.Reader) error {
+func pour(to io.Writer, from io.Reader, came func(n int)) error {
+	if g, ok := from.(giver); ok {
+		return g.Give(func(p []byte) error {
+			came(len(p))
+			_, err := to.Write(p)
+			return err
+		})
+	}
+	keep, ok := to.(keeper)
+	if !ok {
+		keep = pooled{to}
+	}
 	var first [little]byte
-	var piece *[large]byte
+	var piece []byte
 	defer func() {
 		if piece != nil {
-			pieces.Put(piece)
+			keep.Drop(piece)
 		}
 	}()
-	buf := first[:]
 	for {
+		buf := first[:]
+		if piece != nil {
+			buf = piece
+		}
 		n, err := from.Read(buf)
+		came(n)
+		full := n == len(buf)
 		if n > 0 {
-			if _, werr := to.Write(buf[:n]); werr != nil {
+			var werr error
+			if n > little {
+				werr = keep.Keep(piece[:n])
+				piece = nil
+			} else {
+				_, werr = to.Write(buf[:n])
+			}
+			if werr != nil {
 				return werr
 			}
 		}
@@ -36,12 +72,23 @@ func pour(to io.Writer, from io.Reader) error {
 			return nil
 		case err != nil:
 			return err
-		case piece == nil && n == len(buf):
-			piece = pieces.Get().(*[large]byte)
-			buf = piece[:]
-		case piece != nil && n <= len(first):
-			pieces.Put(piece)
-			buf, piece = first[:], nil
+		case piece == nil && (full || n > little):
+			piece = keep.Piece()
+		case piece != nil && n <= little:
+			keep.Drop(piece)
+			piece = nil
 		}
 	}
+}
+
+// pooled makes a keeper of what is none.
+type pooled struct{ io.Writer }
+
+func (pooled) Piece() []byte { return pieces.Get().(*[large]byte)[:] }
+func (pooled) Drop(p []byte) { pieces.Put((*[large]byte)(p[:large])) }
+
+func (k pooled) Keep(p []byte) error {
+	_, err := k.Write(p)
+	k.Drop(p)
+	return err
 }

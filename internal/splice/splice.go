@@ -15,10 +15,13 @@ type Stream interface {
 
 // Both carries both ways, ends included, until both have ended or one broke, and
 // closes both.
-func Both(a, b Stream) {
+func Both(a, b Stream) { Counting(a, b, func(int) {}, func(int) {}) }
+
+// Counting is Both that tells how many bytes come from either, whenever some do.
+func Counting(a, b Stream, fromA, fromB func(n int)) {
 	var ways sync.WaitGroup
-	way := func(to, from Stream) {
-		err := pour(to, from)
+	way := func(to, from Stream, came func(int)) {
+		err := pour(to, from, came)
 		if err == nil {
 			err = to.CloseWrite()
 		}
@@ -27,8 +30,8 @@ func Both(a, b Stream) {
 			_ = b.Reset()
 		}
 	}
-	ways.Go(func() { way(a, b) })
-	ways.Go(func() { way(b, a) })
+	ways.Go(func() { way(a, b, fromB) })
+	ways.Go(func() { way(b, a, fromA) })
 	ways.Wait()
 	_ = a.Close() // both have ended
 	_ = b.Close()

@@ -64,7 +64,7 @@ func TestPour(t *testing.T) {
 			data := strings.Repeat("0123456789", size/10+1)[:size]
 			for name, from := range map[string]io.Reader{"at once": strings.NewReader(data), "bit by bit": iotest.HalfReader(strings.NewReader(data))} {
 				var got strings.Builder
-				err := pour(&got, failing{from, end})
+				err := pour(&got, failing{from, end}, func(int) {})
 				if got.String() != data || (err == nil) != (end == io.EOF) {
 					t.Errorf("%d bytes %s, %v: %d, %v", size, name, end, got.Len(), err)
 				}

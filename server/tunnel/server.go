@@ -172,7 +172,7 @@ func (s *Server) connection(ctx context.Context, from api.Caller, st wire.Stream
 	}
 	end := context.AfterFunc(ctx, func() { _ = target.Close(); _ = far.Reset() }) // a copy may wait in either
 	defer end()
-	splice.Both(splice.Counted{Stream: far, N: &c.in}, splice.Counted{Stream: splice.TCP{TCPConn: target.(*net.TCPConn)}, N: &c.out})
+	splice.Counting(far, splice.TCP{TCPConn: target.(*net.TCPConn)}, func(n int) { c.in.Add(int64(n)) }, func(n int) { c.out.Add(int64(n)) })
 }
 
 // connect takes a place, asks the policy and dials. Who gets a target calls leave.

@@ -103,23 +103,61 @@ func (c *Conn) turnLocked() {
 func (c *Conn) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.waitLocked(); err != nil {
+		return 0, err
+	}
+	n := c.in.take(p)
+	c.readLocked()
+	return n, nil
+}
+
+// Give shows what comes to do where it lies, until the end, which is no error, or do
+// fails. It is Read without a copy.
+func (c *Conn) Give(do func(p []byte) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		err := c.waitLocked()
+		if err == io.EOF { //nolint:errorlint // it is this one
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p := c.in.pop()
+		c.readLocked()
+		c.mu.Unlock()
+		err = do(p.b[p.off:])
+		p.free()
+		c.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// waitLocked waits until there is something to read.
+func (c *Conn) waitLocked() error {
 	for c.in.empty() && !c.theirEnd && c.err == nil {
 		c.starved = true
 		c.came.Wait()
 	}
 	switch {
 	case c.err != nil:
-		return 0, c.err
+		return c.err
 	case c.in.empty():
 		c.readEnd = true
 		c.due.Signal()
-		return 0, io.EOF
+		return io.EOF
 	}
-	n := c.in.take(p)
+	return nil
+}
+
+// readLocked is called when something was read.
+func (c *Conn) readLocked() {
 	if c.owesAck() {
 		c.due.Signal()
 	}
-	return n, nil
 }
 
 // Write implements io.Writer. What was written may still be lost with the
@@ -128,7 +166,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n < len(p) {
-		for c.err == nil && !c.ended && c.roomLocked() <= 0 {
+		for c.err == nil && !c.ended && c.roomLocked(1) < 1 {
 			c.room.Wait()
 		}
 		switch {
@@ -137,16 +175,40 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		case c.ended:
 			return n, io.ErrClosedPipe
 		}
-		n += c.out.add(p[n:min(int64(len(p)), int64(n)+c.roomLocked())])
+		n += c.out.add(p[n:min(int64(len(p)), int64(n)+c.roomLocked(1))])
 		c.pushLocked()
 	}
 	return n, nil
 }
 
-// roomLocked is how much may be written now. Where the other end takes more than
-// this one keeps, it keeps more, if there is any left for that.
-func (c *Conn) roomLocked() int64 {
-	if c.out.to >= c.acked+c.ahead && c.out.to < c.limit && c.ahead < maxWindow && spare.take(c.ahead) {
+// Piece is room for what is written: Keep takes the beginning of it, or Drop all.
+func (c *Conn) Piece() []byte { return full.Get().(*[maxData]byte)[:wire.Piece] }
+
+// Drop gives back what Piece gave.
+func (c *Conn) Drop(p []byte) { full.Put((*[maxData]byte)(p[:maxData])) }
+
+// Keep is Write without a copy.
+func (c *Conn) Keep(p []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.err == nil && !c.ended && c.roomLocked(int64(len(p))) < int64(len(p)) {
+		c.room.Wait()
+	}
+	switch {
+	case c.err != nil:
+		return c.err
+	case c.ended:
+		return io.ErrClosedPipe
+	}
+	c.out.keep(p)
+	c.pushLocked()
+	return nil
+}
+
+// roomLocked is how much may be written now, by who has n bytes. Where the other end
+// takes more than this one keeps, it keeps more, if there is any left for that.
+func (c *Conn) roomLocked(n int64) int64 {
+	if c.out.to+n > c.acked+c.ahead && c.out.to+n <= c.limit && c.ahead < maxWindow && spare.take(c.ahead) {
 		c.ahead *= 2
 	}
 	return min(c.limit, c.acked+c.ahead) - c.out.to

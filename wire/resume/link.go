@@ -71,17 +71,17 @@ func (c *Conn) hopeLocked() {
 	c.patience = time.AfterFunc(Grace, func() { c.fail(errLost, false) })
 }
 
-// next is what the stream is sent next.
-type next struct {
+// word is what the stream is sent next.
+type word struct {
 	data []byte
 	ack  *ack
 	end  bool
 }
 
-func (n next) nothing() bool { return n.ack == nil && n.data == nil && !n.end }
+func (n word) nothing() bool { return n.ack == nil && n.data == nil && !n.end }
 
 // nextLocked is what there is to send.
-func (c *Conn) nextLocked() (n next) {
+func (c *Conn) nextLocked() (n word) {
 	if c.owesAck() {
 		n.ack = c.ackLocked()
 	}
@@ -149,7 +149,7 @@ func (c *Conn) pushLocked() {
 }
 
 // putLocked writes to the stream, with mu unlocked meanwhile, and notes what it took.
-func (c *Conn) putLocked(l *link, n next) {
+func (c *Conn) putLocked(l *link, n word) {
 	l.sending = true
 	c.mu.Unlock()
 	var err error
@@ -181,27 +181,44 @@ func (c *Conn) putLocked(l *link, n next) {
 
 // receive reads from the stream until it ends.
 func (c *Conn) receive(l *link) {
-	for r := wire.NewReader(l.st, maxData); ; {
-		kind, payload, err := r.Next()
-		if err != nil || !c.take(l, kind, payload) {
-			c.broke(l)
-			return
-		}
+	for r := wire.NewReaderSize(l.st, maxData, little); c.one(l, r); {
 	}
+	c.broke(l)
 }
 
-// take does what a frame says; false is the last one.
-func (c *Conn) take(l *link, kind wire.Kind, payload []byte) bool {
+// one reads a frame and does what it says; false: that was the last one.
+func (c *Conn) one(l *link, r *wire.Reader) bool {
+	kind, n, err := r.Head()
+	if err != nil {
+		return false
+	}
+	room := full.Get().(*[maxData]byte)
+	payload := room[:n]
+	if r.Payload(payload) != nil {
+		return false
+	}
+	kept, more := c.take(l, kind, payload)
+	if !kept {
+		full.Put(room)
+	}
+	return more
+}
+
+// take does what a frame says, with more to come if that is true. It may keep the payload.
+func (c *Conn) take(l *link, kind wire.Kind, payload []byte) (kept, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if l.gone || c.err != nil {
-		return false
+		return false, false
 	}
 	fine := true
 	switch kind {
 	case kindData:
 		if fine = !c.theirEnd && c.in.to+int64(len(payload)) <= c.told.Limit; fine {
-			for len(payload) > 0 {
+			if kept = len(payload) > maxData/2; kept { // of less, much room would lie idle
+				c.in.keep(payload)
+			}
+			for !kept && len(payload) > 0 {
 				payload = payload[c.in.add(payload):]
 			}
 			c.came.Signal()
@@ -228,5 +245,5 @@ func (c *Conn) take(l *link, kind wire.Kind, payload []byte) bool {
 	if !fine {
 		c.failLocked(errLies, true)
 	}
-	return c.err == nil
+	return kept, c.err == nil
 }

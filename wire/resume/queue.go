@@ -42,6 +42,12 @@ func (q *queue) add(p []byte) int {
 	return n
 }
 
+// keep takes all of b, the beginning of what the pool of full chunks gave.
+func (q *queue) keep(b []byte) {
+	q.chunks = append(q.chunks, chunk{b: b})
+	q.to += int64(len(b))
+}
+
 // at is some bytes from an offset on; they do not change while they are held.
 func (q *queue) at(offset int64) []byte {
 	skip := offset - q.from
@@ -55,19 +61,27 @@ func (q *queue) at(offset int64) []byte {
 	return nil
 }
 
-// take moves bytes to p.
-func (q *queue) take(p []byte) (n int) {
-	for n < len(p) && len(q.chunks) > 0 {
-		c := &q.chunks[0]
-		k := copy(p[n:], c.b[c.off:])
-		c.off += k
-		n += k
-		q.from += int64(k)
-		if c.off == len(c.b) {
-			q.free()
-		}
+// take moves some bytes to p.
+func (q *queue) take(p []byte) int {
+	c := &q.chunks[0]
+	n := copy(p, c.b[c.off:])
+	c.off += n
+	q.from += int64(n)
+	if c.off == len(c.b) {
+		q.pop().free()
 	}
 	return n
+}
+
+// pop takes the first chunk away.
+func (q *queue) pop() chunk {
+	c := q.chunks[0]
+	q.from += int64(len(c.b) - c.off)
+	q.chunks[0] = chunk{}
+	if q.chunks = q.chunks[1:]; len(q.chunks) == 0 {
+		q.chunks = nil
+	}
+	return c
 }
 
 // drop forgets the chunks that end at an offset or before.
@@ -77,22 +91,17 @@ func (q *queue) drop(offset int64) {
 		if q.from+n > offset {
 			return
 		}
-		q.from += n
-		q.free()
+		q.pop().free()
 	}
 }
 
-// free gives the first chunk back.
-func (q *queue) free() {
-	switch b := q.chunks[0].b; cap(b) {
+// free gives it back.
+func (c chunk) free() {
+	switch b := c.b; cap(b) {
 	case maxData:
 		full.Put((*[maxData]byte)(b[:maxData]))
 	case little:
 		small.Put((*[little]byte)(b[:little]))
-	}
-	q.chunks[0] = chunk{}
-	if q.chunks = q.chunks[1:]; len(q.chunks) == 0 {
-		q.chunks = nil
 	}
 }
 

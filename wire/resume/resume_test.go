@@ -76,6 +76,32 @@ func send(c *Conn, seed uint64, n int64) error {
 	return c.CloseWrite()
 }
 
+// keep is send without a copy, in pieces of all sizes.
+func keep(c *Conn, seed uint64, n int64) error {
+	for from, i := rand.NewChaCha8([32]byte{byte(seed)}), 0; n > 0; i++ {
+		p := c.Piece()
+		p = p[:min(int64(1+i*7919%len(p)), n)]
+		from.Read(p)
+		if err := c.Keep(p); err != nil {
+			return err
+		}
+		n -= int64(len(p))
+	}
+	return c.CloseWrite()
+}
+
+// read and give read all that comes, with a copy and without.
+func read(to io.Writer, c *Conn) (int64, error) { return io.Copy(to, c) }
+
+func give(to io.Writer, c *Conn) (n int64, err error) {
+	err = c.Give(func(p []byte) error {
+		n += int64(len(p))
+		_, err := to.Write(p)
+		return err
+	})
+	return n, err
+}
+
 func sumOf(seed uint64, n int64) []byte {
 	h := sha256.New()
 	io.CopyN(h, rand.NewChaCha8([32]byte{byte(seed)}), n)
@@ -99,6 +125,7 @@ func TestNothingIsLost(t *testing.T) {
 			})
 			for seed, from := range []*Conn{r.near, r.far} {
 				to := []*Conn{r.far, r.near}[seed]
+				send, receive := []func(*Conn, uint64, int64) error{send, keep}[seed], []func(io.Writer, *Conn) (int64, error){give, read}[seed]
 				ways.Go(func() {
 					if err := send(from, uint64(seed), size); err != nil {
 						t.Error(err)
@@ -106,7 +133,7 @@ func TestNothingIsLost(t *testing.T) {
 				})
 				ways.Go(func() {
 					h := sha256.New()
-					n, err := io.Copy(h, to)
+					n, err := receive(h, to)
 					if err != nil || n != size || !bytes.Equal(h.Sum(nil), sumOf(uint64(seed), size)) {
 						t.Errorf("%d bytes of %d, %v", n, size, err)
 					}

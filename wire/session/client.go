@@ -26,7 +26,7 @@ type Client struct {
 
 // NewClient speaks the protocol over conn, which it owns from then on.
 func NewClient(conn io.ReadWriteCloser) *Client {
-	c := &Client{conn: conn, r: wire.NewReader(conn, MaxAnswer), w: wire.NewWholeWriter(conn, MaxRequest, Chunk), window: Window}
+	c := &Client{conn: conn, r: wire.NewReader(conn, MaxAnswer), w: wire.NewWriter(conn, MaxRequest), window: Window}
 	c.cond = sync.NewCond(&c.mu)
 	return c
 }
