@@ -187,8 +187,13 @@ func (c *Conn) Piece() []byte { return full.Get().(*[maxData]byte)[:wire.Piece] 
 // Drop gives back what Piece gave.
 func (c *Conn) Drop(p []byte) { full.Put((*[maxData]byte)(p[:maxData])) }
 
-// Keep is Write without a copy.
+// Keep is Write without a copy, where there is much to be written.
 func (c *Conn) Keep(p []byte) error {
+	if len(p) < worth {
+		_, err := c.Write(p)
+		c.Drop(p)
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.err == nil && !c.ended && c.roomLocked(int64(len(p))) < int64(len(p)) {

@@ -215,7 +215,7 @@ func (c *Conn) take(l *link, kind wire.Kind, payload []byte) (kept, more bool) {
 	switch kind {
 	case kindData:
 		if fine = !c.theirEnd && c.in.to+int64(len(payload)) <= c.told.Limit; fine {
-			if kept = len(payload) > maxData/2; kept { // of less, much room would lie idle
+			if kept = len(payload) >= worth; kept {
 				c.in.keep(payload)
 			}
 			for !kept && len(payload) > 0 {

@@ -17,6 +17,10 @@ type chunk struct {
 // little is the room of a chunk that begins with few bytes: idle connections hold one.
 const little = 4 << 10
 
+// worth is how much of a full chunk must be filled for that to be kept as it is: what
+// is kept is counted in bytes, and takes little more memory than that.
+const worth = maxData - maxData/8
+
 var (
 	full  = sync.Pool{New: func() any { return new([maxData]byte) }}
 	small = sync.Pool{New: func() any { return new([little]byte) }}

@@ -153,6 +153,34 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
+// What is kept takes little more memory than it has bytes, in whatever pieces it comes.
+func TestRoom(t *testing.T) {
+	for _, n := range []int{1, little, little + 1, maxData / 2, worth - 1, worth, wire.Piece} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			wrote := make(chan struct{})
+			go func() {
+				defer close(wrote)
+				for p := r.near.Piece(); r.near.Keep(p[:n]) == nil; p = r.near.Piece() {
+				}
+			}()
+			synctest.Wait() // until no more can be kept
+			for name, q := range map[string]*queue{"sent": &r.near.out, "come": &r.far.in} {
+				room := 0
+				for _, c := range q.chunks {
+					room += cap(c.b)
+				}
+				if held := int(q.to - q.from); held < minWindow/2 || room > held+held/7+2*maxData {
+					t.Errorf("pieces of %d: %d bytes that were %s take %d", n, held, name, room)
+				}
+			}
+			r.near.Reset()
+			r.far.Reset()
+			<-wrote
+		})
+	}
+}
+
 // What a reader does not take, a writer does not get rid of; and it does not hold up the other way.
 func TestBackPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
