@@ -43,9 +43,9 @@ func TestOutlivesItsPath(t *testing.T) {
 	if l := r.List(); len(l) != 1 || l[0].ID != before.ID || l[0].Since != before.Since || l[0].Total != 4 {
 		t.Errorf("%+v became %+v", before, l)
 	}
-	r.mu.Lock()
+	r.Gateway.mu.Lock()
 	m := r.by[key{anna.Peer, "1"}]
-	r.mu.Unlock()
+	r.Gateway.mu.Unlock()
 	if err := wire.NewWriter(control, mapping.MaxFrame).Send(mapping.KindOver, struct{}{}); err != nil {
 		t.Fatal(err)
 	}
@@ -69,9 +69,7 @@ func TestNobodyComesBack(t *testing.T) {
 	eventually(t, func() bool {
 		r.Gateway.mu.Lock()
 		defer r.Gateway.mu.Unlock()
-		r.mu.Lock()
-	m := r.by[key{anna.Peer, "1"}]
-	r.mu.Unlock()
+		m := r.by[key{anna.Peer, "1"}]
 		return m.patience != nil && m.patience.Reset(0) // its time is up
 	})
 	eventually(t, func() bool { return len(r.List()) == 0 })
