@@ -125,6 +125,9 @@ func (k *Keeper) session(ctx context.Context, b *box) (net.Conn, error) {
 				return nil, err
 			}
 		}
+		if err := ctx.Err(); err != nil {
+			return nil, err // the connection is there for who asks next
+		}
 		st, err := mux.Open(ctx)
 		if err == nil || api.KindOf(err) == api.KindQuota {
 			return st, err

@@ -272,7 +272,7 @@ func TestContainerBadInput(t *testing.T) {
 		{[]string{"--image", "p2prc-test/none-such"}, "is not on this machine"},
 		{[]string{"--image", "-v /:/host"}, "is not an image's name"},
 		{[]string{"--image", busybox, "--name", "one"}, "called one already"},
-		{[]string{"--image", busybox, "--name", "$(reboot)"}, "pattern"},
+		{[]string{"--image", busybox, "--name", "$(reboot)"}, "cannot be the name"},
 		{[]string{"--image", busybox, "--publish", "0"}, "between 1 and 65535"},
 		{[]string{"--image", busybox, "--publish", "65536"}, "between 1 and 65535"},
 		{[]string{"--image", busybox, "--memory", "1000GiB"}, "more than this node lends"},

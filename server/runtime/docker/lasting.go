@@ -241,6 +241,10 @@ func (l Lasting) Logs(ctx context.Context, id api.ContainerID, follow bool, tail
 	return l.explain(err)
 }
 
+// nearWithin bounds how long a new agent, on its share of the processor, may take to
+// say that it is there.
+const nearWithin = 2 * time.Second
+
 // Sessions starts the agent's mode for sessions in a container and connects to it.
 func (l Lasting) Sessions(ctx context.Context, id api.ContainerID) (*session.Mux, error) {
 	got, err := l.api.ContainerInspect(ctx, l.on(id), client.ContainerInspectOptions{})
@@ -266,7 +270,9 @@ func (l Lasting) Sessions(ctx context.Context, id api.ContainerID) (*session.Mux
 	if err != nil {
 		return nil, err
 	}
-	// Where that cannot be had, the engine carries everything.
+	// Where that cannot be had, or not soon, the engine carries everything.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), nearWithin)
+	defer cancel()
 	_ = m.Shorten(ctx, func() (int, error) { return l.agentOf(ctx, made.ID, got.Container.ID) })
 	return m, nil
 }
