@@ -155,7 +155,7 @@ func TestNothingIsLost(t *testing.T) {
 
 // What is kept takes little more memory than it has bytes, in whatever pieces it comes.
 func TestRoom(t *testing.T) {
-	for _, n := range []int{1, little, little + 1, maxData / 2, worth - 1, worth, wire.Piece} {
+	for _, n := range []int{1 << 10, little, little + 1, maxData / 2, worth - 1, worth, wire.Piece} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			wrote := make(chan struct{})
