@@ -150,8 +150,8 @@ func (s *session) punchAddrs() []multiaddr.Multiaddr {
 	return out
 }
 
-// lookThroughUDP asks members outside how the QUIC port is mapped, unless that is
-// known of a moment ago: a router forgets soon.
+// lookThroughUDP asks members outside that have a QUIC port of their own how this
+// node's is mapped, unless that is known of a moment ago: a router forgets soon.
 func (s *session) lookThroughUDP() {
 	now := s.n.cfg.now()
 	var ask []peer.ID
@@ -169,7 +169,7 @@ func (s *session) lookThroughUDP() {
 		}
 	}
 	for pid, v := range s.reach.seen {
-		if _, have := s.reach.seenUDP[pid]; v.outside && !have && fresh+len(ask) < 2 {
+		if _, have := s.reach.seenUDP[pid]; v.outside && !have && fresh+len(ask) < 2 && quicAddr(s.host.Peerstore().Addrs(pid)) != nil {
 			ask = append(ask, pid)
 		}
 	}

@@ -113,6 +113,28 @@ func TestOldMappingsAreNotCompared(t *testing.T) {
 	}
 }
 
+// Members that cannot be asked over QUIC say nothing of whether UDP leaves: they are
+// not asked, in place of those that can, and it is tried again when there are such.
+func TestWhoHasNoQUICIsNotAsked(t *testing.T) {
+	nodes := newPool(t, 2)
+	s := nodes[0].session()
+	other, err := s.connect(t.Context(), nodes[1].ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := saw("5.5.5.5:4001", nil, nil)
+	v.outside, v.conn = true, s.directConn(other)
+	s.reach.mu.Lock()
+	s.reach.seen[other] = v
+	s.reach.mu.Unlock()
+	s.lookThroughUDP()
+	s.reach.mu.Lock()
+	defer s.reach.mu.Unlock()
+	if !s.reach.silent.IsZero() {
+		t.Error("UDP is taken for blocked")
+	}
+}
+
 // Who asks to be dialed is dialed at its own address and for its own key, and not often.
 func TestNobodyIsMadeAScanner(t *testing.T) {
 	nodes := newPool(t, 3)
