@@ -150,9 +150,10 @@ func (b *batched) Read(p []byte) (n int, err error) {
 		b.ahead, b.more = b.in[:n], n == batch
 	}
 	n = copy(p, b.ahead)
-	if b.ahead = b.ahead[n:]; len(b.ahead) == 0 {
-		batches.Put(b.in)
-		b.in = nil
+	if b.ahead = b.ahead[n:]; len(b.ahead) > 0 {
+		return n, nil // an error that came with them comes again, after the last
 	}
+	batches.Put(b.in)
+	b.in = nil
 	return n, err
 }

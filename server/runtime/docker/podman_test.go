@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,13 +37,11 @@ func TestPodmanThatHoldsNothing(t *testing.T) {
 	say("/v4.0.0/libpod/info", func() string {
 		return `{"host":{"arch":"amd64","cgroupManager":"cgroupfs","cgroupVersion":"v1","cgroupControllers":` + controllers + `,"security":{"rootless":true}}}`
 	})
-	srv := &http.Server{Handler: mux}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
-	defer func() {
-		srv.Close()
-		<-served
-	}()
+	srv := httptest.NewUnstartedServer(mux)
+	srv.Listener.Close()
+	srv.Listener = ln
+	srv.Start()
+	defer srv.Close()
 	e, err := New(Config{Host: "unix://" + sock, Agent: []string{"true"}, Home: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
