@@ -13,6 +13,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 )
 
 // gatewayFor is another node in c's network, which opens ports for everybody in it.
@@ -24,7 +25,7 @@ func gatewayFor(t *testing.T, c *api.Client) {
 	}
 	gw, err := Open(context.Background(), Options{Home: dir, Agent: []string{}, Settings: func(s *config.Config) {
 		s.Name, s.MDNS, s.PortMapping, s.Listen.Hosts = "gateway", false, false, []string{"127.0.0.1"}
-		s.Gateway.Hosts, s.Gateway.Public, s.Gateway.HTTPSPort, s.Gateway.HTTPPort = []string{"127.0.0.1"}, "127.0.0.1", freePort(t), 0
+		s.Gateway.Hosts, s.Gateway.Public, s.Gateway.HTTPSPort, s.Gateway.HTTPPort = []string{"127.0.0.1"}, "127.0.0.1", conntest.FreePort(t, 1), 0
 		s.Gateway.ACME, s.Gateway.Resolver = "https://127.0.0.1:1/", "127.0.0.1:1" // nobody is there
 	}})
 	if err != nil {
@@ -48,16 +49,6 @@ func gatewayFor(t *testing.T, c *api.Client) {
 	if err := gw.SetPolicy(t.Context(), []api.Rule{{Subject: "*", Action: "map", Resource: "listen:20000-60000", Allow: true}, {Subject: "*", Action: "map", Resource: "domain:*", Allow: true}}); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// freePort is one where nobody listens.
-func freePort(t *testing.T) int {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 func TestMapPort(t *testing.T) {

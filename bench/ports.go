@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/freeport"
 )
 
 // route is a way to the two services that are measured.
@@ -67,11 +68,12 @@ func services(ctx context.Context) (r route, stop func(), err error) {
 	}
 	web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello world") })}
 	go func() { _ = web.Serve(ln) }() // ends when closed
-	bulk, port, err := freePort()
+	port, err := freeport.Find("127.0.0.1", 1)
 	if err != nil {
 		return r, nil, errors.Join(err, web.Close())
 	}
-	iperf := exec.CommandContext(ctx, "iperf3", "-s", "-B", "127.0.0.1", "-p", port)
+	bulk := loopback(port)
+	iperf := exec.CommandContext(ctx, "iperf3", "-s", "-B", "127.0.0.1", "-p", strconv.Itoa(port))
 	if err := iperf.Start(); err != nil {
 		return r, nil, errors.Join(err, web.Close())
 	}
@@ -95,16 +97,7 @@ func ender(cmd *exec.Cmd) func() {
 	}
 }
 
-// freePort is one that a program is about to take.
-func freePort() (at, port string, err error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
-	}
-	at = ln.Addr().String()
-	_, port, err = net.SplitHostPort(at)
-	return at, port, errors.Join(err, ln.Close())
-}
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // answers waits until something listens.
 func answers(ctx context.Context, at string) error {
@@ -135,31 +128,31 @@ func (b *bench) frp(ctx context.Context, mux bool, to route) (r route, stop func
 			stop()
 		}
 	}()
-	server, serverPort, err := freePort()
+	serverPort, err := freeport.Find("127.0.0.1", 1)
 	if err != nil {
 		return r, nil, err
 	}
 	both := fmt.Sprintf("log.level = \"error\"\ntransport.tcpMux = %v\n", mux)
-	frps := fmt.Sprintf("bindAddr = \"127.0.0.1\"\nproxyBindAddr = \"127.0.0.1\"\nbindPort = %s\n", serverPort) + both
-	frpc := fmt.Sprintf("serverAddr = \"127.0.0.1\"\nserverPort = %s\n", serverPort) + both
+	frps := fmt.Sprintf("bindAddr = \"127.0.0.1\"\nproxyBindAddr = \"127.0.0.1\"\nbindPort = %d\n", serverPort) + both
+	frpc := fmt.Sprintf("serverAddr = \"127.0.0.1\"\nserverPort = %d\n", serverPort) + both
 	r.name = fmt.Sprintf("frp, tcpMux %v", mux)
 	for _, way := range []struct {
 		name, to string
 		at       *string
 	}{{"web", to.web, &r.web}, {"bulk", to.bulk, &r.bulk}} {
-		at, remote, err := freePort()
+		remote, err := freeport.Find("127.0.0.1", 1)
 		if err != nil {
 			return r, nil, err
 		}
-		_, local, err := net.SplitHostPort(way.to)
+		_, service, err := net.SplitHostPort(way.to)
 		if err != nil {
 			return r, nil, err
 		}
-		*way.at = at
-		frpc += fmt.Sprintf("[[proxies]]\nname = %q\ntype = \"tcp\"\nlocalIP = \"127.0.0.1\"\nlocalPort = %s\nremotePort = %s\n", way.name, local, remote)
+		*way.at = loopback(remote)
+		frpc += fmt.Sprintf("[[proxies]]\nname = %q\ntype = \"tcp\"\nlocalIP = \"127.0.0.1\"\nlocalPort = %s\nremotePort = %d\n", way.name, service, remote)
 	}
-	for _, c := range []struct{ program, text, at string }{{"frps", frps, server}, {"frpc", frpc, r.web}} {
-		file := filepath.Join(b.dir, c.program+"-"+serverPort+".toml")
+	for _, c := range []struct{ program, text, at string }{{"frps", frps, loopback(serverPort)}, {"frpc", frpc, r.web}} {
+		file := filepath.Join(b.dir, fmt.Sprintf("%s-%d.toml", c.program, serverPort))
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			return r, nil, err
 		}

@@ -7,8 +7,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/Akilan1999/p2p-rendering-computation/internal/freeport"
 )
 
 // sshFront compares a command and a large copy by ssh into a container with the same
@@ -118,11 +121,11 @@ func debianSSHD(ctx context.Context, dir string) (block string, stop func(), err
 	if out, err := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
 		return "", nil, fmt.Errorf("ssh-keygen: %w: %s", err, out)
 	}
-	at, port, err := freePort()
+	port, err := freeport.Find("127.0.0.1", 1)
 	if err != nil {
 		return "", nil, err
 	}
-	text := "ListenAddress 127.0.0.1\nPort " + port + "\nHostKey " + key + "\nAuthorizedKeysFile " + key + ".pub\nStrictModes no\nPermitRootLogin yes\nPidFile none\nSubsystem sftp internal-sftp\n"
+	text := "ListenAddress 127.0.0.1\nPort " + strconv.Itoa(port) + "\nHostKey " + key + "\nAuthorizedKeysFile " + key + ".pub\nStrictModes no\nPermitRootLogin yes\nPidFile none\nSubsystem sftp internal-sftp\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return "", nil, err
 	}
@@ -134,11 +137,11 @@ func debianSSHD(ctx context.Context, dir string) (block string, stop func(), err
 		return "", nil, fmt.Errorf("debian's openssh-server is the floor: %w", err)
 	}
 	stop = ender(cmd)
-	if err := answers(ctx, at); err != nil {
+	if err := answers(ctx, loopback(port)); err != nil {
 		stop()
 		return "", nil, fmt.Errorf("sshd does not listen: %w", err)
 	}
-	block = "Host floor\n  HostName 127.0.0.1\n  Port " + port + "\n  User root\n  IdentityFile " + key +
+	block = "Host floor\n  HostName 127.0.0.1\n  Port " + strconv.Itoa(port) + "\n  User root\n  IdentityFile " + key +
 		"\n  UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no\n  LogLevel ERROR\n"
 	return block, stop, nil
 }

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/freeport"
 )
 
 const (
@@ -54,11 +54,11 @@ func startPool(ctx context.Context, plan plan, program string) (p *pool, err err
 			err = errors.Join(p.blame(err), p.stop())
 		}
 	}()
-	ports, err := freePorts(plan.nodes)
-	if err != nil {
-		return p, err
-	}
-	for i, port := range ports {
+	for i := range plan.nodes { // nodes that start at the same moment would all go for the same port
+		port, err := freeport.Find("127.0.0.1", 1)
+		if err != nil {
+			return p, err
+		}
 		m, err := startMember(dir, fmt.Sprintf("node-%d", i+1), program, port)
 		if err != nil {
 			return p, err
@@ -69,20 +69,6 @@ func startPool(ctx context.Context, plan plan, program string) (p *pool, err err
 		return p, err
 	}
 	return p, p.join(ctx)
-}
-
-// freePorts finds ports that are free, all different: nodes that start at the
-// same moment would all go for the same one.
-func freePorts(n int) (ports []int, err error) {
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, api.Errorf(api.KindInternal, "no port on the loopback interface: %w", err)
-		}
-		defer ln.Close() // not before all are found
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 // startMember starts a node on the loopback interface that looks for nobody by

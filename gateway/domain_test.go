@@ -18,6 +18,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/gateway/web"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
@@ -64,7 +65,7 @@ func (c *claims) has() []string {
 // newFront finds neither a CA nor a name server.
 func newFront(t *testing.T) *web.Front {
 	return web.New(web.Config{
-		Hosts: []string{"127.0.0.1"}, HTTPS: free(t), ACME: web.ACME{Directory: "https://127.0.0.1:1/", Kept: t.TempDir()}, Resolver: "127.0.0.1:1",
+		Hosts: []string{"127.0.0.1"}, HTTPS: conntest.FreePort(t, 1), ACME: web.ACME{Directory: "https://127.0.0.1:1/", Kept: t.TempDir()}, Resolver: "127.0.0.1:1",
 		Here: func() string { return "127.0.0.1" }, Clients: 100, PerClient: 100, Requests: 100, Log: slog.New(slog.DiscardHandler),
 	})
 }

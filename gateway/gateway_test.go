@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"reflect"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
@@ -69,7 +69,9 @@ func newRig(t *testing.T, limits Limits) *rig {
 			}
 			return nil
 		},
-		Ports:   func(api.Caller) iter.Seq[int] { return slices.Values([]int{free(t), free(t), free(t)}) },
+		Ports: func(api.Caller) iter.Seq[int] {
+			return slices.Values([]int{conntest.FreePort(t, 2), conntest.FreePort(t, 2), conntest.FreePort(t, 2)})
+		},
 		Refused: func(api.Caller, error) {}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -77,25 +79,6 @@ func newRig(t *testing.T, limits Limits) *rig {
 	}
 	t.Cleanup(r.work.Wait)
 	return r
-}
-
-// free is a port that nobody listens at, nor at the next one.
-func free(t *testing.T) int {
-	t.Helper()
-	for range 100 { // below those that the system gives to whoever asks for any
-		n := 10_000 + rand.IntN(20_000)
-		a, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(n)))
-		if err != nil {
-			continue
-		}
-		a.Close()
-		if b, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(n+1))); err == nil {
-			b.Close()
-			return n
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }
 
 // OpenStream is to the mapper, who echoes.
@@ -224,7 +207,7 @@ func eventually(t *testing.T, ok func() bool) {
 
 func TestConnection(t *testing.T) {
 	r := newRig(t, Limits{})
-	_, first := r.open(mapping.Map{ID: "1", Network: "tcp", Ports: 2, First: free(t)})
+	_, first := r.open(mapping.Map{ID: "1", Network: "tcp", Ports: 2, First: conntest.FreePort(t, 2)})
 	big := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
 	c := dial(t, "tcp", first+1)
 	go func() {
@@ -350,7 +333,7 @@ func TestClosesTheOneThatIsMeant(t *testing.T) {
 // However many ports a gateway listens on, the ones that are free are found.
 func TestFindsTheFreePort(t *testing.T) {
 	r := newRig(t, Limits{})
-	want, others := free(t), []int{}
+	want, others := conntest.FreePort(t, 2), []int{}
 	for port := 1024; len(others) < maxAll-1; port++ {
 		if port != want {
 			others = append(others, port)
@@ -401,7 +384,7 @@ func TestListensAt(t *testing.T) {
 		t.Error("for domains, of which there are none")
 	}
 	r.open(domain("1", "app.example.org"))
-	_, first := r.open(mapping.Map{ID: "2", Network: "udp", First: free(t), Ports: 2})
+	_, first := r.open(mapping.Map{ID: "2", Network: "udp", First: conntest.FreePort(t, 2), Ports: 2})
 	for at, want := range map[string]bool{"tcp": false, "udp": true} {
 		if r.ListensAt(at, first) != want || r.ListensAt(at, first+1) != want || r.ListensAt(at, first+2) || r.ListensAt(at, first-1) {
 			t.Errorf("%s: not that it listens is %v", at, want)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"testing"
 
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
@@ -88,7 +89,7 @@ func TestAnotherMappingOfTheSameName(t *testing.T) {
 	r := newRig(t, Limits{})
 	_, first := r.open(mapping.Map{ID: "1", Network: "tcp", Lasting: true})
 	for name, req := range map[string]mapping.Map{
-		"another port":    {First: free(t), Network: "tcp", Lasting: true},
+		"another port":    {First: conntest.FreePort(t, 1), Network: "tcp", Lasting: true},
 		"another network": {First: first, Network: "udp", Lasting: true},
 		"more ports":      {First: first, Network: "tcp", Ports: 2, Lasting: true},
 		"not lasting":     {First: first, Network: "tcp"},

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"net"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/config"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
 )
@@ -92,7 +92,7 @@ func TestOwnGateway(t *testing.T) {
 
 // What leads to where this node listens as a gateway would come back to it, again and again.
 func TestOwnGatewayIsNoTarget(t *testing.T) {
-	ports := []int{freePort(t), freePort(t)}
+	ports := []int{conntest.FreePort(t, 1), conntest.FreePort(t, 1)}
 	opts := gatewayOptions(t)
 	f, err := config.Open(opts.Home, nil)
 	if err == nil {
@@ -119,16 +119,6 @@ func TestOwnGatewayIsNoTarget(t *testing.T) {
 		}
 	}
 	waitFor(t, n, "have nothing of what was refused", func() bool { return reflect.DeepEqual(n.gateway.List(), had) })
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 func TestHostFrom(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/freeport"
 )
 
 // portTries is how many free ports are tried before there seems to be none.
@@ -41,7 +42,7 @@ func (n *Net) openHost(g *gater, port int) (host.Host, int, error) {
 			return nil, 0, err
 		}
 		last = cmp.Or(last, err)
-		if port, err = freePort(hosts[0]); err != nil {
+		if port, err = freeport.Find(hosts[0], 1); err != nil {
 			return nil, 0, errors.Join(last, err)
 		}
 	}
@@ -97,15 +98,6 @@ func addrsAt(hosts []string, port int) (addrs []string) {
 		addrs = append(addrs, fmt.Sprintf("/%s/%s/tcp/%d", family, h, port), fmt.Sprintf("/%s/%s/udp/%d/quic-v1", family, h, port))
 	}
 	return addrs
-}
-
-// freePort is a port that was free for TCP a moment ago.
-func freePort(host string) (int, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return 0, api.Errorf(api.KindUnavailable, "no port is free on %s: %w", host, err)
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 func listens(h host.Host, want multiaddr.Multiaddr) bool {

@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/freeport"
 )
 
 func TestAddrsAt(t *testing.T) {
@@ -27,7 +28,7 @@ func TestAddrsAt(t *testing.T) {
 
 // Nodes that start together and prefer one port end on different ones.
 func TestNodesThatStartTogetherShareNoPort(t *testing.T) {
-	port, err := freePort("127.0.0.1")
+	port, err := freeport.Find("127.0.0.1", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/Akilan1999/p2p-rendering-computation/internal/acmetest"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 )
 
@@ -48,7 +49,7 @@ type rig struct {
 
 func newRig(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
-	ports := free(t, 2)
+	ports := []int{conntest.FreePort(t, 1), conntest.FreePort(t, 1)}
 	r := &rig{t: t, CA: acmetest.Start(t, ports[0], ports[1])}
 	cfg := Config{
 		Hosts: []string{here}, HTTP: ports[0], HTTPS: ports[1], ACME: ACME{Directory: r.Directory, Roots: r.Roots, Kept: t.TempDir()},
@@ -84,19 +85,6 @@ func selfSigned(t *testing.T, name string) (tls.Certificate, *x509.CertPool) {
 	pool := x509.NewCertPool()
 	pool.AddCert(cert)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
-}
-
-// free are ports where nobody listens.
-func free(t *testing.T, n int) (ports []int) {
-	for range n {
-		ln, err := net.Listen("tcp", here+":0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // serve opens a domain that leads to a handler, and sees to it until the test ends.

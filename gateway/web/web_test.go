@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/internal/acmetest"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 )
 
 // forwarded answers with what a service is told of its client.
@@ -115,7 +116,7 @@ func TestChallenges(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*rig){
 		"TLS alone": func(r *rig) { r.cfg.HTTP = 0 },
-		"HTTP":      func(r *rig) { r.CA = acmetest.Start(t, r.cfg.HTTP, free(t, 1)[0]); r.use() },
+		"HTTP":      func(r *rig) { r.CA = acmetest.Start(t, r.cfg.HTTP, conntest.FreePort(t, 1)); r.use() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,7 +132,7 @@ func TestChallenges(t *testing.T) {
 	t.Run("neither", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, nil)
-		ports := free(t, 2)
+		ports := []int{conntest.FreePort(t, 1), conntest.FreePort(t, 1)}
 		r.CA = acmetest.Start(t, ports[0], ports[1])
 		r.use()
 		r.Point(app, netip.MustParseAddr(here))

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/Akilan1999/p2p-rendering-computation/internal/freeport"
 )
 
 // Serve has do answer each connection, which then is closed. The listener is too
@@ -25,6 +27,16 @@ func Serve(t testing.TB, ln net.Listener, do func(net.Conn)) {
 		}
 	})
 	t.Cleanup(func() { ln.Close(); conns.Wait() })
+}
+
+// FreePort is the first of n ports in a row on loopback where nobody listens.
+func FreePort(t testing.TB, n int) int {
+	t.Helper()
+	port, err := freeport.Find("127.0.0.1", n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // Echo is the port on loopback of a service that sends back what it gets, and its end.

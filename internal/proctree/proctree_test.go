@@ -5,6 +5,7 @@ package proctree
 import (
 	"bufio"
 	"context"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -105,7 +106,11 @@ func TestFamily(t *testing.T) {
 }
 
 func TestGone(t *testing.T) {
-	cmd := exec.Command("true")
+	cmd := exec.Command("cat") // until its input ends
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +118,7 @@ func TestGone(t *testing.T) {
 	if Identity(pid) == "" {
 		t.Error("a process without identity")
 	}
-	if err := cmd.Wait(); err != nil {
+	if err := errors.Join(in.Close(), cmd.Wait()); err != nil {
 		t.Fatal(err)
 	}
 	if id := Identity(pid); id != "" {

@@ -19,21 +19,9 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/acmetest"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
-
-// freePorts are some where nobody listens.
-func freePorts(t *testing.T, n int) (ports []int) {
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
-}
 
 // A web server behind one node, reached by its domain through another: with a
 // certificate once the DNS leads there, over kill -9 of either end, and as long as it
@@ -45,7 +33,7 @@ func TestDomain(t *testing.T) {
 			ring.Need(t, "multi", "no "+program)
 		}
 	}
-	ports := freePorts(t, 2)
+	ports := []int{conntest.FreePort(t, 1), conntest.FreePort(t, 1)}
 	plain, secure := strconv.Itoa(ports[0]), strconv.Itoa(ports[1])
 	ca := acmetest.Start(t, ports[0], ports[1])
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
