@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -194,10 +195,14 @@ func TestContainersOfTwoLenders(t *testing.T) {
 		return nil
 	})
 	b.kill()
-	if victims := containers(t, c, ids[0]); len(victims) > 0 { // one that has ended meanwhile is as gone
-		if _, err := c.ContainerRemove(context.Background(), victims[0], client.ContainerRemoveOptions{Force: true}); err != nil {
-			t.Fatal(err)
-		}
+	if victims := containers(t, c, ids[0]); len(victims) > 0 {
+		a.eventually(20*time.Second, "lose a container", func(ctx context.Context) error {
+			_, err := c.ContainerRemove(ctx, victims[0], client.ContainerRemoveOptions{Force: true})
+			if cerrdefs.IsNotFound(err) { // it has ended meanwhile, or the engine, busy with its removal, refused at first
+				return nil
+			}
+			return err
+		})
 	}
 	b.up()
 	a.checkEchoes(id, 60)
