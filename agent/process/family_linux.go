@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,6 +16,22 @@ import (
 )
 
 func maxRSS(ru *syscall.Rusage) int64 { return ru.Maxrss << 10 }
+
+// ownPeak is not what getrusage says of this process: that counts what started
+// it, too, which a child does not inherit.
+func ownPeak() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return selfPeak()
+	}
+	_, rest, _ := strings.Cut(string(status), "\nVmHWM:")
+	kib, _, _ := strings.Cut(rest, " kB")
+	n, err := strconv.ParseInt(strings.TrimSpace(kib), 10, 64)
+	if err != nil {
+		return selfPeak()
+	}
+	return n << 10
+}
 
 // family is how this process rules over what tasks started: as process 1 of a
 // namespace it can kill all but itself in one call; else it adopts orphans and

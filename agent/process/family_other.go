@@ -21,6 +21,8 @@ func maxRSS(ru *syscall.Rusage) int64 {
 	return int64(ru.Maxrss) << 10
 }
 
+func ownPeak() int64 { return selfPeak() }
+
 // family kills what is below this process and the task's process group. An
 // orphan that left both is out of reach here.
 type family struct{}

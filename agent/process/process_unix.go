@@ -26,6 +26,7 @@ type Executor struct {
 	scratch scratch
 	env     []string
 	group   *cgroup.Group
+	peak    int64 // bytes this process had resident at most, when last asked
 }
 
 var _ task.Executor = (*Executor)(nil)
@@ -117,13 +118,11 @@ func cannotStart(name string, err error) (task.End, error) {
 
 // wait reaps until the main process ended, then kills and reaps all the rest.
 func (e *Executor) wait(pid int) (task.End, error) {
-	floor := selfPeak()
 	var end task.End
 	note := func(ru *syscall.Rusage) {
 		end.CPU += time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
-		// A child's peak includes that of this process, from between fork and exec.
-		if m := maxRSS(ru); m > floor {
-			end.MaxMemory = max(end.MaxMemory, m)
+		if m := maxRSS(ru); m > end.MaxMemory && e.exceeds(m) {
+			end.MaxMemory = m
 		}
 	}
 	status, err := e.family.waitMain(pid, note)
@@ -137,6 +136,15 @@ func (e *Executor) wait(pid int) (task.End, error) {
 		end.Code = status.ExitStatus()
 	}
 	return end, err
+}
+
+// exceeds says whether a child's peak is more than this process had in it before
+// the child's program began: between fork and exec the two share their memory.
+func (e *Executor) exceeds(peak int64) bool {
+	if peak > e.peak { // it may have grown since
+		e.peak = ownPeak()
+	}
+	return peak > e.peak
 }
 
 func selfPeak() int64 {

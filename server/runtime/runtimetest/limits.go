@@ -193,7 +193,10 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 func (s *suite) usage(t *testing.T) {
+	// What starts a sandbox is large, and what it ever used is on no task's account.
+	large := bytes.Repeat([]byte{1}, 128<<20)
 	b := s.open(t)
+	goruntime.KeepAlive(large)
 	u0, err := b.Usage(t.Context())
 	if err != nil || u0.Memory <= 0 || u0.Memory > math.MaxInt32 {
 		t.Fatalf("idle: %+v %v", u0, err)
