@@ -57,7 +57,7 @@ func startPool(ctx context.Context, plan plan, program string) (p *pool, err err
 	for i := range plan.nodes { // nodes that start at the same moment would all go for the same port
 		port, err := freeport.Find("127.0.0.1", 1)
 		if err != nil {
-			return p, err
+			return p, api.Errorf(api.KindInternal, "%w", err)
 		}
 		m, err := startMember(dir, fmt.Sprintf("node-%d", i+1), program, port)
 		if err != nil {

@@ -43,7 +43,7 @@ func (n *Net) openHost(g *gater, port int) (host.Host, int, error) {
 		}
 		last = cmp.Or(last, err)
 		if port, err = freeport.Find(hosts[0], 1); err != nil {
-			return nil, 0, errors.Join(last, err)
+			return nil, 0, &api.Error{Op: "listen", Kind: api.KindUnavailable, Err: errors.Join(last, err)}
 		}
 	}
 	return nil, 0, last

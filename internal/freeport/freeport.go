@@ -9,12 +9,11 @@ package freeport
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
-
-	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
 const (
@@ -30,7 +29,7 @@ var (
 
 // Find is the first of n ports in a row at which nobody listens on the host,
 // neither TCP nor UDP. No two calls of a process answer the same one.
-// KindUnavailable where none is found. Safe for concurrent use.
+// Safe for concurrent use.
 func Find(host string, n int) (int, error) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -52,7 +51,7 @@ search:
 		}
 		return port, nil
 	}
-	return 0, api.Errorf(api.KindUnavailable, "no %d ports in a row are free on %s: %w", n, host, last)
+	return 0, fmt.Errorf("no %d ports in a row are free on %s: %w", n, host, last)
 }
 
 func free(addr string) error {

@@ -37,7 +37,8 @@ func (k *Keeper) start(ctx context.Context, who api.Caller, b *box) error {
 		return err
 	}
 	k.mu.Lock()
-	b.rec.State, b.rec.Reason, b.changed = api.ContainerRunning, "", time.Now()
+	b.rec.State, b.rec.Reason = api.ContainerRunning, ""
+	b.began()
 	k.mu.Unlock()
 	return k.save(ctx, b)
 }

@@ -159,7 +159,8 @@ func (k *Keeper) make(ctx context.Context, who api.Caller, b *box, say teller) e
 	}
 	k.mu.Lock()
 	b.rec.Ports = ports
-	b.rec.State, b.changed = api.ContainerRunning, time.Now()
+	b.rec.State = api.ContainerRunning
+	b.began()
 	k.mu.Unlock()
 	if err := k.listen(b); err != nil {
 		return err

@@ -224,6 +224,12 @@ func (r *fakeRoom) set(fn func()) {
 	fn()
 }
 
+func (r *fakeRoom) charged(who api.PeerID) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cpu[who]
+}
+
 func (r *fakeRoom) Charge(who api.PeerID, _ api.SandboxID, used api.UsageRow) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -91,12 +91,15 @@ type box struct {
 	cpu     float64
 	memory  int64
 	procs   int
-	sampled time.Time
+	sampled time.Time // when this run was last charged, or began; zero: not since the node did
 	saved   time.Time
 	changed time.Time // when it last began or ceased to run
 	disked  time.Time
 	carried Usage // In and Out of published ports in this run
 }
+
+// began notes that a run begins now. The caller holds Keeper.mu.
+func (b *box) began() { b.changed, b.sampled = time.Now(), time.Now() }
 
 // New makes a Keeper. It starts nothing.
 func New(cfg Config) *Keeper {
@@ -237,7 +240,8 @@ func (k *Keeper) resume(ctx context.Context, b *box, f Found) error {
 			return err
 		}
 		k.mu.Lock()
-		b.rec.Past, b.rec.Run, b.carried, b.changed, b.sampled = b.rec.used(), Usage{}, Usage{}, time.Now(), time.Time{}
+		b.rec.Past, b.rec.Run, b.carried = b.rec.used(), Usage{}, Usage{}
+		b.began()
 		k.mu.Unlock()
 	}
 	act := func(context.Context, api.ContainerID) error { return nil }

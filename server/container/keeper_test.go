@@ -212,9 +212,31 @@ func TestEnds(t *testing.T) {
 		if n := r.engine.tidied; n < 48 || n > 51 {
 			t.Errorf("the engine was tidied %d times in 49 hours", n)
 		}
-		if got := r.room.cpu["alice"]; got < 2*time.Hour || got > 3*time.Hour {
+		if got := r.room.charged("alice"); got < 2*time.Hour || got > 3*time.Hour {
 			t.Errorf("alice was charged %v of the 2.4 h that a tenth of a core is in a day", got)
 		}
+	})
+}
+
+// What a container uses is charged from its first moment, and once only when
+// another process of the node adopts it.
+func TestChargedFromTheStart(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		charged := func(want time.Duration) {
+			t.Helper()
+			if got := r.room.charged("alice"); got < want-want/10 || got > want+want/10 {
+				t.Errorf("alice was charged %v for a tenth of a core, want %v", got, want)
+			}
+		}
+		if err := r.create(one, "one"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second + time.Second/2)
+		charged(100 * time.Millisecond)
+		r.end(true)
+		r.start()
+		time.Sleep(time.Second + time.Second/2)
+		charged(200 * time.Millisecond)
 	})
 }
 

@@ -159,7 +159,7 @@ func (k *Keeper) sample(ctx context.Context, b *box, now time.Time) {
 	u.In, u.Out = u.In+b.carried.In, u.Out+b.carried.Out
 	b.rec.Run, b.sampled, b.memory, b.procs = u, now, u.Memory, u.Procs
 	used, spent := u.CPUTime-was.CPUTime, now.Sub(at)
-	if at.IsZero() || used < 0 || spent <= 0 {
+	if at.IsZero() || used < 0 || spent <= 0 { // what is not known to be uncharged is not charged
 		used, spent = 0, 0
 	} else {
 		b.cpu = used.Seconds() / spent.Seconds()
