@@ -13,14 +13,13 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // scripted is an executor whose programs are Go functions.
 type scripted struct {

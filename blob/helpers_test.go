@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"lukechampine.com/blake3"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/store"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(inTmpfs) != "" {
 		os.Exit(fillDisk())
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 var (

@@ -21,13 +21,12 @@ import (
 	"testing/fstest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/wavefront"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // frame is a smooth picture that differs from frame to frame.
 func frame(i, w, h int) image.Image {

@@ -18,11 +18,11 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"go.uber.org/goleak"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
@@ -30,7 +30,7 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/tunnel"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 var (
 	anna = api.Caller{Peer: "12D3KooWAnna", Role: api.RoleMember}

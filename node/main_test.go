@@ -5,9 +5,8 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/Akilan1999/p2p-rendering-computation/agent"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 )
 
 // The test binary is the agent of its nodes.
@@ -16,5 +15,5 @@ func TestMain(m *testing.M) {
 		os.Exit(agent.Main(os.Args[2:]))
 	}
 	flag.Parse()
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }

@@ -18,12 +18,12 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
-	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
 
 	agent "github.com/Akilan1999/p2p-rendering-computation/agent/session"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(code)
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 // box is the one container there is, called box: an agent in this process.

@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/proctree"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(code)
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 // agent serves sessions in this process and returns the node's end.

@@ -23,13 +23,14 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/internal/acmetest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 )
 
 // Only these outlive a front: what pebble, and for each CA certmagic, have for as
 // long as the process lives, and for seconds certmagic's locks on the disk.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	leak.Main(m,
 		goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).loop"),
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/google/nftables"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 			os.Exit(lift())
 		}
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 // world is a guest and its neighbour behind a lender's machine, and all else that

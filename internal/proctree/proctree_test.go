@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // family starts a shell with two spinning children and waits until they are there.
 func family(t *testing.T) *exec.Cmd {

@@ -12,11 +12,10 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"go.uber.org/goleak"
-
 	agent "github.com/Akilan1999/p2p-rendering-computation/agent/session"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/container"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(code)
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 // world is the lending side: a runtime whose sandboxes are this process, and room for all.

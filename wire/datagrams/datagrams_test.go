@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 const kind wire.Kind = 4
 

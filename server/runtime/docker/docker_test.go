@@ -7,15 +7,14 @@ import (
 	"strconv"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/runtimetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // newRuntime is a node's runtime; nodes differ by their folder. The suite passes
 // under other classes of an engine as well, as far as docs/docker.md says.

@@ -6,9 +6,8 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/Akilan1999/p2p-rendering-computation/agent"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/leak"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/nsbox"
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime/runtimetest"
 )
@@ -28,7 +27,7 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 // self is the argv prefix of the agent.
