@@ -168,7 +168,8 @@ func TestNoCommand(t *testing.T) {
 }
 
 func TestTerminalAndSignal(t *testing.T) {
-	s := newSession(t, dial(t, newBox(t), "box", api.SSHUser))
+	c := dial(t, newBox(t), "box", api.SSHUser)
+	s := newSession(t, c)
 	if err := s.RequestPty("vt100", 33, 77, ssh.TerminalModes{}); err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +187,8 @@ func TestTerminalAndSignal(t *testing.T) {
 	var seen []byte
 	until := func(text string) {
 		t.Helper()
+		late := time.AfterFunc(20*time.Second, func() { c.Close() })
+		defer late.Stop()
 		buf := make([]byte, 1000)
 		for !strings.HasSuffix(string(seen), text) {
 			n, err := out.Read(buf)
@@ -198,15 +201,31 @@ func TestTerminalAndSignal(t *testing.T) {
 	if want := "a\nb\r\n33 77\r\nvt100\r\n"; string(seen) != want {
 		t.Errorf("%q, want %q: a raw terminal's bytes are not touched", seen, want)
 	}
-	if err := s.WindowChange(44, 55); err != nil {
-		t.Fatal(err)
+	// Requests are not in one order with the input: it follows their replies.
+	tell := func(request string, payload any) {
+		t.Helper()
+		if ok, err := s.SendRequest(request, true, ssh.Marshal(payload)); !ok || err != nil {
+			t.Fatalf("%s: %v, %v", request, ok, err)
+		}
 	}
+	tell("window-change", struct{ Cols, Rows, Width, Height uint32 }{Cols: 55, Rows: 44})
 	io.WriteString(in, "x\n")
 	until("44 55\r\n")
-	if err := s.Signal(ssh.SIGUSR1); err != nil {
-		t.Fatal(err)
-	}
-	io.WriteString(in, "y\n") // dash ends its read only by input
+	tell("signal", struct{ Name string }{string(ssh.SIGUSR1)})
+	caught := make(chan struct{})
+	var typing sync.WaitGroup
+	typing.Go(func() { // dash ends its read only by input, and the signal may come after it
+		for {
+			io.WriteString(in, "y\n")
+			select {
+			case <-caught:
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
+	defer typing.Wait()
+	defer close(caught)
 	until("caught\r\n")
 	if code := codeOf(t, s.Wait()); code != 9 {
 		t.Errorf("exit code %d", code)
