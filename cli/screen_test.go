@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,18 +86,22 @@ func TestPeersWatch(t *testing.T) {
 		rw.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	shown := 0
-	w.mux.HandleFunc("GET /v1/peers", func(rw http.ResponseWriter, _ *http.Request) {
+	var shown atomic.Int32
+	w.mux.HandleFunc("GET /v1/peers", func(rw http.ResponseWriter, r *http.Request) {
+		if shown.Load() == 2 { // asked before the interrupt was heeded
+			<-r.Context().Done()
+			return
+		}
 		if err := json.NewEncoder(rw).Encode(somePeers()); err != nil {
 			t.Error(err)
 		}
-		if shown++; shown == 2 {
+		if shown.Add(1) == 2 {
 			w.signals <- os.Interrupt
 		}
 	})
 	w.want(130, "alpha", "", "peers", "--watch")
-	if shown != 2 {
-		t.Errorf("%d tables", shown)
+	if n := shown.Load(); n != 2 {
+		t.Errorf("%d tables", n)
 	}
 	w.want(2, "", "not one peer", "peers", "--watch", "alpha")
 }
