@@ -16,6 +16,10 @@ import (
 
 var rangeRE = regexp.MustCompile(`^(-?\d+)-(-?\d+)(?:/(\d+))?$`)
 
+// halfRE matches what begins as a range and does not end as one. A date goes on after
+// its second dash.
+var halfRE = regexp.MustCompile(`^-?\d+-(?:[^-,]*|\d+/[^,]*)$`)
+
 // maxDigits is how long a range's numbers may be, the sign included: their
 // difference then fits an int64.
 const maxDigits = 18
@@ -37,6 +41,8 @@ func ParseAxis(name, text, dir string) (api.Axis, error) {
 		return axis, err
 	case text == "":
 		return axis, api.Errorf(api.KindInvalid, "there are no values").WithHint("like 1-100, a,b,c or @file")
+	case halfRE.MatchString(text):
+		return axis, api.Errorf(api.KindInvalid, "%s is half a range", text).WithHint("a range is like 1-100 or 1-100/5; for a plain value use a job file's list, or @file with one value a line")
 	}
 	axis.Values = strings.Split(text, ",")
 	for _, v := range axis.Values {

@@ -116,6 +116,8 @@ func TestErrorsHaveTheirPlace(t *testing.T) {
 		"empty each":          {"command: [x]\neach: {}\n", "each names no variable", ""},
 		"long range":          {"command: [x]\neach:\n  n: 1-99999999999999999999\n", "job.yaml:3:6: each.n: range 1-99999999999999999999 has a number of more than 18 digits", "for a plain value"},
 		"backward range":      {"command: [x]\neach:\n  n: 9-1\n", "job.yaml:3:6: each.n: range 9-1 is empty", "the smaller number"},
+		"half a range":        {"command: [x]\neach:\n  n: 1-x\n", "job.yaml:3:6: each.n: 1-x is half a range", "for a plain value"},
+		"half a step":         {"command: [x]\neach:\n  n: 1-10/-2\n", "1-10/-2 is half a range", "like 1-100"},
 		"ten million":         {"command: [x]\neach:\n  n: 1-10000000\n", "job.yaml:3:3: n has 10000000 values, an array may have at most 1000000 tasks", "split it"},
 		"product too large":   {"command: [x]\neach: {a: 1-10000, b: 1-10000}\n", "combinations make more than 1000000", "split it"},
 		"axis name":           {"command: [x]\neach: {N: 1-3}\n", "\"N\" is not a variable's name", ""},
@@ -186,7 +188,7 @@ func TestExcerpt(t *testing.T) {
 
 func TestParseAxis(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "list"), []byte("one\r\n\ntwo words\nthree"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "list"), []byte("one\r\n\ntwo words\n1-x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "none"), []byte("\n\n"), 0o600); err != nil {
@@ -208,14 +210,15 @@ func TestParseAxis(t *testing.T) {
 		"a,b,,c":          {api.Axis{Name: "n", Values: []string{"a", "b", "", "c"}}, 4},
 		"a-1,b-2":         {api.Axis{Name: "n", Values: []string{"a-1", "b-2"}}, 2},
 		"2024-01,2024-02": {api.Axis{Name: "n", Values: []string{"2024-01", "2024-02"}}, 2},
-		"@list":           {api.Axis{Name: "n", Values: []string{"one", "two words", "three"}}, 3},
+		"2024-01-05":      {api.Axis{Name: "n", Values: []string{"2024-01-05"}}, 1},
+		"@list":           {api.Axis{Name: "n", Values: []string{"one", "two words", "1-x"}}, 3},
 	} {
 		got, err := ParseAxis("n", in, dir)
 		if err != nil || !reflect.DeepEqual(got, c.want) || count(got) != c.n {
 			t.Errorf("%s: %+v (%d), %v", in, got, count(got), err)
 		}
 	}
-	for _, in := range []string{"", "5-1", "1-9/0", "@none", "@nowhere", "@.", "1-3,7"} {
+	for _, in := range []string{"", "5-1", "1-9/0", "@none", "@nowhere", "@.", "1-3,7", "1-x", "1-", "1-10 ", "1-10/", "1-10/-2"} {
 		if got, err := ParseAxis("n", in, dir); err == nil {
 			t.Errorf("%q: %+v", in, got)
 		}
