@@ -61,6 +61,9 @@ func (n *Node) Doctor(ctx context.Context) (api.Diagnosis, error) {
 // runtimeFindings is about the runtimes that the owner lends. One that does not
 // work may never have been meant to: docker is lent wherever there is an engine.
 func runtimeFindings(all []api.RuntimeInfo) (out []api.Finding) {
+	if len(all) == 0 { // just started
+		return []api.Finding{{Name: "runtimes", Note: true, Msg: "this machine is still being looked at", Advice: "p2prc doctor, again in a moment"}}
+	}
 	for _, r := range all {
 		switch {
 		case r.Enabled && r.Available:

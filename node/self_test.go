@@ -17,4 +17,7 @@ func TestDoctorSaysWhichLentRuntimesDoNotWork(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
+	if got := runtimeFindings(nil); len(got) != 1 || !got[0].Note || got[0].Msg != "this machine is still being looked at" {
+		t.Errorf("of a node that just started: %+v", got)
+	}
 }
