@@ -240,7 +240,7 @@ func leadsTo(m api.Mapping) string {
 			on = append(on, or(t.Name, t.Peer.Short()))
 		}
 	}
-	return strings.Join(on, ",") + ":" + ports
+	return or(strings.Join(on, ","), "this machine") + ":" + ports
 }
 
 // mappingState is the state with what explains it.
