@@ -26,7 +26,7 @@ func TestWithoutANode(t *testing.T) {
 func TestMistakesOnTheCommandLine(t *testing.T) {
 	w := newWorld(t)
 	w.golden("mistakes", []string{"pers"}, []string{"job", "lst"}, []string{"zebra"}, []string{"peers", "a", "b"}, []string{"peers", "--jsn"}, []string{"join"}, []string{"join", "two words"},
-		[]string{"invite", "--role", "king"}, []string{"invite", "--uses", "0"}, []string{"invite", "--uses", "x"}, []string{"invite", "lst"}, []string{"up", "--port", "99999"}, []string{"label", "x"}, []string{"config", "set", "nmae", "x"}, []string{"--home"},
+		[]string{"invite", "--role", "king"}, []string{"members", "role", "beta", "lendr"}, []string{"invite", "--uses", "0"}, []string{"invite", "--uses", "x"}, []string{"invite", "lst"}, []string{"up", "--port", "99999"}, []string{"label", "x"}, []string{"config", "set", "nmae", "x"}, []string{"--home"},
 		[]string{"help", "rnu"}, []string{"help", "job", "sohw"}, []string{"help", "peers", "NOTHING"},
 		[]string{"peers", "pnig", "beta"}, []string{"map"}, []string{"map", "lss"}, []string{"map", "rmm", "X"}, []string{"map", "30000000"}, []string{"map", "3000", "4000"},
 		[]string{"container", "create", "beta", "--image", "x", "--name", "We b"}, []string{"group", "create", "Webs"},

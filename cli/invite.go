@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
 )
 
 func inviteCmd(a *app) *cobra.Command {
@@ -38,7 +39,7 @@ receives work, an admin is a member who may invite and revoke.` + exits(api.Kind
 			}
 			req := api.InviteRequest{Role: api.Role(role), Uses: uses, Expires: api.Duration(expires)}
 			if !req.Role.Valid() {
-				return api.Errorf(api.KindUsage, "there is no role %q", role).WithHint("member, lender, borrower or admin")
+				return api.Errorf(api.KindUsage, "there is no role %q", role).WithHint("%s", suggest.Hint(string(role), roles))
 			}
 			if uses < 1 || uses > 1000 {
 				return api.Errorf(api.KindUsage, "--uses %d makes no sense", uses).WithHint("1 to 1000")
@@ -57,7 +58,7 @@ receives work, an admin is a member who may invite and revoke.` + exits(api.Kind
 	f.StringVar(&node, "node", "", "the id of the only node it admits (required for an admin)")
 	f.BoolVar(&asJSON, "json", false, "print the invite with its token as JSON")
 	cmd.AddCommand(inviteLsCmd(a), inviteRevokeCmd(a))
-	must(cmd.RegisterFlagCompletionFunc("role", fixed("member", "lender", "borrower", "admin")))
+	must(cmd.RegisterFlagCompletionFunc("role", fixed(roles...)))
 	return cmd
 }
 

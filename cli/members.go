@@ -4,7 +4,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/suggest"
 )
+
+// roles are those that an admin gives.
+var roles = []string{"member", "lender", "borrower", "admin"}
 
 func membersCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -59,7 +63,7 @@ withdrawn. Only the network key makes and unmakes admins.` + exits(api.KindNotRu
 		RunE: func(cmd *cobra.Command, args []string) error {
 			role := api.Role(args[1])
 			if !role.Valid() {
-				return api.Errorf(api.KindUsage, "there is no role %q", role).WithHint("member, lender, borrower or admin")
+				return api.Errorf(api.KindUsage, "there is no role %q", role).WithHint("%s", suggest.Hint(string(role), roles))
 			}
 			client, err := a.node()
 			if err != nil {
@@ -79,7 +83,7 @@ withdrawn. Only the network key makes and unmakes admins.` + exits(api.KindNotRu
 			a.out.note("%s is %s now", args[0], role)
 			return nil
 		},
-		ValidArgsFunction: byPlace(complete(a, peerWords), fixed("member", "lender", "borrower", "admin")),
+		ValidArgsFunction: byPlace(complete(a, peerWords), fixed(roles...)),
 	}
 }
 
@@ -120,7 +124,9 @@ back takes a new invite and a new identity.` + exits(api.KindNotRunning, api.Kin
 // memberID finds a member by name or id: the peer table may not have it.
 func memberID(members []api.Member, typed string) (api.PeerID, error) {
 	var named []api.Member
+	var all []string
 	for _, m := range members {
+		all = append(all, m.Name)
 		if m.Name == typed {
 			named = append(named, m)
 		}
@@ -136,5 +142,8 @@ func memberID(members []api.Member, typed string) (api.PeerID, error) {
 		return "", api.Errorf(api.KindInvalid, "%d members are called %s", len(named), named[0].Name).WithHint("give the id: %s", names(ids))
 	}
 	id, err := findOne("member", "p2prc members", typed, members, func(m api.Member) string { return string(m.ID) })
+	if near := suggest.Closest(typed, all); near != "" && api.KindOf(err) == api.KindNotFound {
+		err = api.Errorf(api.KindNotFound, "%w", err).WithHint("did you mean %s?", near)
+	}
 	return api.PeerID(id), err
 }
