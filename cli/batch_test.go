@@ -156,6 +156,7 @@ func TestOurOwnFailureOfOneTaskIs125(t *testing.T) {
 	w.file("text.wasm", "not wasm at all")
 	w.want(125, "", "is not a wasm module", "run", "text.wasm")
 	w.want(10, "", "no node answers", "run", "--runtime", "process", "--each", "n=1-3", "x")
+	w.want(2, "", "--each n=1-x: 1-x is half a range\nhint: a range is like 1-100", "run", "--each", "n=1-x", "--runtime", "process", "x")
 	w.want(2, "", "range 3-1 is empty", "run", "--each", "n=3-1", "--runtime", "process", "x")
 	w.want(2, "", "unknown flag", "run", "--each", "n=1-3", "--nope")
 	w.want(2, "", "10000000 values", "run", "--each", "n=1-10000000", "--runtime", "process", "x")
@@ -163,6 +164,10 @@ func TestOurOwnFailureOfOneTaskIs125(t *testing.T) {
 	w.want(2, "", "leaves the task's directory", "run", "--each", "n=1-3", "--out", "../x", "--runtime", "process", "x")
 	w.want(2, "", "all tasks would write the same file", "run", "--each", "n=1-3", "--out", "x", "-o", "d", "--runtime", "process", "x")
 	w.want(2, "", "there is no placeholder {m}", "run", "--each", "n=1-3", "--out", "x", "-o", "d/{m}", "--runtime", "process", "x")
+	w.file("plain", "")
+	for _, dir := range []string{"plain", "plain/below", "plain/{n}"} {
+		w.want(2, "", "-o "+dir+": "+filepath.Join(w.dir, "plain")+" is a file, not a folder\nhint: -o names a folder", "run", "--each", "n=1-3", "--out", "*.png", "-o", dir, "--runtime", "process", "x")
+	}
 	w.want(2, "", "no --out says", "run", "--each", "n=1-3", "-o", "d", "--runtime", "process", "x")
 	w.want(2, "", "--memory: \"lots\" is not a size", "run", "--each", "n=1-3", "--memory", "lots", "x")
 	w.want(12, "", "there is no input", "run", "--each", "n=1-3", "--in", "nothing", "--runtime", "process", "x")
@@ -359,6 +364,9 @@ func TestResultsStayBelowTheirFolder(t *testing.T) {
 	}
 	results(task(0, "../..", file("y", one)))
 	w.want(2, "", "cannot be a folder's name", "job", "results", "777", "-o", "res4/{n}")
+	w.file("res6", "")
+	results()
+	w.want(2, "", "res6 is a file, not a folder", "job", "results", "777", "-o", "res6")
 	short := file("z", one)
 	short.Size = 99
 	results(task(0, "1", short))

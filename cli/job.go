@@ -77,14 +77,14 @@ command stays until the job has ended, as p2prc run does.` + exits(api.KindTasks
 			if err != nil {
 				return err
 			}
+			if o.dir, err = resultsDir(a, o.dir); err != nil {
+				return err
+			}
 			client, err := a.node()
 			if err != nil {
 				return err
 			}
-			if o.dir != "" {
-				watch, o.dir = true, a.abs(o.dir)
-			}
-			return runSubmit(cmd.Context(), client, a.out, job, watch, o)
+			return runSubmit(cmd.Context(), client, a.out, job, watch || o.dir != "", o)
 		},
 	}
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "stay until the job has ended")
@@ -161,8 +161,8 @@ on. With --output the tasks' output is printed too.` + exits(api.KindTasksFailed
 			if err != nil {
 				return err
 			}
-			if o.dir != "" {
-				o.dir = a.abs(o.dir)
+			if o.dir, err = resultsDir(a, o.dir); err != nil {
+				return err
 			}
 			o.keep, o.wait, o.noOutput = true, true, !output
 			return newBatch(client, a.out, job.Job, o).run(cmd.Context())
@@ -228,7 +228,10 @@ an error when it is not, unless --overwrite. Without -o the files are listed.` +
 			if dir == "" {
 				return listResults(cmd.Context(), client, a.out, api.JobID(args[0]), asJSON)
 			}
-			w := newResultWriter(client, a.abs(dir), overwrite)
+			if dir, err = resultsDir(a, dir); err != nil {
+				return err
+			}
+			w := newResultWriter(client, dir, overwrite)
 			if err := client.Results(cmd.Context(), api.JobID(args[0]), func(t api.Task) error { return w.write(cmd.Context(), t) }); err != nil {
 				return err
 			}

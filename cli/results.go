@@ -31,6 +31,30 @@ func newResultWriter(client *api.Client, dir string, overwrite bool) *resultWrit
 	return &resultWriter{client: client, dir: dir, overwrite: overwrite, from: map[string]api.TaskID{}}
 }
 
+// resultsDir is where -o leads. A file that is in its way is told before the work is
+// done rather than after.
+func resultsDir(a *app, dir string) (string, error) {
+	if dir == "" {
+		return "", nil
+	}
+	full := a.abs(dir)
+	at := full
+	if fixed, _, ok := strings.Cut(full, "{"); ok {
+		at = filepath.Dir(fixed + "x") // of the folders above the first placeholder
+	}
+	for ; at != filepath.Dir(at); at = filepath.Dir(at) {
+		st, err := os.Stat(at)
+		if err != nil {
+			continue
+		}
+		if !st.IsDir() {
+			return "", api.Errorf(api.KindUsage, "-o %s: %s is a file, not a folder", dir, at).WithHint("-o names a folder; the files in it have the names that --out brings back")
+		}
+		break
+	}
+	return full, nil
+}
+
 // varies tells whether each task gets a folder of its own.
 func varies(dir string) bool { return strings.Contains(dir, "{") }
 

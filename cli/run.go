@@ -255,8 +255,9 @@ func (o *runOptions) checkDir(a *app, job *jobfile.Job) error {
 	if jobfile.Count(job.Spec.Each) > 1 && fixed && !varies(dir) {
 		return api.Errorf(api.KindUsage, "all tasks would write the same file below %s", dir).WithHint("give each task a folder: -o '%s/{task}', or a name: --out 'NAME-{task}'", dir)
 	}
-	o.follow.dir = a.abs(dir)
-	return nil
+	var err error
+	o.follow.dir, err = resultsDir(a, dir)
+	return err
 }
 
 func runRun(ctx context.Context, client *api.Client, out *output, job *jobfile.Job, o runOptions) error {
