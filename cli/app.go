@@ -177,7 +177,7 @@ func exits(kinds ...api.Kind) string {
 }
 
 const usageTemplate = `Usage:{{if .Runnable}}
-  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.UseLine}}{{end}}{{if and .HasAvailableSubCommands (ne .Use (print .Name " COMMAND"))}}
   {{.CommandPath}} COMMAND{{end}}{{if .HasExample}}
 
 Examples:

@@ -19,7 +19,7 @@ func configCmd(a *app) *cobra.Command {
 		env.WriteString("\n  " + v.String())
 	}
 	cmd := &cobra.Command{
-		Use:   "config",
+		Use:   "config COMMAND",
 		Short: "Show or change the settings in config.json",
 		Long: `Show or change the settings of this home. They are in config.json; a running
 node reads it when it starts, except for what label, meta and lend change at once.

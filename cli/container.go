@@ -13,7 +13,7 @@ import (
 
 func containerCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "container",
+		Use:     "container COMMAND",
 		Aliases: []string{"containers"},
 		Short:   "Have long-lived containers on other machines",
 		Long: `Have containers on machines of the pool that live until their time is up, and work

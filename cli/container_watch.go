@@ -76,7 +76,7 @@ func containerStatsCmd(a *app) *cobra.Command {
 
 func templateCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "template",
+		Use:   "template COMMAND",
 		Short: "See what a lender's containers can be made from",
 		Args:  cobra.ArbitraryArgs,
 		RunE:  group,

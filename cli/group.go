@@ -11,7 +11,7 @@ import (
 
 func groupCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "group",
+		Use:     "group COMMAND",
 		Aliases: []string{"groups"},
 		Short:   "Name sets of your containers",
 		Long: `Name sets of your containers. Commands that take the name of a container take that

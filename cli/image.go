@@ -14,7 +14,7 @@ import (
 
 func imageCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "image",
+		Use:   "image COMMAND",
 		Short: "See container images, and give yours to lenders",
 		Long: `See the images of container engines in the pool, and give yours to lenders. No
 registry is needed. Jobs do it by themselves: a lender that lacks a job's image

@@ -14,7 +14,7 @@ import (
 
 func jobCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "job",
+		Use:   "job COMMAND",
 		Short: "Submit and look after jobs",
 		Long: `Submit jobs from files, and look after jobs: also those of p2prc run. JOB is an
 id, or the beginning or end of one.`,

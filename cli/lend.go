@@ -12,7 +12,7 @@ import (
 
 func lendCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "lend",
+		Use:   "lend COMMAND",
 		Short: "See and rule what your machine does for others",
 		Long: `See who runs what on this machine, set what it lends and to whom, and stop
 anything at any moment: pause and kill free the processor within 5 seconds.`,

@@ -17,7 +17,7 @@ const maxExport = 8 << 10
 
 func networkCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "network",
+		Use:   "network COMMAND",
 		Short: "Keep the network's key in a safe place",
 		Long: `The network's key made the network: it makes and unmakes admins, and brings the
 network back when all of them are gone. It is in the home of the network's first

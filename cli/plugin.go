@@ -16,7 +16,7 @@ const pluginsName = "plugins" // the folder in a home
 
 func pluginCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "plugin",
+		Use:     "plugin COMMAND",
 		Aliases: []string{"plugins"},
 		Short:   "Run Ansible playbooks on containers",
 		Long: `Pull folders with Ansible playbooks, and run them on your containers with the Ansible
