@@ -164,6 +164,10 @@ func watchPeers(ctx context.Context, client *api.Client, out *output, asJSON boo
 			return watchEnded(ctx, err)
 		case <-time.After(200 * time.Millisecond):
 		}
+		select {
+		case <-changed: // the next table shows it
+		default:
+		}
 	}
 }
 
