@@ -40,7 +40,6 @@ type carried struct {
 	// Set by openSite, instead of sockets.
 	site  *web.Site
 	fresh bool // its member did not have the domain before
-	left  bool // he lets it go
 
 	in, out, total, refused atomic.Int64
 
@@ -51,6 +50,7 @@ type carried struct {
 	clients  map[netip.Addr]int // connections of each
 	control  wire.Stream        // by which its mapper holds it; nil: the path broke
 	patience *time.Timer        // until it is over for want of one
+	left     bool               // its member lets the domain go
 }
 
 // listening is a socket, and for which of the mapping's ports.
@@ -99,10 +99,19 @@ func (m *carried) may(from api.Caller, first int) error {
 	return nil
 }
 
-// run accepts until ctx is done. What it began ends with ctx.
+// run accepts until ctx is done. Then what it began ends: who sees that his connection
+// does finds the port closed.
 func (m *carried) run() {
+	live, cut := context.WithCancel(context.WithoutCancel(m.ctx))
+	m.work.Go(func() {
+		<-m.ctx.Done()
+		for _, l := range m.tcp {
+			_ = l.on.Close() // nobody waits for more
+		}
+		cut()
+	})
 	for _, l := range m.tcp {
-		m.work.Go(func() { m.accept(m.ctx, l) })
+		m.work.Go(func() { m.accept(live, l) })
 	}
 	for _, l := range m.udp {
 		m.work.Go(func() { m.flows(m.ctx, l) })

@@ -114,7 +114,10 @@ func (g *Gateway) letGo(m *carried) {
 	if m.req.Domain == "" {
 		return
 	}
-	if m.left {
+	g.mu.Lock()
+	left := m.left
+	g.mu.Unlock()
+	if left {
 		g.drop(func(c *claim) bool { return c.ID == m.id })
 		return
 	}

@@ -20,7 +20,9 @@ func (m *carried) openSite(ctx context.Context) error {
 	}
 	err := m.serve()
 	if err != nil {
+		m.g.mu.Lock()
 		m.left = m.fresh // nobody was told that he has it
+		m.g.mu.Unlock()
 		m.g.letGo(m)
 	}
 	return err

@@ -127,12 +127,14 @@ func (g *Gateway) Serve(ctx context.Context, from api.Caller, st wire.Stream) {
 		fail(st, w, err)
 		return
 	}
+	var holds sync.WaitGroup
+	defer holds.Wait()
 	defer g.leave(m)
 	defer g.letGo(m)
 	defer m.closeAll()
 	g.cfg.Log.Info("a mapping is open", "caller", from, "network", req.Network, "first", m.first, "ports", req.Ports)
 	m.run()
-	m.hold(st, w)
+	holds.Go(func() { m.hold(st, w) }) // it may wait for this to leave
 	<-ctx.Done()
 	m.work.Wait()
 	g.cfg.Log.Info("a mapping is over", "caller", from, "first", m.first, "reason", context.Cause(ctx))

@@ -32,7 +32,7 @@ func (g *Gateway) carries(from api.Caller, req mapping.Map) *carried {
 }
 
 // hold has the mapping held by st, until that breaks, another takes its place or the
-// mapping is over, which its mapper may say.
+// mapping is over, which its mapper may say: then st ends when the mapping is gone.
 func (m *carried) hold(st wire.Stream, w *wire.Writer) {
 	m.heldBy(st)
 	m.holding.Lock() // the one before ends now
@@ -45,6 +45,9 @@ func (m *carried) hold(st wire.Stream, w *wire.Writer) {
 	m.lost(st, last)
 	if err := context.Cause(m.ctx); err != nil && api.KindOf(err) != api.KindCanceled {
 		fail(st, w, err)
+	}
+	if last != 0 && m.ctx.Err() != nil {
+		<-m.gone // whoever wants its place or its domain next may have it
 	}
 	_ = st.Reset()
 }

@@ -67,6 +67,26 @@ func TestOutlivesItsPath(t *testing.T) {
 	eventually(t, func() bool { return len(r.List()) == 0 })
 }
 
+// Who sees that his connection ends with the mapping finds its port closed.
+func TestPortIsClosedFirst(t *testing.T) {
+	for range 20 {
+		r := newRig(t, Limits{})
+		_, first := r.open(mapping.Map{ID: "1", Network: "tcp"})
+		c := dial(t, "tcp", first)
+		if !echoes(c) {
+			t.Fatal("no echo")
+		}
+		if err := r.Close(r.List()[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = c.Read(make([]byte, 1))
+		if c, err := net.Dial("tcp", c.RemoteAddr().String()); err == nil {
+			c.Close()
+			t.Fatal("it is open still")
+		}
+	}
+}
+
 // A mapper that does not come back, or cannot, is not waited for any longer.
 func TestNobodyComesBack(t *testing.T) {
 	r := newRig(t, Limits{})

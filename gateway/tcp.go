@@ -12,15 +12,12 @@ import (
 // again is how long to wait when nothing can be accepted, as with too many open files.
 const again = 100 * time.Millisecond
 
-// accept carries each connection, until ctx is done; then it closes the listener.
+// accept carries each connection, which ends with ctx, until the mapping is over.
 func (m *carried) accept(ctx context.Context, l listening[*net.TCPListener]) {
-	defer l.on.Close()
-	stop := context.AfterFunc(ctx, func() { _ = l.on.Close() })
-	defer stop()
 	for {
 		near, err := l.on.AcceptTCP()
 		switch {
-		case ctx.Err() != nil:
+		case m.ctx.Err() != nil:
 			if err == nil {
 				_ = near.Close()
 			}
@@ -28,7 +25,7 @@ func (m *carried) accept(ctx context.Context, l listening[*net.TCPListener]) {
 		case err != nil:
 			select {
 			case <-time.After(again):
-			case <-ctx.Done():
+			case <-m.ctx.Done():
 			}
 			continue
 		}

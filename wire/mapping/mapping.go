@@ -18,6 +18,9 @@
 // first port that it had. Otherwise a mapping with the id of one that its mapper has
 // already takes its place: the mapper restarted before the gateway knew.
 //
+// After leave and over the stream ends when the mapping is gone: others may have then
+// what it had.
+//
 // A domain is its mapper's from the first ready on until leave, over streams that
 // break and restarts of both ends; its gateway may forget one that was long away.
 //
