@@ -154,13 +154,12 @@ func ask(st wire.Stream, m measure) (got api.Throughput, err error) {
 	if !m.Up {
 		return drain(st)
 	}
-	poured := make(chan error, 1)
-	go func() { poured <- pour(st) }()
+	poured := make(chan struct{})
+	go func() { defer close(poured); _ = pour(st) }() // the other side takes what it wants of it
 	err = expect(st, frameGot, &got)
-	if err != nil {
-		_ = st.Reset() // a write may wait
-	}
-	return got, errors.Join(err, <-poured)
+	_ = st.Reset() // a write may wait
+	<-poured
+	return got, err
 }
 
 // expect reads one frame and nothing of what follows it.

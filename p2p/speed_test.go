@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -56,6 +57,27 @@ func TestSpeedIsBounded(t *testing.T) {
 		}
 	}
 	kindIs(t, try(measure{}), api.KindQuota, "one too many in a minute")
+}
+
+// What was measured counts, though the rest of what was on its way is not taken.
+func TestSpeedOfWhatWasTaken(t *testing.T) {
+	near, far := bufpipe.Pair(1 << 10)
+	var other sync.WaitGroup
+	other.Go(func() {
+		w := wire.NewWriter(far, maxSpeedFrame)
+		if err := expect(far, frameMeasure, &measure{}); err != nil {
+			t.Error(err)
+		}
+		_ = w.Send(frameGo, struct{}{})
+		_, _ = far.Read(make([]byte, 1<<10))
+		_ = w.Send(frameGot, api.Throughput{Bytes: 1 << 10})
+		_ = far.CloseWrite()
+	})
+	got, err := ask(near, measure{Up: true})
+	if err != nil || got.Bytes != 1<<10 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	other.Wait()
 }
 
 // Who is sent more than was said, or less than it needs, stops at the bounds.
