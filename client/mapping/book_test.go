@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/bufpipe"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/splice"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/mapping"
@@ -597,11 +599,11 @@ func TestTargetsTakeTurns(t *testing.T) {
 
 func TestOwnPort(t *testing.T) {
 	b := &Book{cfg: Config{Own: func(_ string, port int) bool { return port == 4001 }}}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port := conntest.FreePort(t, 1)
+	ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := ln.Addr().(*net.TCPAddr).Port
 	c, err := b.dialOwn(t.Context(), "tcp", port)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	wcontainer "github.com/Akilan1999/p2p-rendering-computation/wire/container"
 )
 
@@ -368,12 +369,7 @@ func TestFollowsTheHours(t *testing.T) {
 // borrower pays for what runs.
 func TestStoppedIsStopped(t *testing.T) {
 	world(t, func(t *testing.T, r *rig) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := ln.Addr().(*net.TCPAddr).Port
-		ln.Close()
+		port := conntest.FreePort(t, 1)
 		spec := &api.ContainerSpec{Name: "one", Image: "busybox", Publish: []api.PublishSpec{{Inside: 80, Outside: port}}}
 		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpCreate, ID: one, Spec: spec}); err != nil {
 			t.Fatal(err)
@@ -381,7 +377,8 @@ func TestStoppedIsStopped(t *testing.T) {
 		if _, err := r.ask("alice", wcontainer.Request{Op: wcontainer.OpStop, ID: one}); err != nil {
 			t.Fatal(err)
 		}
-		if ln, err = net.Listen("tcp", fmt.Sprintf(":%d", port)); err != nil { // somebody else's now
+		ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port)) // somebody else's now
+		if err != nil {
 			t.Fatal(err)
 		}
 		defer ln.Close()
