@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 	leak.Main(m)
 }
 
+const inTime = time.Minute // far more than anything takes; machines are busy
+
 // peerNode is a Net under test with what it needs to be stopped and started.
 type peerNode struct {
 	*Net
@@ -83,7 +85,7 @@ func (p *peerNode) up() *peerNode {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel, p.done = cancel, make(chan error, 1)
 	go func() { p.done <- p.Run(ctx) }()
-	ready, stop := context.WithTimeout(ctx, 10*time.Second)
+	ready, stop := context.WithTimeout(ctx, inTime)
 	defer stop()
 	if err := p.WaitReady(ready); err != nil {
 		p.t.Fatal(err)
@@ -106,7 +108,7 @@ func (p *peerNode) down() {
 // until waits for cond, which is looked at after every event, and now and then.
 func (p *peerNode) until(what string, cond func() bool) {
 	p.t.Helper()
-	deadline := time.NewTimer(time.Minute) // far more than it takes; machines are busy
+	deadline := time.NewTimer(inTime)
 	defer deadline.Stop()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()

@@ -3,6 +3,7 @@ package p2p
 import (
 	"net"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -45,6 +46,7 @@ func TestProbeOvertakenByACall(t *testing.T) {
 	}
 	knows(a, b)
 	knows(b, a)
+	a.session().lag.Store(int64(time.Minute)) // the call comes in time
 	if err := a.session().host.Network().ClosePeer(b.pid); err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,8 @@ func TestPrivateNodeTakesPlacesAtRelaysThatWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.until("the liar is set aside", func() bool {
-		return a.Counters()["relays_set_aside"] > 0 && a.warned(string(liar.ID()))
+		v := a.session().reachView()
+		return a.Counters()["relays_set_aside"] > 0 && a.warned(string(liar.ID())) && len(v.Aside) == 1 && len(v.Places) == 1
 	})
 	d, err := a.Diagnose(t.Context())
 	if err != nil || len(d.Reach.Aside) != 1 || d.Reach.Aside[0].Relay != liar.ID() || len(d.Reach.Places) != 1 {
@@ -150,6 +151,7 @@ func TestNobodyIsMadeAScanner(t *testing.T) {
 	}
 	ask := func(claims ports) (ports, error) {
 		s := a.session()
+		b.session().lag.Store(int64(time.Minute)) // it takes its time to dial
 		pid, err := s.connect(t.Context(), b.ID())
 		if err != nil {
 			t.Fatal(err)

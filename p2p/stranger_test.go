@@ -139,8 +139,8 @@ func TestStrangersHellos(t *testing.T) {
 	if n := len(p.Members()); n != 2 {
 		t.Errorf("%d members", n)
 	}
-	if len(p.session().links) != 1 {
-		t.Errorf("%d links", len(p.session().links))
+	if n := p.session().linkCount(); n != 1 {
+		t.Errorf("%d links", n)
 	}
 }
 
@@ -188,7 +188,13 @@ func TestUninvitedNode(t *testing.T) {
 	if got := len(fourth.Peers()); got != 1 {
 		t.Errorf("the fourth node knows %d peers", got)
 	}
-	nodes[0].until("counted", func() bool { return nodes[0].Counters()["refused_strangers"] == 1 })
+	refused := func() int64 { return nodes[0].Counters()["refused_strangers"] }
+	nodes[0].until("counted and cut off", func() bool {
+		return refused() > 0 && len(nodes[0].session().host.Network().ConnsToPeer(fourth.pid)) == 0
+	})
+	if n := refused(); n != 1 {
+		t.Errorf("%d refusals of one stranger", n)
+	}
 	fourth.mustJoin(nodes[0].invite(api.InviteRequest{}))
 	allKnowAll(t, append(nodes, fourth))
 	got, err := fourth.AddAddr(t.Context(), hostPort)
