@@ -97,7 +97,7 @@ func tail(b []byte, n int) []byte {
 	return b
 }
 
-// up starts the node and waits until it answers.
+// up starts the node and waits until it listens.
 func (n *node) up() *node {
 	n.t.Helper()
 	n.proc = exec.Command(binary, "up")
@@ -105,8 +105,11 @@ func (n *node) up() *node {
 	if err := n.proc.Start(); err != nil {
 		n.t.Fatal(err)
 	}
-	n.eventually(10*time.Second, "answer", func(ctx context.Context) error {
-		_, err := n.api.Status(ctx)
+	n.eventually(10*time.Second, "listen", func(ctx context.Context) error {
+		st, err := n.api.Status(ctx)
+		if err == nil && len(st.Addrs) == 0 { // its door opens before
+			err = errors.New("it has no address yet")
+		}
 		return err
 	})
 	return n
