@@ -64,7 +64,14 @@ var clients = []struct {
 		scp -q -F config -P $P file $H:$PWD/there; scp -q -F config -P $P $H:$PWD/there back; cmp back file; rm there back`},
 	{"redis-cli", 8003, nil, `redis-server --bind 127.0.0.1 --port 8003 --save ''`,
 		`test $(redis-cli -h $H -p $P -x SET file <file) = OK; redis-cli -h $H -p $P GET file | head -c -1 | cmp - file`},
-	{"iperf3, with and without `-R`", bulk, nil, `iperf3 -s -B 127.0.0.1 -p 8004`, `iperf3 -c $H -p $P -n ${MIB}M; iperf3 -R -c $H -p $P -n ${MIB}M`},
+	{"iperf3, with and without `-R`", bulk, nil, `iperf3 -s -B 127.0.0.1 -p 8004`, `measure() { # its server serves one at a time, and listens anew then
+			late=$((SECONDS + 20))
+			until said=$(iperf3 -c $H -p $P -n ${MIB}M "$@" 2>&1); do
+				[[ $said =~ busy|refused|reset ]] && ((SECONDS < late)) || { echo "$said"; return 1; }
+				sleep 0.1
+			done
+		}
+		measure; measure -R`},
 	{"a websocket", 8005, nil, "", ""},
 	{"dig, over UDP", 8006, []string{"--udp"}, `dnsmasq -k -C /dev/null -R -h -u root -x '' -z -a 127.0.0.1 -p 8006 -A /answer.test/192.0.2.7`,
 		`test $(dig @$H -p $P +notcp +short answer.test) = 192.0.2.7`},
@@ -86,7 +93,8 @@ func TestEverybodysClients(t *testing.T) {
 		n.Iptables("t-r0", "-I FORWARD -p "+network+" -d 10.0.1.11 --dport 20000:20010 -j ACCEPT")
 	}
 	gw.Up()
-	join(gw.Machine, sven.Machine, tina.Machine)
+	n.Iptables("s-r0", "-I FORWARD -p udp -j DROP") // QUIC wins now and then otherwise
+	join(t, gw.Machine, sven.Machine, tina.Machine)
 	places(tina.Machine, sven.Machine, 1)
 	gw.OK("lend", "policy", "allow", "sven", "listen:20000-20010")
 	tina.OK("lend", "policy", "allow", "sven", "listen:20000-20010")
@@ -112,7 +120,7 @@ func TestEverybodysClients(t *testing.T) {
 		{gw, func(port int, flags ...string) string { return mapped(t, sven.Machine, "tina", port, flags...) }},
 	}
 	rows := make([]string, len(clients))
-	together(len(clients), func(i int) {
+	together(t, len(clients), func(i int) {
 		c := clients[i]
 		d.serve(sven.Machine, c.service, c.port)
 		sven.Eventually("serve "+c.name, func(context.Context) bool {

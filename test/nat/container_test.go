@@ -92,7 +92,7 @@ func TestContainerOverARelay(t *testing.T) {
 	relay := n.server("relay")
 	a, b := n.home("s", netlab.Symmetric).machine("sven"), n.home("t", netlab.Symmetric).machine("tina")
 	relay.Up()
-	join(relay, a, b)
+	join(t, relay, a, b)
 	places(a, b, 1)
 
 	cmd := a.Command("container", "create", "tina", "--image", image, "--name", "box", "--cpus", "0.5", "--publish", "8000", "--", "sh", "-c", "echo main; exec sleep 1000")

@@ -88,7 +88,7 @@ func TestIPv6Alone(t *testing.T) {
 	relay := n.server("relay")
 	a, b := n.behind("anna"), n.behind("bert")
 	relay.Up()
-	join(relay, a, b)
+	join(t, relay, a, b)
 	a.OK("peers", "add", "[2a01:5::2]:4001") // the relay's
 	places(a, b, 1)
 	places(b, a, 1)
@@ -117,7 +117,7 @@ func TestIPv6WhereIPv4IsRelayed(t *testing.T) {
 	relay := n.internet.server("relay")
 	a, b := n.dual(n.home("s", netlab.Symmetric), "sven"), n.dual(n.home("t", netlab.Symmetric), "tina")
 	relay.Up()
-	join(relay, a, b)
+	join(t, relay, a, b)
 	places(a, b, 1)
 	places(b, a, 1)
 	a.OK("peers", "ping", "tina")

@@ -16,7 +16,7 @@ func TestMapSurvivesItsPath(t *testing.T) {
 	gw, client := n.server("gw"), n.server("client")
 	a := n.home("h", netlab.EndpointIndependent).machine("anna")
 	gw.Up()
-	join(gw, client, a)
+	join(t, gw, client, a)
 	places(client, a, 2) // one of them is the gateway
 	gw.OK("lend", "policy", "allow", "anna", "listen:20000-20010")
 	a.Eventually("hear of the gateway", func(ctx context.Context) bool {

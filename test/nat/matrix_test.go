@@ -109,11 +109,11 @@ func TestEveryPairRunsAJobAndAForward(t *testing.T) {
 		machines = append(machines, m.Machine)
 	}
 	relay.Up()
-	join(relay, machines...)
+	join(t, relay, machines...)
 	for _, m := range all[1:] {
 		places(relay, m.Machine, 2)
 	}
-	together(len(all), func(i int) { n.source(all[i].Machine, 1<<20) })
+	together(t, len(all), func(i int) { n.source(all[i].Machine, 1<<20) })
 	module := module(t)
 	type pair struct{ a, b placed }
 	var pairs []pair
@@ -123,7 +123,7 @@ func TestEveryPairRunsAJobAndAForward(t *testing.T) {
 		}
 	}
 	rows := make([]string, len(pairs))
-	together(len(pairs), func(i int) {
+	together(t, len(pairs), func(i int) {
 		a, b := pairs[i].a, pairs[i].b
 		start := time.Now()
 		a.OK("run", "--on", b.Name, module)
@@ -148,7 +148,7 @@ func TestRelayInUseIsCutOff(t *testing.T) {
 	r1, r2 := n.server("relay1"), n.server("relay2")
 	a, b := n.home("s", netlab.Symmetric).machine("sven"), n.home("t", netlab.Symmetric).machine("tina")
 	r1.Up()
-	join(r1, r2, a, b)
+	join(t, r1, r2, a, b)
 	places(a, b, 2)
 	places(b, a, 2)
 	a.OK("peers", "ping", "tina")
@@ -170,7 +170,7 @@ func TestRelayInUseIsCutOff(t *testing.T) {
 	cut := used[p.Via]
 	n.IP(cut.Name, "link set eth0 down")
 	took := a.Eventually("reach tina through the other relay", func(ctx context.Context) bool {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		if _, err := a.API.PingPeer(ctx, "tina"); err != nil {
 			return false

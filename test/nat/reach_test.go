@@ -17,22 +17,27 @@ import (
 )
 
 // join lets machines join by an invite of the first, and starts them.
-func join(first *lab.Machine, others ...*lab.Machine) {
+func join(t *testing.T, first *lab.Machine, others ...*lab.Machine) {
+	t.Helper()
 	token := first.OK("invite", "--uses", strconv.Itoa(len(others)))
-	together(len(others), func(i int) {
+	together(t, len(others), func(i int) {
 		others[i].OK("join", token)
 		others[i].Up()
 	})
 }
 
 // together does n things, some at a time: most of each is waiting.
-func together(n int, do func(i int)) {
+func together(t *testing.T, n int, do func(i int)) {
+	t.Helper()
 	var all errgroup.Group
 	all.SetLimit(4)
 	for i := range n {
 		all.Go(func() error { do(i); return nil })
 	}
-	_ = all.Wait() // what fails ends the test
+	_ = all.Wait() // what fails ended its goroutine alone
+	if t.Failed() {
+		t.FailNow()
+	}
 }
 
 // places waits until a machine can be reached through n relays, as seen by another.
@@ -66,7 +71,7 @@ func TestThroughTwoRouters(t *testing.T) {
 	r1, r2 := n.server("relay1"), n.server("relay2")
 	a, b := n.home("homea", netlab.EndpointIndependent).machine("anna"), n.home("homeb", netlab.EndpointIndependent).machine("bert")
 	r1.Up()
-	join(r1, r2, a)
+	join(t, r1, r2, a)
 	places(r1, a, 2)
 	// Who cannot be called invites as well: the token names those who can.
 	r1.OK("members", "role", "anna", "admin")
@@ -74,7 +79,7 @@ func TestThroughTwoRouters(t *testing.T) {
 		st, err := a.API.Status(ctx)
 		return err == nil && st.Role == api.RoleAdmin
 	})
-	join(a, b)
+	join(t, a, b)
 	places(a, b, 2)
 	places(b, a, 2)
 	p, took := direct(a, "bert")
@@ -100,8 +105,12 @@ func TestThroughTwoRouters(t *testing.T) {
 	})
 	n.Iptables("homea-r0", "-I FORWARD -d "+outside(p)+" -j DROP")
 	n.Iptables("homea-r0", "-I FORWARD -s "+outside(p)+" -j DROP")
+	jobs, err := a.API.Jobs(t.Context())
+	if err != nil || jobs[0].Tasks.Done >= jobs[0].Tasks.Total {
+		t.Errorf("the job was over before the path broke, which tells nothing: %+v, %v", jobs, err)
+	}
 	took = a.Eventually("reach bert through a relay", func(ctx context.Context) bool {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		if _, err := a.API.PingPeer(ctx, "bert"); err != nil {
 			return false
@@ -110,10 +119,6 @@ func TestThroughTwoRouters(t *testing.T) {
 		return err == nil && p.Path == api.PathRelayed
 	})
 	t.Logf("relayed again %.1f s after the direct path broke", took.Seconds())
-	jobs, err := a.API.Jobs(t.Context())
-	if err != nil || jobs[0].Tasks.Done == jobs[0].Tasks.Total {
-		t.Errorf("the job was over before the path broke, which tells nothing: %+v, %v", jobs, err)
-	}
 	if err := job.Wait(); err != nil {
 		t.Errorf("the job: %v: %s", err, said.String())
 	}

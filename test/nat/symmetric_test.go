@@ -22,7 +22,7 @@ func TestThroughASymmetricRouterThatNobodyKnows(t *testing.T) {
 	relay := n.server("relay")
 	a, b := n.home("s", netlab.Symmetric).machine("sven"), n.home("b", netlab.EndpointIndependent).machine("bert")
 	relay.Up()
-	join(relay, a, b)
+	join(t, relay, a, b)
 	for i := range 3 { // more would be too often
 		from, to := a, b
 		if i > 0 {
