@@ -77,6 +77,7 @@ type Book struct {
 	cfg     Config
 	at      gateways
 	lasting tunnel.Lasting
+	begun   chan struct{} // closed by Run
 
 	mu      sync.Mutex // guards the rest, and what entry says it guards
 	entries map[api.MappingID]*entry
@@ -100,7 +101,7 @@ type page struct {
 
 // Open reads the book.
 func Open(ctx context.Context, cfg Config) (*Book, error) {
-	b := &Book{cfg: cfg, at: gateways{by: map[api.PeerID]counts{}}, entries: map[api.MappingID]*entry{}}
+	b := &Book{cfg: cfg, begun: make(chan struct{}), at: gateways{by: map[api.PeerID]counts{}}, entries: map[api.MappingID]*entry{}}
 	return b, cfg.Store.Load(ctx, func(doc []byte) error {
 		var p page
 		if err := json.Unmarshal(doc, &p); err != nil {
@@ -118,6 +119,7 @@ func (b *Book) Run(ctx context.Context) error {
 	for _, e := range b.entries {
 		b.startLocked(e, nil)
 	}
+	close(b.begun)
 	b.mu.Unlock()
 	b.check(ctx)
 	b.mu.Lock()
@@ -141,11 +143,16 @@ func (b *Book) startLocked(e *entry, first chan<- error) {
 
 // Map opens a mapping at a gateway and keeps it there. Where no gateway lets it
 // be had, nothing is kept. KindInvalid: it makes no sense; KindNobody: no member
-// offers to; else what the gateway said.
+// offers to; else what the gateway said. It waits for Run: a node's door opens before.
 func (b *Book) Map(ctx context.Context, spec api.MapSpec) (api.Mapping, error) {
 	p, err := b.read(spec)
 	if err != nil {
 		return api.Mapping{}, err
+	}
+	select {
+	case <-b.begun:
+	case <-ctx.Done():
+		return api.Mapping{}, ctx.Err()
 	}
 	e := b.entryOf(p)
 	first := make(chan error, 1)
