@@ -111,7 +111,9 @@ func (c *conn) run(resume bool) {
 			return
 		}
 	}
-	from, taken, told := time.Now(), resume, false // from: since when there is no stream; taken: a lender knows the lease
+	// from: since when there is no stream; taken: a lender knows the lease; told: the
+	// scheduler knows that it does not answer, or counts by itself, as after a restart
+	from, taken, told := time.Now(), resume, resume
 	retry := firstRetry
 	for {
 		timeout := dialIn

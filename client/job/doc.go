@@ -38,5 +38,5 @@
 // are not (except with restart: never, where each is written before it is
 // sent). After a restart every known lease is resumed first; nothing new is
 // assigned until each known lender has said what it holds, or Reconnect has
-// passed since it could be reached.
+// passed since it was heard of, or ten seconds where it is not.
 package job

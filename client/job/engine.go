@@ -174,10 +174,10 @@ func (e *Engine) PeersChanged() {
 
 // feed tells a scheduler who is there, and the leases whose lender came or went.
 func (e *Engine) feed(r *run, peers []api.Peer, now time.Time) {
-	was := make(map[api.PeerID]bool, len(r.conns))
+	was := make(map[api.PeerID]node, len(r.conns))
 	for _, c := range r.conns {
 		if n := r.sched.nodes[c.peer]; n != nil {
-			was[c.peer] = n.alive
+			was[c.peer] = *n
 		}
 	}
 	r.sched.onPeers(peers, now)
@@ -185,9 +185,9 @@ func (e *Engine) feed(r *run, peers []api.Peer, now time.Time) {
 		n := r.sched.nodes[c.peer]
 		switch {
 		case n == nil:
-		case n.alive && !was[c.peer]:
+		case n.heard && !was[c.peer].heard:
 			nudge(c.kick)
-		case !n.alive && was[c.peer]:
+		case !n.alive && was[c.peer].alive:
 			c.cut()
 		}
 	}

@@ -224,6 +224,44 @@ func TestRestartRunsNothingTwice(t *testing.T) {
 	})
 }
 
+// A lender that is only remembered after a restart, not heard of yet, is given time
+// to be: what it holds does not run elsewhere meanwhile.
+func TestRestartWaitsForWhoIsOnlyRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 4), newLender("b", 4)
+		for _, l := range []*lender{a, b} {
+			l.takes = func(lease.Task) time.Duration { return 30 * time.Millisecond }
+		}
+		w := newWorld(t, NewMemStore(), a, b)
+		j := w.submit(batch(300))
+		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 100 })
+		w.stop()
+		a.cut(true)
+		know := func(state api.PeerState) {
+			w.pool.mu.Lock()
+			defer w.pool.mu.Unlock()
+			w.pool.peers[0].State = state
+		}
+		know(api.PeerSuspect)
+		w.start()
+		time.Sleep(2 * lease.Reconnect)
+		a.back()
+		know(api.PeerAlive)
+		w.e.PeersChanged()
+		if end := w.wait(j.ID, time.Minute); end.State != api.JobDone || end.Tasks.Done != 300 {
+			t.Fatalf("ended as %+v", end)
+		}
+		for id, n := range total(a, b) {
+			if n != 1 {
+				t.Fatalf("task %d ran %d times", id, n)
+			}
+		}
+		time.Sleep(time.Second)
+		w.honest(a, b)
+		w.close()
+	})
+}
+
 func TestPauseResumeCancelRetry(t *testing.T) {
 	ctx := context.Background()
 	synctest.Test(t, func(t *testing.T) {

@@ -82,6 +82,7 @@ type node struct {
 	index uint16
 	peer  api.Peer
 	alive bool
+	heard bool   // it answers; alive are also those of which nobody knows yet
 	unfit string // why it may not run this job, "" if it may
 	aside string // why the job uses it no more
 	lease *tenure
@@ -156,6 +157,7 @@ type sched struct {
 	times      sample
 	meter      meter
 	stragglers int
+	slowFloor  time.Duration
 	defects    []string // broken invariants, for the log
 
 	acts []action
@@ -192,7 +194,7 @@ func newSched(id api.JobID, p *plan, newLease func() api.LeaseID, now time.Time)
 	n := p.array.n
 	return &sched{id: id, plan: p, newLease: newLease, tasks: make([]task, n), queue: newQueue(p.strategy.Lanes(), n),
 		count: api.TaskCounts{Total: n, Waiting: n}, nodes: map[api.PeerID]*node{}, leases: map[api.LeaseID]*tenure{},
-		known: map[api.LeaseID]time.Time{}, state: api.JobRunning, created: now}
+		known: map[api.LeaseID]time.Time{}, state: api.JobRunning, created: now, slowFloor: slowFloor}
 }
 
 // take hands over the actions that have come up.

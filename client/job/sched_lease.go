@@ -9,11 +9,11 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/wire/lease"
 )
 
-// after a restart a lender that cannot be reached is waited for this long at most.
+// after a restart a lender of which nothing is heard is waited for this long at most.
 const restartWait = 10 * time.Second
 
-// onKnown takes a lease of before a restart. Until it has answered, or was
-// reachable for Reconnect, nothing is assigned: it may hold any task.
+// onKnown takes a lease of before a restart. Until it has answered, or its lender
+// was heard of for Reconnect, nothing is assigned: it may hold any task.
 func (s *sched) onKnown(id api.LeaseID, peer api.PeerID, now time.Time) {
 	n := s.node(peer)
 	if n.lease != nil {
@@ -23,12 +23,12 @@ func (s *sched) onKnown(id api.LeaseID, peer api.PeerID, now time.Time) {
 	t := s.tenure(id, n, resuming, now)
 	t.old = true
 	s.known[id] = now.Add(restartWait)
-	if n.alive {
+	if n.heard {
 		s.expect(t, now)
 	}
 }
 
-// expect starts the wait for the answer of a lender that can be reached.
+// expect starts the wait for the answer of a lender that was heard of.
 func (s *sched) expect(t *tenure, now time.Time) {
 	if until, ok := s.known[t.id]; ok && now.Add(lease.Reconnect).Before(until) {
 		s.known[t.id] = now.Add(lease.Reconnect)

@@ -23,7 +23,7 @@ func (s *sched) onPeers(peers []api.Peer, now time.Time) {
 		n := s.node(p.ID)
 		changed := n.peer.Seq != p.Seq || n.peer.State != p.State || n.peer.Path != p.Path || n.peer.Lending != p.Lending || n.peer.ID == ""
 		back := !n.alive
-		n.peer = *p
+		n.peer, n.heard = *p, p.State == api.PeerAlive
 		n.alive = p.State == api.PeerSelf || p.State == api.PeerAlive || p.State == api.PeerSuspect
 		if changed {
 			n.unfit = s.unfit(p)
@@ -31,13 +31,13 @@ func (s *sched) onPeers(peers []api.Peer, now time.Time) {
 		if n.alive && (back || changed) && n.refusals > 0 && n.notBefore.After(now.Add(time.Second)) {
 			n.notBefore = now.Add(time.Second) // it changed: ask again soon, not at once
 		}
-		if n.alive && back && n.lease != nil {
+		if n.heard && n.lease != nil {
 			s.expect(n.lease, now)
 		}
 	}
 	for id, n := range s.nodes {
 		if !seen[id] {
-			n.alive, n.unfit = false, "not in the pool any more"
+			n.alive, n.heard, n.unfit = false, false, "not in the pool any more"
 		}
 	}
 }

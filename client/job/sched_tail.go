@@ -135,6 +135,6 @@ func (s *sched) late(t *tenure, a *attempt, usual time.Duration, now time.Time) 
 	case a.state == attQueued:
 		return age > stealAfter && t.active() > t.share.Slots, false
 	default:
-		return usual > 0 && now.Sub(a.started) > max(slowFloor, slowFactor*usual), true
+		return usual > 0 && now.Sub(a.started) > max(s.slowFloor, slowFactor*usual), true
 	}
 }
