@@ -180,6 +180,7 @@ func (n *Node) openWork() (err error) {
 	}
 	n.jobs, err = job.New(job.Config{
 		Self: n.net.ID(), Store: n.store.Jobs(), Dial: dial, Peers: pool{n.net, n}, Blobs: n.blobs, Fetch: n.fetch, Images: n.images,
+		Looking:    func() bool { return n.lends() && n.server.Looking() },
 		Strategies: n.opts.Strategies, Log: n.log.With("part", "job"), OnEvent: n.hub.Publish,
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ type fakeRuntime struct {
 	gone      atomic.Bool // what Probe says now
 	told      atomic.Bool // what it last said
 	probes    atomic.Int32
+	looks     time.Duration // how long Probe takes
 
 	mu      sync.Mutex
 	opened  int
@@ -54,6 +55,7 @@ func (r *fakeRuntime) Name() api.RuntimeName { return r.name }
 
 func (r *fakeRuntime) Probe(context.Context) (api.RuntimeInfo, error) {
 	r.probes.Add(1)
+	time.Sleep(r.looks)
 	r.told.Store(r.gone.Load())
 	return api.RuntimeInfo{Name: r.name, Available: !r.gone.Load(), Isolation: r.isolation, Networks: r.networks}, nil
 }

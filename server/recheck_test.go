@@ -1,12 +1,28 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
+
+// Until it is known what works here, nothing is lent, and nobody is told that it does not.
+func TestLookingAtTheMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, func(r *rig) { r.rt.looks = time.Second })
+		defer r.stop()
+		for _, looking := range []bool{true, false} {
+			st := r.Status()
+			if r.Looking() != looking || (st.State == api.LendOff) != looking || strings.Contains(st.Reason, "looked at") != looking {
+				t.Errorf("looking: %v, said: %v, status %+v", looking, r.Looking(), st)
+			}
+			time.Sleep(2 * time.Second)
+		}
+	})
+}
 
 // The tasks of a member that was revoked do not run on for the grace time.
 func TestARevokedBorrowersTasksAreWithdrawn(t *testing.T) {

@@ -20,11 +20,12 @@ func (s *Server) Status() api.LendStatus {
 		State: s.state, Reason: s.reason, Total: limits.Total, Leases: len(s.loans), Sandboxes: len(s.slots) + len(s.guests),
 		Runtimes: infos, Refused: s.refused.Load(), Limits: s.Limits(),
 	}
-	if !slices.ContainsFunc(infos, func(r api.RuntimeInfo) bool { return r.Available && r.Enabled }) && s.state == api.LendOpen {
+	switch {
+	case s.state != api.LendOpen:
+	case s.lookingLocked():
+		st.State, st.Reason = api.LendOff, "this machine is being looked at; in a moment"
+	case !slices.ContainsFunc(infos, func(r api.RuntimeInfo) bool { return r.Available && r.Enabled }):
 		st.State, st.Reason = api.LendOff, "no runtime that is lent works here"
-		if len(infos) == 0 && len(s.cfg.Runtimes) > 0 { // just started
-			st.Reason = "this machine is being looked at; in a moment"
-		}
 	}
 	free := limits.Total.Sub(s.useLocked().total)
 	st.Free = api.Resources{CPU: max(0, free.CPU), Memory: max(0, free.Memory), Disk: max(0, free.Disk), GPU: max(0, free.GPU)}
@@ -36,6 +37,15 @@ func (s *Server) Status() api.LendStatus {
 	}
 	return st
 }
+
+// Looking tells whether Run is still finding out what works here.
+func (s *Server) Looking() bool {
+	s.mu.Lock()
+	defer s.unlock()
+	return s.lookingLocked()
+}
+
+func (s *Server) lookingLocked() bool { return !s.up && !s.down && len(s.cfg.Runtimes) > 0 }
 
 // Runtimes says of every runtime whether it works here and is lent, by name, and
 // which networks its guests may have if the owner's policy lets them.

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -170,5 +171,13 @@ func (e *Engine) Why(ctx context.Context, id api.JobID) (api.Why, error) {
 	}
 	now := time.Now()
 	e.feed(r, peers, now)
-	return r.sched.why(now), nil
+	w := r.sched.why(now)
+	if on := r.plan.spec.On; e.cfg.Looking() && (len(on) == 0 || slices.Contains(on, e.cfg.Self)) {
+		i := slices.IndexFunc(w.Peers, func(p api.WhyPeer) bool { return p.Peer == e.cfg.Self })
+		if i < 0 { // not even in the table yet
+			i, w.Peers = len(w.Peers), append(w.Peers, api.WhyPeer{Peer: e.cfg.Self, Name: e.cfg.Self.Short()})
+		}
+		w.Peers[i].OK, w.Peers[i].Reason = true, "it is being looked at; in a moment"
+	}
+	return w, nil
 }

@@ -22,7 +22,7 @@ const (
 	quietAbove = 100                    // ended tasks a second beyond which only failures are events
 )
 
-// Config is what an engine needs. All but Images, Strategies and OnEvent are required.
+// Config is what an engine needs. All but Images, Looking, Strategies and OnEvent are required.
 type Config struct {
 	Self  api.PeerID
 	Store Store
@@ -33,6 +33,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Images finds images on this node's container engine; nil: there is none.
 	Images Images
+	// Looking tells whether this node is still finding out what it can lend; nil: it knows.
+	Looking func() bool
 	// Strategies are those that jobs may name beside spread and pin.
 	Strategies map[string]NewStrategy
 	// OnEvent is told of jobs (every state change, and progress at most five times
@@ -89,6 +91,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.OnEvent == nil {
 		cfg.OnEvent = func(api.Event) {}
+	}
+	if cfg.Looking == nil {
+		cfg.Looking = func() bool { return false }
 	}
 	return &Engine{cfg: cfg, log: cfg.Log, journal: journal{wake: make(chan struct{}, 1)}, ready: make(chan struct{}),
 		stopped: make(chan struct{}), wake: make(chan struct{}, 1), runs: map[api.JobID]*run{}, past: map[api.JobID]*api.JobDetail{}}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -372,6 +373,28 @@ func TestNobodyCanRunIt(t *testing.T) {
 		w.e.PeersChanged()
 		w.wait(j.ID, time.Minute)
 		w.close()
+	})
+}
+
+// What this node lends is not known yet: it is not ruled out, unless the job names others.
+func TestWhyWhileThisNodeIsLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, NewMemStore(), newLender("a", 2))
+		defer w.close()
+		for _, c := range []struct {
+			on      []api.PeerID
+			looking bool
+			can     bool
+		}{{nil, true, true}, {nil, false, false}, {[]api.PeerID{"a"}, true, false}} {
+			spec := batch(1)
+			spec.On, spec.Where = c.on, `labels["room"] == "attic"`
+			j := w.submit(spec)
+			w.e.cfg.Looking = func() bool { return c.looking }
+			why, err := w.e.Why(context.Background(), j.ID)
+			if err != nil || slices.ContainsFunc(why.Peers, func(p api.WhyPeer) bool { return p.OK }) != c.can {
+				t.Errorf("%+v: %v %+v", c, err, why)
+			}
+		}
 	})
 }
 
