@@ -8,6 +8,24 @@ import (
 	"time"
 )
 
+// What an earlier process left may come to light a while after the start.
+func TestTidyAgainAfterTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var passes atomic.Int32
+		r := newRig(t, 1, func(r *rig) {
+			r.rt.onTidy = func(context.Context) error { passes.Add(1); return nil }
+		})
+		for _, want := range []int32{1, 2, 2} {
+			synctest.Wait()
+			if n := passes.Load(); n != want {
+				t.Errorf("%d passes, want %d", n, want)
+			}
+			time.Sleep(20 * time.Second)
+		}
+		r.stop()
+	})
+}
+
 // What a sandbox left on disk may take long to remove: no slot waits for it, and
 // at the end the node waits only for a moment.
 func TestTidyingHoldsNobodyUp(t *testing.T) {

@@ -33,7 +33,8 @@ type Runtime interface {
 	// and removes or returns them. It is called once, before the first Open.
 	Recover(ctx context.Context) ([]Sandbox, error)
 	// Tidy removes from disk what closed sandboxes and earlier processes left. It
-	// takes as long as it takes, and may be stopped and called again.
+	// takes as long as it takes, and may be stopped and called again. It is called
+	// after sandboxes were closed, and once some seconds after the start.
 	Tidy(ctx context.Context) error
 }
 

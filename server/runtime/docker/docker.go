@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
@@ -17,7 +18,8 @@ type Runtime struct {
 	*Engine
 
 	there atomic.Bool // the engine answered the last Probe
-	left  atomic.Bool // something could not be removed, or looked for, when it should have been
+	left  atomic.Bool // something may be there that should have been removed
+	calm  time.Time   // set by Recover: before it the engine may still be at work for the process before this one
 
 	mu   sync.Mutex // guards live
 	live map[api.SandboxID]bool
@@ -115,12 +117,22 @@ func (r *Runtime) isLive(id api.SandboxID) bool {
 	return r.live[id]
 }
 
+// lingers is how long an engine may go on with what a process asked for that is gone.
+const lingers = 10 * time.Second
+
 // Recover implements runtime.Runtime: containers of tasks do not outlive their
-// node, so what is left is removed. Without an engine there is nothing to do now:
-// the first Open removes it.
+// node, so what is left is removed. What cannot be removed now, as without an
+// engine, or comes to light later, goes with the next Open or Tidy.
 func (r *Runtime) Recover(ctx context.Context) ([]runtime.Sandbox, error) {
 	r.left.Store(true)
-	return nil, r.Tidy(ctx)
+	r.calm = time.Now().Add(lingers)
+	if err := r.Tidy(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		r.cfg.Log.Error("what an earlier process left cannot be removed yet", "err", err)
+	}
+	return nil, nil
 }
 
 // Tidy implements runtime.Runtime: it removes what could not be removed before.

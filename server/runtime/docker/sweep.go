@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
@@ -21,6 +23,7 @@ func (r *Runtime) sweep(ctx context.Context) error {
 		return r.explain(err)
 	}
 	var errs []error
+	calm := time.Now().After(r.calm)
 	slices.SortStableFunc(found.Items, func(a, b container.Summary) int { // guests go before what holds their networks
 		return cmp.Compare(a.Labels[labelHolder], b.Labels[labelHolder])
 	})
@@ -34,14 +37,19 @@ func (r *Runtime) sweep(ctx context.Context) error {
 		return r.explain(errors.Join(append(errs, err)...))
 	}
 	for _, v := range volumes.Items {
-		if !r.isLive(api.SandboxID(v.Labels[LabelSandbox])) {
-			errs = append(errs, r.removeVolume(ctx, v.Name))
+		if r.isLive(api.SandboxID(v.Labels[LabelSandbox])) {
+			continue
+		}
+		if err := r.removeVolume(ctx, v.Name); cerrdefs.IsConflict(err) {
+			calm = false // its container came after the list
+		} else {
+			errs = append(errs, err)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return r.explain(err)
 	}
-	r.left.Store(false)
+	r.left.Store(!calm)
 	return nil
 }
 
