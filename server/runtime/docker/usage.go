@@ -77,7 +77,9 @@ func (meter) Judge() api.Limit { return api.LimitNone }
 // Peak implements sandbox.Meter.
 func (meter) Peak() (time.Duration, int64) { return 0, 0 }
 
-const inspectWithin = 2 * time.Second
+// inspectWithin bounds how long an engine takes to note that a container is over, and
+// as long again to say how it ended.
+const inspectWithin = 10 * time.Second
 
 // Refused implements sandbox.Meter.
 func (m meter) Refused(lost bool) api.Limit {
@@ -92,7 +94,9 @@ func (m meter) Refused(lost bool) api.Limit {
 	case <-over.Result:
 	case <-over.Error:
 	}
-	got, err := e.api.ContainerInspect(ctx, m.r.id, client.ContainerInspectOptions{})
+	asked, done := context.WithTimeout(context.Background(), inspectWithin)
+	defer done()
+	got, err := e.api.ContainerInspect(asked, m.r.id, client.ContainerInspectOptions{})
 	if err == nil && got.Container.State != nil && got.Container.State.OOMKilled {
 		return api.LimitMemory
 	}
