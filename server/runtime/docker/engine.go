@@ -32,6 +32,7 @@ type Engine struct {
 	cfg    Config
 	api    *client.Client
 	within time.Duration // see startWithin
+	near   time.Duration // see nearWithin
 
 	mu      sync.Mutex // guards the rest
 	program *program   // the agent for this engine, once it was looked for
@@ -53,7 +54,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, api.Errorf(api.KindInvalid, "the container engine's address: %w", err).WithHint("lend.docker.host is like unix:///var/run/docker.sock; empty: DOCKER_HOST, else the usual socket")
 	}
-	return &Engine{cfg: cfg, api: c, within: startWithin}, nil
+	return &Engine{cfg: cfg, api: c, within: startWithin, near: nearWithin}, nil
 }
 
 // Close gives idle connections back. Nothing may be under way.

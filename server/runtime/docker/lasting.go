@@ -271,7 +271,7 @@ func (l Lasting) Sessions(ctx context.Context, id api.ContainerID) (*session.Mux
 		return nil, err
 	}
 	// Where that cannot be had, or not soon, the engine carries everything.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), nearWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.near)
 	defer cancel()
 	_ = m.Shorten(ctx, func() (int, error) { return l.agentOf(ctx, made.ID, got.Container.ID) })
 	return m, nil

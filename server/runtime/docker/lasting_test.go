@@ -93,6 +93,7 @@ const userImage = "p2prc-test/lasting-user:latest"
 func TestImageUser(t *testing.T) {
 	ring.Need(t, "docker", ring.Docker())
 	r := newRuntime(t, runtimetest.BuildAgent(t), t.TempDir())
+	r.near = time.Minute // a busy machine gives an agent little of itself
 	makeImage(t, r.Engine, userImage, []string{"USER app", "WORKDIR /srv", "ENV COLOUR=blue"},
 		localimage.File{Path: "etc/passwd", Content: []byte("root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n")},
 		localimage.File{Path: "etc/group", Content: []byte("root:x:0:\napp:x:1000:\nextra:x:2000:app\n")})
