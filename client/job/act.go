@@ -76,6 +76,10 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 		}
 		e.journal.add(en)
 	case actLost:
+		if !r.named[a.row.Peer] { // who follows the job knows where it was lost
+			r.named[a.row.Peer] = true
+			e.tell(r, now)
+		}
 		a.row.Each = r.plan.array.values(a.row.ID)
 		e.emit(api.Event{Time: now.UTC(), Type: api.EventTask, JobID: r.id, Task: &a.row})
 	case actChanged:

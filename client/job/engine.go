@@ -76,6 +76,7 @@ type run struct {
 
 	dirty  bool
 	told   time.Time
+	named  map[api.PeerID]bool // lost an attempt, and followers were told of the node
 	saved  time.Time
 	halted string        // why results cannot be taken here
 	bump   chan struct{} // closed and replaced when tasks ended

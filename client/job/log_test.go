@@ -136,3 +136,43 @@ func TestLogOfATaskThatRunsAgain(t *testing.T) {
 		})
 	}
 }
+
+// Whoever follows a job knows the name of the node of which he hears that a task was lost there.
+func TestWhoLostATaskIsNamedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newLender("a", 1)
+		back := giveBack(api.CauseWithdrawn)
+		first := true
+		a.tweak = func(w *wire.Writer, k wire.Kind, p []byte) bool {
+			var m lease.Assign
+			if k != lease.KindAssign || !first || wire.Decode(p, &m) != nil {
+				return false
+			}
+			first = false
+			w.Send(lease.KindStarted, lease.Keys{Keys: []lease.Key{m.Tasks[0].Key}})
+			return back(w, k, p)
+		}
+		w := newWorld(t, NewMemStore())
+		j := w.submit(batch(1))
+		w.pool.add(a)
+		w.e.PeersChanged()
+		w.wait(j.ID, time.Minute)
+		w.close()
+		known, lost := map[api.PeerID]string{}, 0
+		for _, e := range w.events {
+			if e.Job != nil {
+				for _, n := range e.Job.Nodes {
+					known[n.Peer] = n.Name
+				}
+			} else if e.Task.State == api.TaskWaiting {
+				lost++
+				if known[e.Task.Peer] != "n-a" {
+					t.Errorf("told of a task of %s, known are %v", e.Task.Peer, known)
+				}
+			}
+		}
+		if lost != 1 {
+			t.Errorf("%d tasks were lost", lost)
+		}
+	})
+}

@@ -119,5 +119,5 @@ func (e *Engine) rebuild(ctx context.Context, j *api.JobDetail) (*run, error) {
 }
 
 func newRun(id api.JobID, p *plan, created time.Time) *run {
-	return &run{id: id, plan: p, sched: newSched(id, p, newLeaseID, created), conns: map[api.LeaseID]*conn{}, bump: make(chan struct{})}
+	return &run{id: id, plan: p, sched: newSched(id, p, newLeaseID, created), conns: map[api.LeaseID]*conn{}, bump: make(chan struct{}), named: map[api.PeerID]bool{}}
 }
