@@ -129,8 +129,8 @@ type Sandbox interface {
 	Exec(ctx context.Context, cmd Command, io Streams) (Result, error)
 	// Usage is what the sandbox uses now and has used since it was opened.
 	Usage(ctx context.Context) (Usage, error)
-	// Pause freezes everything in the sandbox, whatever it does, within a
-	// second; memory stays. Resume lets it go on. Both are idempotent.
+	// Pause freezes everything in the sandbox, whatever it does, within two
+	// seconds; memory stays. Resume lets it go on. Both are idempotent.
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
 	// Close kills all that is in the sandbox, and puts what it left on disk where

@@ -15,6 +15,9 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/server/runtime"
 )
 
+// promised to the owner: within it his machine is his again, whatever a guest does.
+const promised = 5 * time.Second
+
 func (s *suite) cancel(t *testing.T) {
 	b := s.open(t)
 	for _, args := range [][]string{{"spin", "begun"}, {"print", "100000000000"}} {
@@ -24,7 +27,7 @@ func (s *suite) cancel(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v: %v", args, err)
 		}
-		if took := time.Since(asked); took > 4*time.Second {
+		if took := time.Since(asked); took > promised {
 			t.Errorf("%v ended %v after it was cancelled", args, took)
 		}
 		b.works(t)
@@ -86,7 +89,7 @@ func (s *suite) pause(t *testing.T) {
 		if err := b.Pause(t.Context()); err != nil {
 			t.Fatalf("pause: %v", err)
 		}
-		if took := time.Since(start); took > 1500*time.Millisecond {
+		if took := time.Since(start); took > promised {
 			t.Errorf("pause took %v", took)
 		}
 	}
@@ -106,10 +109,11 @@ func (s *suite) pause(t *testing.T) {
 	}
 }
 
-// pauseClock: the owner's pause is not the task's time.
+// pauseClock: the owner's pause is not the task's time. It lasts longer than the task
+// may; counted it would make the task's time 7 s at least.
 func (s *suite) pauseClock(t *testing.T) {
 	b := s.open(t)
-	wait := b.busy(t, runtime.Limits{Wall: 800 * time.Millisecond})
+	wait := b.busy(t, runtime.Limits{Wall: 3 * time.Second})
 	if err := b.Pause(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,14 +122,14 @@ func (s *suite) pauseClock(t *testing.T) {
 	select {
 	case r := <-ended:
 		t.Fatalf("it ended while it stood still: %+v", r.Exit)
-	case <-time.After(1600 * time.Millisecond):
+	case <-time.After(4 * time.Second):
 	}
 	if err := b.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case r := <-ended:
-		if r.Exit.Limit != api.LimitWall || time.Duration(r.Usage.Wall) > 1500*time.Millisecond {
+		if r.Exit.Limit != api.LimitWall || time.Duration(r.Usage.Wall) > 6*time.Second {
 			t.Errorf("%+v after %v", r.Exit, time.Duration(r.Usage.Wall))
 		}
 	case <-time.After(within):
@@ -143,7 +147,7 @@ func (s *suite) close(t *testing.T) {
 	if _, err := wait(); api.KindOf(err) != api.KindLost {
 		t.Errorf("exec ended with %v", err)
 	}
-	if took := time.Since(start); took > 2500*time.Millisecond {
+	if took := time.Since(start); took > promised {
 		t.Errorf("close took %v", took)
 	}
 	b.isGone(t)
@@ -162,7 +166,7 @@ func (s *suite) closePaused(t *testing.T) {
 	if _, err := wait(); api.KindOf(err) != api.KindLost {
 		t.Errorf("exec ended with %v", err)
 	}
-	if took := time.Since(start); took > 2500*time.Millisecond {
+	if took := time.Since(start); took > promised {
 		t.Errorf("close took %v", took)
 	}
 	b.isGone(t)

@@ -169,7 +169,7 @@ func (p *place) Freeze(ctx context.Context, res sandbox.Resident) error {
 	return nil
 }
 
-const freezeWithin = time.Second
+const freezeWithin = 2 * time.Second // as sandbox has it
 
 // Thaw implements sandbox.Place.
 func (p *place) Thaw(ctx context.Context, res sandbox.Resident) error {

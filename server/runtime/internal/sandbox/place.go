@@ -13,7 +13,7 @@ import (
 type Place interface {
 	// Start starts an agent in the empty place.
 	Start(ctx context.Context) (Resident, error)
-	// Freeze stops everything in the place within a second, Thaw lets it go on.
+	// Freeze stops everything in the place before ctx ends, Thaw lets it go on.
 	// Both are idempotent; r is nil when no agent lives there.
 	Freeze(ctx context.Context, r Resident) error
 	Thaw(ctx context.Context, r Resident) error

@@ -195,7 +195,9 @@ func (s *Sandbox) Pause(ctx context.Context) error {
 	return s.freeze(ctx, r)
 }
 
-const freezeWithin = time.Second
+// freezeWithin bounds a pause: the owner was promised the machine within 5 s, and a
+// guest that does not freeze has to be closed in what is left of them.
+const freezeWithin = 2 * time.Second
 
 func (s *Sandbox) freeze(ctx context.Context, r *tenant) error {
 	ctx, cancel := context.WithTimeout(ctx, freezeWithin)
