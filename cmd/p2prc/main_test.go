@@ -52,6 +52,7 @@ func stories(t *testing.T, dir string) testscript.Params {
 			"exits":     exits,
 			"saves":     saves,
 			"see-peers": seePeers,
+			"counts":    counts,
 			"hold-port": holdPort,
 			"address":   address,
 			"cut-file":  cutFile,
@@ -158,6 +159,26 @@ func seePeers(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil {
 			ts.Fatalf("%s does not see %d nodes: %s", home, want, last)
 		}
+	}
+}
+
+// counts NAME HOME: the home's node has counted something under that name.
+func counts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: counts NAME HOME")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c := api.NewClient(filepath.Join(ts.MkAbs(args[1]), config.SocketName))
+	defer c.Close()
+	var st api.Status
+	err := poll(ctx, func() bool {
+		var err error
+		st, err = c.Status(ctx)
+		return err == nil && st.Counters[args[0]] > 0
+	})
+	if err != nil {
+		ts.Fatalf("%s counts no %s: %v", args[1], args[0], st.Counters)
 	}
 }
 
