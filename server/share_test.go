@@ -20,6 +20,7 @@ func TestSharesAreEqualPerBorrower(t *testing.T) {
 		}
 		a2, _ := r.lend(alice, anOpen("A2"))
 		defer a2.hangUp()
+		synctest.Wait() // else one update may tell alice both, that she has a second lease and that bob is there
 		b, g := r.lend(bob, anOpen("B1"))
 		defer b.hangUp()
 		if g.Slots != 2 {
