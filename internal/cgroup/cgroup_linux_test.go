@@ -68,7 +68,7 @@ func TestUnifiedFiles(t *testing.T) {
 		t.Errorf("%d %d", oom, forks)
 	}
 	put("cgroup.events", "populated 1\nfrozen 1\n")
-	if err := g.Freeze(time.Second); err != nil {
+	if err := g.Freeze(20 * time.Second); err != nil {
 		t.Error(err)
 	}
 	if err := g.Thaw(); err == nil {
@@ -107,7 +107,7 @@ func TestGroup(t *testing.T) {
 	if !works() {
 		t.Fatal("it does not work")
 	}
-	if err := g.Freeze(time.Second); err != nil {
+	if err := g.Freeze(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	before := g.CPUTime()
@@ -121,7 +121,7 @@ func TestGroup(t *testing.T) {
 	if s := g.Stat(); s.Procs != 1 || s.CPU <= 0 {
 		t.Errorf("%+v", s)
 	}
-	if err := g.Freeze(time.Second); err != nil { // a frozen group can be removed with all in it
+	if err := g.Freeze(20 * time.Second); err != nil { // a frozen group can be removed with all in it
 		t.Fatal(err)
 	}
 	removed := make(chan error, 1)
