@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
 
 	"github.com/Akilan1999/p2p-rendering-computation/internal/localimage"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
@@ -73,6 +74,7 @@ func startEngine(t *testing.T) *loneEngine {
 		if b, rerr := os.ReadFile(log.Name()); t.Failed() {
 			t.Logf("log of an engine (%v):\n%s", rerr, tail(b, 3000))
 		}
+		_ = unix.Unmount(filepath.Join(dir, "exec", "netns", "default"), unix.MNT_DETACH) // it may be left
 		if err = errors.Join(err, log.Close(), os.RemoveAll(dir)); err != nil {
 			t.Error(err)
 		}
