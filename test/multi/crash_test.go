@@ -56,9 +56,6 @@ func TestLenderKilledWithContainersAndAJob(t *testing.T) {
 		a.ok("container", "create", "b", "--image", busybox, "--name", name, "--cpus", "0.2", "--",
 			"sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exec sleep 1000")
 	}
-	tasks := ring.Size(30, 200)
-	id := a.echoes(tasks, `sleep 0.2; echo "$1"`, b.id())
-	a.waitJob(id, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 0 })
 	b.eventually(30*time.Second, "have charged every container", func(context.Context) error {
 		by := spent(t, b)
 		for _, s := range sandboxes(t, b) {
@@ -68,6 +65,9 @@ func TestLenderKilledWithContainersAndAJob(t *testing.T) {
 		}
 		return nil
 	})
+	tasks := ring.Size(30, 200)
+	id := a.echoes(tasks, `sleep 0.2; echo "$1"`, b.id())
+	a.waitJob(id, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 0 })
 	before := spent(t, b)
 	if j, err := a.api.Job(t.Context(), id); err != nil || j.State.Terminal() {
 		t.Fatalf("the job was over before the lender was killed: %+v, %v", j.Job, err)
