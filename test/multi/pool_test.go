@@ -97,7 +97,7 @@ func tail(b []byte, n int) []byte {
 	return b
 }
 
-// up starts the node and waits until it listens.
+// up starts the node and waits until it listens and knows what it lends.
 func (n *node) up() *node {
 	n.t.Helper()
 	n.proc = exec.Command(binary, "up")
@@ -109,6 +109,13 @@ func (n *node) up() *node {
 		st, err := n.api.Status(ctx)
 		if err == nil && len(st.Addrs) == 0 { // its door opens before
 			err = errors.New("it has no address yet")
+		}
+		return err
+	})
+	n.eventually(time.Minute, "know what it lends", func(ctx context.Context) error {
+		lend, err := n.api.Lend(ctx)
+		if err == nil && strings.Contains(lend.Reason, "is being looked at") {
+			err = errors.New(lend.Reason)
 		}
 		return err
 	})
