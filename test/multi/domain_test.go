@@ -54,7 +54,7 @@ func TestDomain(t *testing.T) {
 	}
 	gw.ok("lend", "policy", "allow", "role:member", "domain:*.example.org")
 	out := m.ok("map", port, "--domain", "App.example.org", "--via", "gw")
-	if want := fmt.Sprintf("https://app.example.org:%s leads to :%s", secure, port); !strings.Contains(out, want) || !strings.Contains(out, "app.example.org A 127.0.0.1") {
+	if want := fmt.Sprintf("https://app.example.org:%s leads to this machine:%s", secure, port); !strings.Contains(out, want) || !strings.Contains(out, "app.example.org A 127.0.0.1") {
 		t.Errorf("p2prc map says\n%s", out)
 	}
 	says := func(words string) {
@@ -122,7 +122,7 @@ func passthrough(t *testing.T, gw, m *node, ca *acmetest.CA, port string) {
 	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "unopened for "+r.RemoteAddr) }))
 	defer web.Close()
 	_, to, _ := net.SplitHostPort(web.Listener.Addr().String())
-	if out := m.ok("map", to, "--domain", "own.example.org", "--via", "gw", "--passthrough"); !strings.Contains(out, "own.example.org:"+port+" leads to :"+to) {
+	if out := m.ok("map", to, "--domain", "own.example.org", "--via", "gw", "--passthrough"); !strings.Contains(out, "own.example.org:"+port+" leads to this machine:"+to) {
 		t.Errorf("p2prc map says\n%s", out)
 	}
 	cmd := exec.CommandContext(t.Context(), "openssl", "s_client", "-quiet", "-servername", "own.example.org", "-connect", "127.0.0.1:"+port)

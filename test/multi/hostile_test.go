@@ -60,7 +60,7 @@ func TestProcessesThatMisbehave(t *testing.T) {
 		{"never ends", `trap "" TERM INT HUP; setsid sleep 31536000 & while :; do :; done`, "wall_time"},
 		{"prints without end", `cat /dev/zero`, "output"},
 		{"allocates without end", `tail /dev/zero`, "memory"},
-		{"forks without end", `while :; do sleep 31536000 & done`, "processes"},
+		{"forks without end", `sh -c "while :; do sleep 31536000 & done"; while :; do :; done`, "processes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			wall := "2s"
