@@ -113,7 +113,7 @@ func TestFolderOfManyFiles(t *testing.T) {
 	t.Logf("%d files took %v", files, time.Since(started))
 	if files == 50_000 {
 		add(files, 100_001)
-		if _, errs, code := all[0].cmd("run", "--on", "b", "--in", dir, guest, "count", "many"); code != 125 || !strings.Contains(errs, "(too_large)") {
+		if _, errs, code := all[0].cmd("run", "--on", "b", "--in", dir, guest, "count", "many"); code != 125 || !strings.Contains(errs, "kind: too_large") {
 			t.Errorf("exit %d, want 125:\n%s", code, errs)
 		}
 	}
