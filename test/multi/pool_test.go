@@ -13,12 +13,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/internal/conntest"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 )
 
@@ -84,7 +86,9 @@ func newNode(t *testing.T, name string) *node {
 		}
 		os.RemoveAll(home)
 	})
-	for _, kv := range [][2]string{{"name", name}, {"listen.hosts", "127.0.0.1"}, {"listen.port", "0"}, {"mdns", "false"}} {
+	// A port of its own, which is still there after a restart: else all prefer the same one.
+	port := strconv.Itoa(conntest.FreePort(t, 1))
+	for _, kv := range [][2]string{{"name", name}, {"listen.hosts", "127.0.0.1"}, {"listen.kept_port", port}, {"mdns", "false"}} {
 		n.ok("config", "set", kv[0], kv[1])
 	}
 	return n
