@@ -53,16 +53,16 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 func (n *Node) Doctor(ctx context.Context) (api.Diagnosis, error) {
 	d, err := n.net.Diagnose(ctx)
 	if err == nil && n.lends() {
-		d.Findings = append(d.Findings, runtimeFindings(n.lendStatus().Runtimes)...)
+		d.Findings = append(d.Findings, runtimeFindings(n.lendStatus().Runtimes, n.server.Looking())...)
 	}
 	return d, err
 }
 
 // runtimeFindings is about the runtimes that the owner lends. One that does not
 // work may never have been meant to: docker is lent wherever there is an engine.
-func runtimeFindings(all []api.RuntimeInfo) (out []api.Finding) {
-	if len(all) == 0 { // just started
-		return []api.Finding{{Name: "runtimes", Note: true, Msg: "this machine is still being looked at", Advice: "p2prc doctor, again in a moment"}}
+func runtimeFindings(all []api.RuntimeInfo, looking bool) (out []api.Finding) {
+	if looking { // just started: there may be more
+		out = append(out, api.Finding{Name: "runtimes", Note: true, Msg: "this machine is still being looked at", Advice: "p2prc doctor, again in a moment"})
 	}
 	for _, r := range all {
 		switch {

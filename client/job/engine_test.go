@@ -193,12 +193,28 @@ func TestFrozenLender(t *testing.T) {
 	})
 }
 
+// quickPair are two lenders of four slots whose tasks take 30 ms.
+func quickPair() (a, b *lender) {
+	a, b = newLender("a", 4), newLender("b", 4)
+	for _, l := range []*lender{a, b} {
+		l.takes = func(lease.Task) time.Duration { return 30 * time.Millisecond }
+	}
+	return a, b
+}
+
+// ranOnce demands of each task that ran that it did so once.
+func ranOnce(t *testing.T, lenders ...*lender) {
+	t.Helper()
+	for id, n := range total(lenders...) {
+		if n != 1 {
+			t.Fatalf("task %d ran %d times", id, n)
+		}
+	}
+}
+
 func TestRestartRunsNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := newLender("a", 4), newLender("b", 4)
-		for _, l := range []*lender{a, b} {
-			l.takes = func(lease.Task) time.Duration { return 30 * time.Millisecond }
-		}
+		a, b := quickPair()
 		w := newWorld(t, NewMemStore(), a, b)
 		j := w.submit(batch(300))
 		for n := int64(50); n < 300; n += 50 {
@@ -214,11 +230,7 @@ func TestRestartRunsNothingTwice(t *testing.T) {
 		if end.Tasks.Done != 300 {
 			t.Fatalf("ended as %+v", end)
 		}
-		for id, n := range total(a, b) {
-			if n != 1 {
-				t.Fatalf("task %d ran %d times", id, n)
-			}
-		}
+		ranOnce(t, a, b)
 		time.Sleep(time.Second)
 		w.honest(a, b)
 		w.close()
@@ -229,10 +241,7 @@ func TestRestartRunsNothingTwice(t *testing.T) {
 // to be: what it holds does not run elsewhere meanwhile.
 func TestRestartWaitsForWhoIsOnlyRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := newLender("a", 4), newLender("b", 4)
-		for _, l := range []*lender{a, b} {
-			l.takes = func(lease.Task) time.Duration { return 30 * time.Millisecond }
-		}
+		a, b := quickPair()
 		w := newWorld(t, NewMemStore(), a, b)
 		j := w.submit(batch(300))
 		w.until(j.ID, time.Minute, func(j api.Job) bool { return j.Tasks.Done > 100 })
@@ -252,11 +261,7 @@ func TestRestartWaitsForWhoIsOnlyRemembered(t *testing.T) {
 		if end := w.wait(j.ID, time.Minute); end.State != api.JobDone || end.Tasks.Done != 300 {
 			t.Fatalf("ended as %+v", end)
 		}
-		for id, n := range total(a, b) {
-			if n != 1 {
-				t.Fatalf("task %d ran %d times", id, n)
-			}
-		}
+		ranOnce(t, a, b)
 		time.Sleep(time.Second)
 		w.honest(a, b)
 		w.close()

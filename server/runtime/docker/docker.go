@@ -124,8 +124,8 @@ const lingers = 10 * time.Second
 // node, so what is left is removed. What cannot be removed now, as without an
 // engine, or comes to light later, goes with the next Open or Tidy.
 func (r *Runtime) Recover(ctx context.Context) ([]runtime.Sandbox, error) {
+	r.calm = time.Now().Add(lingers) // before left, which lets others sweep
 	r.left.Store(true)
-	r.calm = time.Now().Add(lingers)
 	if err := r.Tidy(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
