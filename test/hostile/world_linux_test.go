@@ -38,13 +38,17 @@ type lender struct {
 	guest  string // the program in the image
 	home   string
 	secret string // a file of the machine's
-	node   *exec.Cmd
+	node   *running
 	api    *api.Client
 }
 
+// running is the node's process, the same for all copies of a lender: one of them may
+// start it anew.
+type running struct{ *exec.Cmd }
+
 func newLender(t *testing.T) *lender {
 	t.Helper()
-	l := &lender{World: netlab.NewWorld(t), t: t}
+	l := &lender{World: netlab.NewWorld(t), t: t, node: &running{}}
 	dir, err := os.MkdirTemp("", "p2prc-hostile-") // a test's own is too long for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +97,7 @@ func (l *lender) up() {
 		l.t.Fatal(err)
 	}
 	defer log.Close()
-	l.node = l.command("up")
+	l.node.Cmd = l.command("up")
 	l.node.Stdout, l.node.Stderr = log, log
 	l.In("host", l.node.Start)
 	l.api = api.NewClient(filepath.Join(l.home, "p2prc.sock"))
