@@ -233,32 +233,36 @@ func (g *Gateway) Recheck(roles map[api.PeerID]api.Role) {
 	})
 }
 
-// Close ends one mapping, and a domain is nobody's. KindNotFound: there is none of
-// that id.
+// Close ends one mapping, and a domain is nobody's. When it returns, the ports or the
+// domain are free for another. KindNotFound: there is none of that id.
 func (g *Gateway) Close(id api.CarriedID) error {
 	kept := g.drop(func(c *claim) bool { return c.ID == id })
-	if g.withdraw(func(m *carried) error {
+	ended := g.withdraw(func(m *carried) error {
 		if m.id == id {
 			return api.Errorf(api.KindWithdrawn, "the gateway's owner closed it")
 		}
 		return nil
-	}) == 0 && kept == 0 {
+	})
+	if len(ended) == 0 && kept == 0 {
 		return api.Errorf(api.KindNotFound, "there is no mapping %s", id)
+	}
+	for _, m := range ended {
+		<-m.gone
 	}
 	return nil
 }
 
-// withdraw ends the mappings for which why has a reason, and says how many.
-func (g *Gateway) withdraw(why func(*carried) error) (n int) {
+// withdraw ends the mappings for which why has a reason, and says which.
+func (g *Gateway) withdraw(why func(*carried) error) (ended []*carried) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range g.by {
 		if err := why(m); err != nil {
 			m.end(err)
-			n++
+			ended = append(ended, m)
 		}
 	}
-	return n
+	return ended
 }
 
 // List is what is mapped, oldest first.
