@@ -34,6 +34,7 @@ type session struct {
 	hellos    chan struct{} // slots for hellos of strangers
 	lookOut   chan struct{} // capacity 1: look after how this node is reached now
 	placesDue chan struct{} // capacity 1: look after the places at relays
+	saveDue   chan struct{} // capacity 1: write the peer table down now
 
 	gated    circuitHost
 	circuits *client.Client
@@ -86,7 +87,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	p, port := n.pool, n.port
 	n.mu.Unlock()
 	s := &session{n: n, pool: p, gater: newGater(n.cfg.now, n.pid), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1), behind: make(chan peer.ID, 1),
-		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), placesDue: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, shares: map[share]int{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}, traffic: map[peer.ID]*traffic{}, lies: map[peer.ID][]falseAddr{}}
+		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), placesDue: make(chan struct{}, 1), saveDue: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, shares: map[share]int{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}, traffic: map[peer.ID]*traffic{}, lies: map[peer.ID][]falseAddr{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	var err error
 	if s.host, port, err = n.openHost(s.gater, port); err != nil {
@@ -182,17 +183,20 @@ func (s *session) go_(f func()) {
 	}
 }
 
+// saveLoop writes the peer table down now and then, and soon where a member is reached
+// elsewhere than known: a node that is killed finds the others when it comes back.
 func (s *session) saveLoop() {
 	t := time.NewTicker(10 * time.Second)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-			if err := s.pool.savePeers(s.ctx); err != nil && s.ctx.Err() == nil {
-				s.log.Warn("cannot save the peer table", "err", err)
-			}
+		case <-s.saveDue:
 		case <-s.ctx.Done():
 			return
+		}
+		if err := s.pool.savePeers(s.ctx); err != nil && s.ctx.Err() == nil {
+			s.log.Warn("cannot save the peer table", "err", err)
 		}
 	}
 }

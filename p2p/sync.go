@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"slices"
 	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -188,9 +189,13 @@ func (s *session) offer(raw []byte, seen time.Time, alive bool) (news bool, err 
 		}
 		return s.orphan(rec, raw, seen, alive), nil
 	}
+	old, _ := s.pool.table.get(rec.ID)
 	news, changed, probe := s.pool.table.offer(rec, raw, seen, alive)
 	if news {
 		nudge(s.wake)
+	}
+	if news && !slices.Equal(old.rec.Addrs, rec.Addrs) {
+		nudge(s.saveDue)
 	}
 	if changed {
 		s.redigest() // it may be the first record of it

@@ -60,6 +60,7 @@ type node struct {
 	t    *testing.T
 	name string
 	home string
+	port string // it prefers to listen at
 	proc *exec.Cmd
 	log  *os.File
 	api  *api.Client
@@ -87,8 +88,8 @@ func newNode(t *testing.T, name string) *node {
 		os.RemoveAll(home)
 	})
 	// A port of its own, which is still there after a restart: else all prefer the same one.
-	port := strconv.Itoa(conntest.FreePort(t, 1))
-	for _, kv := range [][2]string{{"name", name}, {"listen.hosts", "127.0.0.1"}, {"listen.kept_port", port}, {"mdns", "false"}} {
+	n.port = strconv.Itoa(conntest.FreePort(t, 1))
+	for _, kv := range [][2]string{{"name", name}, {"listen.hosts", "127.0.0.1"}, {"listen.kept_port", n.port}, {"mdns", "false"}} {
 		n.ok("config", "set", kv[0], kv[1])
 	}
 	return n

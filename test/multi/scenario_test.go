@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -191,12 +192,34 @@ func TestKillOneOfThreeLenders(t *testing.T) {
 }
 
 func TestKillTheBorrower(t *testing.T) {
+	killTheBorrower(t, func(*node) {})
+}
+
+// What took its port says nothing to the lenders that try to reach it there.
+func TestKillTheBorrowerAndTakeItsPort(t *testing.T) {
+	killTheBorrower(t, func(n *node) {
+		at := "127.0.0.1:" + n.port
+		ln, err := net.Listen("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		pc, err := net.ListenPacket("udp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { pc.Close() })
+	})
+}
+
+func killTheBorrower(t *testing.T, meanwhile func(*node)) {
 	all := pool(t, "a", "b", "c")
 	ctx := context.Background()
 	tasks := 600
 	id := all[0].submit(tasks, ring.Size(30, 100))
 	all[0].waitJob(id, time.Minute, func(j api.Job) bool { return j.Tasks.Done >= int64(tasks/4) })
 	all[0].kill()
+	meanwhile(all[0])
 	all[0].up()
 	all[0].waitJob(id, time.Minute, func(j api.Job) bool { return j.Tasks.Done >= int64(tasks/2) })
 	// Only what the borrower's own lending side held may have run again: its
