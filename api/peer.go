@@ -142,6 +142,7 @@ type Record struct {
 	Total    Resources         `json:"total" doc:"lent at most"`
 	Free     Resources         `json:"free" doc:"lent now at most"`
 	Lending  LendState         `json:"lending"`
+	Looking  bool              `json:"looking,omitempty" doc:"it has just started, and finds out what it can lend"`
 	Labels   map[string]string `json:"labels"`
 	Meta     string            `json:"meta" doc:"custom text"`
 	Version  string            `json:"version"`

@@ -160,13 +160,13 @@ func (n *Node) announceLending() {
 	if !n.wired.Load() {
 		return
 	}
-	s, paused := n.lendStatus(), n.paused()
+	s, paused, looking := n.lendStatus(), n.paused(), n.lends() && n.server.Looking()
 	lent := slices.DeleteFunc(slices.Clone(s.Runtimes), func(r api.RuntimeInfo) bool { return !r.Available || !r.Enabled })
 	if s.State == api.LendOff {
 		lent, s.Total = nil, api.Resources{}
 	}
 	n.net.Announce(func(r *api.Record) {
-		r.Lending, r.Total, r.Free, r.Runtimes = s.State, s.Total, s.Free, lent
+		r.Lending, r.Looking, r.Total, r.Free, r.Runtimes = s.State, looking, s.Total, s.Free, lent
 		r.Gateway = !paused && policy.Gateway(n.server.Policy())
 	})
 	n.jobs.PeersChanged() // this node is one of the lenders it may use

@@ -148,6 +148,7 @@ func New(ctx context.Context, opts Options) (_ *Node, err error) {
 	}
 	n.openDoors()
 	n.wired.Store(true)
+	n.announceLending()
 	return n, nil
 }
 

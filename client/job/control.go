@@ -177,7 +177,7 @@ func (e *Engine) Why(ctx context.Context, id api.JobID) (api.Why, error) {
 		if i < 0 { // not even in the table yet
 			i, w.Peers = len(w.Peers), append(w.Peers, api.WhyPeer{Peer: e.cfg.Self, Name: e.cfg.Self.Short()})
 		}
-		w.Peers[i].OK, w.Peers[i].Reason = true, "it is being looked at; in a moment"
+		w.Peers[i].OK, w.Peers[i].Reason = true, lookedAt
 	}
 	return w, nil
 }

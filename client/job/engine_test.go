@@ -403,6 +403,39 @@ func TestWhyWhileThisNodeIsLookedAt(t *testing.T) {
 	})
 }
 
+// What a member that has just started lends is not known yet: it is not ruled out, nor asked.
+func TestWhyWhileAMemberIsLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, NewMemStore(), newLender("a", 2))
+		defer w.close()
+		know := func(looking bool, lending api.LendState) {
+			w.pool.mu.Lock()
+			defer w.pool.mu.Unlock()
+			p := &w.pool.peers[0]
+			p.Looking, p.Lending, p.Seq = looking, lending, p.Seq+1
+		}
+		know(true, api.LendOff)
+		w.e.PeersChanged()
+		spec := batch(1)
+		j := w.submit(spec)
+		spec.On = []api.PeerID{"b"}
+		other := w.submit(spec)
+		time.Sleep(time.Minute)
+		for _, c := range []struct {
+			job api.JobID
+			can bool
+		}{{j.ID, true}, {other.ID, false}} {
+			why, err := w.e.Why(context.Background(), c.job)
+			if err != nil || why.Waiting != 1 || len(why.Peers) != 1 || why.Peers[0].OK != c.can {
+				t.Errorf("%v %+v, it may be: %v", err, why, c.can)
+			}
+		}
+		know(false, api.LendOpen)
+		w.e.PeersChanged()
+		w.wait(j.ID, time.Minute)
+	})
+}
+
 // A lender that gives no guest the network that a job needs is not asked.
 func TestNetworkThatNobodyGives(t *testing.T) {
 	spec := batch(1)

@@ -80,7 +80,7 @@ func (s *sched) why(now time.Time) api.Why {
 	w := api.Why{Waiting: s.count.Waiting, Peers: []api.WhyPeer{}}
 	for _, n := range s.byIdx {
 		reason := s.rulesOut(n, now)
-		w.Peers = append(w.Peers, api.WhyPeer{Peer: n.id, Name: cmp.Or(n.peer.Name, n.id.Short()), OK: reason == "", Reason: cmp.Or(reason, "it can run them")})
+		w.Peers = append(w.Peers, api.WhyPeer{Peer: n.id, Name: cmp.Or(n.peer.Name, n.id.Short()), OK: reason == "" || reason == lookedAt, Reason: cmp.Or(reason, "it can run them")})
 	}
 	slices.SortFunc(w.Peers, func(a, b api.WhyPeer) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Peer, b.Peer)) })
 	return w

@@ -8,6 +8,9 @@ import (
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
 
+// lookedAt is why a peer may not run a job's tasks yet, and may soon.
+const lookedAt = "it is being looked at; in a moment"
+
 // maxNodes bounds the nodes a job keeps apart; index must fit a uint16.
 const maxNodes = 60_000
 
@@ -57,6 +60,9 @@ func (s *sched) unfit(p *api.Peer) string {
 	}
 	if !p.Role.Lends() {
 		return fmt.Sprintf("its role %s does not lend", p.Role)
+	}
+	if p.Looking {
+		return lookedAt
 	}
 	switch p.Lending {
 	case api.LendPaused:

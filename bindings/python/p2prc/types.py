@@ -549,6 +549,7 @@ class Peer(Model):
     last_seen: Optional[datetime] = None  # by this node's clock
     latency: str = ""  # round trip measured here, smoothed; 0 if never
     lending: str = ""
+    looking: bool = False  # it has just started, and finds out what it can lend
     meta: str = ""  # custom text
     name: str = ""
     path: str = ""

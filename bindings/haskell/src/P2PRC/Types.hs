@@ -1706,6 +1706,8 @@ data Peer = Peer
   , peerLatency :: Text
     -- ^ round trip measured here, smoothed; 0 if never
   , peerLending :: Text
+  , peerLooking :: Bool
+    -- ^ it has just started, and finds out what it can lend
   , peerMeta :: Text
     -- ^ custom text
   , peerName :: Text
@@ -1733,7 +1735,7 @@ data Peer = Peer
   } deriving (Eq, Show)
 
 instance Blank Peer where
-  blank = Peer blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank
+  blank = Peer blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank blank
 
 instance FromJSON Peer where
   parseJSON = withObject "Peer" $ \o -> Peer
@@ -1747,6 +1749,7 @@ instance FromJSON Peer where
     <*> o ?: "last_seen"
     <*> o ?: "latency"
     <*> o ?: "lending"
+    <*> o ?: "looking"
     <*> o ?: "meta"
     <*> o ?: "name"
     <*> o ?: "path"
@@ -1775,6 +1778,7 @@ instance ToJSON Peer where
     , "last_seen" =! peerLastSeen v
     , "latency" =! peerLatency v
     , "lending" =! peerLending v
+    , "looking" =? peerLooking v
     , "meta" =! peerMeta v
     , "name" =! peerName v
     , "path" =! peerPath v
