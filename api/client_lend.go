@@ -66,6 +66,14 @@ func (c *Client) Policy(ctx context.Context) ([]Rule, error) {
 	return get[[]Rule](ctx, c, nil, "lend", "policy")
 }
 
+// PolicyEnd is the long-lived containers that rules, if they were the table, would take away.
+func (c *Client) PolicyEnd(ctx context.Context, rules []Rule) (ends []Sandbox, err error) {
+	if rules == nil {
+		rules = []Rule{}
+	}
+	return ends, c.call(ctx, http.MethodPost, "/v1/lend/policy/ends", nil, rules, &ends)
+}
+
 // SetPolicy replaces the table.
 func (c *Client) SetPolicy(ctx context.Context, rules []Rule) error {
 	if rules == nil {

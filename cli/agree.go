@@ -21,3 +21,17 @@ func agreed(a *app, question, unasked string) error {
 	}
 	return nil
 }
+
+// agreeToEnds lists the containers that a change takes away, and asks.
+func agreeToEnds(a *app, change string, ends []api.Sandbox, yes bool) error {
+	if yes || len(ends) == 0 {
+		return nil
+	}
+	shown := *a.out
+	shown.stdout = a.out.stderr
+	if err := listSandboxes(&shown, false, ends); err != nil {
+		return err
+	}
+	what := plural(int64(len(ends)), "container")
+	return agreed(a, "take "+what+" away, with all files?", change+" "+what+" away, with all files: look at them")
+}

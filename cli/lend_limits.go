@@ -92,7 +92,11 @@ a machine with more than five.` + exits(api.KindNotRunning),
 			if err := config.ValidateLimits(l); err != nil {
 				return err
 			}
-			if err := agreeToLimits(cmd.Context(), a, client, l, yes); err != nil {
+			ends, err := client.LimitsEnd(cmd.Context(), l)
+			if err != nil {
+				return err
+			}
+			if err := agreeToEnds(a, "these limits take", ends, yes); err != nil {
 				return err
 			}
 			if err := client.SetLimits(cmd.Context(), l); err != nil {
@@ -129,19 +133,4 @@ func noteOverbooked(ctx context.Context, a *app, client *api.Client, lent float6
 		a.out.note("note: this machine has %s: guests that use all %s will wait for each other, and your own programs for them", plainCores(there), cores(lent))
 	}
 	return nil
-}
-
-// agreeToLimits lists the containers that l would take away, and asks.
-func agreeToLimits(ctx context.Context, a *app, client *api.Client, l api.Limits, yes bool) error {
-	ends, err := client.LimitsEnd(ctx, l)
-	if err != nil || yes || len(ends) == 0 {
-		return err
-	}
-	shown := *a.out
-	shown.stdout = a.out.stderr
-	if err := listSandboxes(&shown, false, ends); err != nil {
-		return err
-	}
-	what := plural(int64(len(ends)), "container")
-	return agreed(a, "take "+what+" away, with all files?", "these limits take "+what+" away, with all files: look at them")
 }

@@ -23,7 +23,8 @@ func lendPolicyCmd(a *app) *cobra.Command {
 		Use:   "policy",
 		Short: "Show or change who may do what here",
 		Long: `Show the table that decides who may run what on this machine. The first row that
-matches decides; where none does, the answer is no.
+matches decides; where none does, the answer is no. Long-lived containers that a
+change takes away, with their files, are listed first, and the answer has to be yes.
 
 SUBJECT is a PEER, role:member, role:borrower, role:admin, or *. RESOURCE is
 wasm, process, docker, containers (long-lived ones), shell (p2prc ssh to this
@@ -81,8 +82,14 @@ func showPolicy(ctx context.Context, client *api.Client, out *output, asJSON boo
 // namesPeer tells whether a row is about one peer.
 func namesPeer(subject string) bool { return subject != "*" && !strings.HasPrefix(subject, "role:") }
 
-// changePolicy replaces the table by what change makes of it, checked first.
-func changePolicy(ctx context.Context, a *app, change func([]api.Rule) ([]api.Rule, error)) error {
+// yesToEnds is the flag of what may take containers away.
+func yesToEnds(cmd *cobra.Command) *bool {
+	return cmd.Flags().BoolP("yes", "y", false, "take containers away that are then not allowed")
+}
+
+// changePolicy replaces the table by what change makes of it, checked first. yes
+// agrees to the containers that it takes away.
+func changePolicy(ctx context.Context, a *app, yes bool, change func([]api.Rule) ([]api.Rule, error)) error {
 	client, err := a.node()
 	if err != nil {
 		return err
@@ -97,6 +104,13 @@ func changePolicy(ctx context.Context, a *app, change func([]api.Rule) ([]api.Ru
 	if err := config.ValidatePolicy(rules); err != nil {
 		return err
 	}
+	ends, err := client.PolicyEnd(ctx, rules)
+	if err != nil {
+		return err
+	}
+	if err := agreeToEnds(a, "this policy takes", ends, yes); err != nil {
+		return err
+	}
 	if err := client.SetPolicy(ctx, rules); err != nil {
 		return err
 	}
@@ -105,6 +119,7 @@ func changePolicy(ctx context.Context, a *app, change func([]api.Rule) ([]api.Ru
 
 func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 	var at int
+	var yes *bool
 	cmd := &cobra.Command{
 		Use:     word + " SUBJECT RESOURCE",
 		Short:   "Add a row that says " + map[bool]string{true: "yes", false: "no"}[allow],
@@ -112,7 +127,7 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 		Example: "  p2prc lend policy " + word + " big-box process\n  p2prc lend policy " + word + " role:borrower '*' --at 2",
 		Args:    takes(2, 2, "a SUBJECT and a RESOURCE"), ValidArgsFunction: byPlace(complete(a, subjectWords), fixed(policyWords...)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
+			return changePolicy(cmd.Context(), a, *yes, func(rules []api.Rule) ([]api.Rule, error) {
 				if at < 1 || at > len(rules)+1 {
 					return nil, api.Errorf(api.KindUsage, "--at %d: there is no such place", at).WithHint("1 to %d", len(rules)+1)
 				}
@@ -133,6 +148,7 @@ func policyAddCmd(a *app, word string, allow bool) *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&at, "at", 1, "the row it becomes")
+	yes = yesToEnds(cmd)
 	return cmd
 }
 
@@ -185,14 +201,15 @@ func policyRow(word string) (api.Rule, error) {
 }
 
 func policyRmCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var yes *bool
+	cmd := &cobra.Command{
 		Use:     "rm ROW",
 		Short:   "Remove a row",
 		Long:    "Remove a row by its number, and show the table." + exits(api.KindNotRunning),
 		Example: "  p2prc lend policy rm 2",
 		Args:    takes(1, 1, "a ROW"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return changePolicy(cmd.Context(), a, func(rules []api.Rule) ([]api.Rule, error) {
+			return changePolicy(cmd.Context(), a, *yes, func(rules []api.Rule) ([]api.Rule, error) {
 				n, err := strconv.Atoi(args[0])
 				if err != nil || n < 1 || n > len(rules) {
 					return nil, api.Errorf(api.KindUsage, "there is no row %q", args[0]).WithHint("p2prc lend policy numbers them")
@@ -201,13 +218,16 @@ func policyRmCmd(a *app) *cobra.Command {
 			})
 		},
 	}
+	yes = yesToEnds(cmd)
+	return cmd
 }
 
 // maxPolicy is the longest table that is read, in bytes.
 const maxPolicy = 1 << 20
 
 func policySetCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var yes *bool
+	cmd := &cobra.Command{
 		Use:     "set FILE|-",
 		Short:   "Replace the table",
 		Long:    "Replace the table by the JSON in FILE (the form that --json prints), and show it." + exits(api.KindNotRunning),
@@ -229,7 +249,9 @@ func policySetCmd(a *app) *cobra.Command {
 			if err := dec.Decode(&rules); err != nil {
 				return api.Errorf(api.KindInvalid, "%s is not a policy table: %w", args[0], err).WithHint("p2prc lend policy --json prints one")
 			}
-			return changePolicy(cmd.Context(), a, func([]api.Rule) ([]api.Rule, error) { return rules, nil })
+			return changePolicy(cmd.Context(), a, *yes, func([]api.Rule) ([]api.Rule, error) { return rules, nil })
 		},
 	}
+	yes = yesToEnds(cmd)
+	return cmd
 }

@@ -124,6 +124,8 @@ func TestListingsOfLending(t *testing.T) {
 	took(w, "PUT /v1/lend/policy", &set, nil)
 	ends, asked := []api.Sandbox{}, api.Limits{}
 	took(w, "POST /v1/lend/limits/ends", &asked, &ends)
+	forbidden, tried := []api.Sandbox{}, []api.Rule{}
+	took(w, "POST /v1/lend/policy/ends", &tried, &forbidden)
 	took(w, "PUT /v1/lend/limits", &limits, nil)
 	w.golden("lend", []string{"lend", "status"}, []string{"lend", "ls"}, []string{"lend", "limits"}, []string{"lend", "limits", "--json"}, []string{"lend", "policy"}, []string{"lend", "pause", "--reason", "dinner"}, []string{"lend", "resume"},
 		[]string{"lend", "drain"}, []string{"lend", "kill", "88888"}, []string{"lend", "kill", "nothing"}, []string{"lend", "kill"}, []string{"lend", "usage"}, []string{"lend", "usage", "--csv"}, []string{"lend", "usage", "--by", "hour"}, []string{"lend", "usage", "--since", "soon"})
@@ -145,6 +147,20 @@ func TestListingsOfLending(t *testing.T) {
 	if len(set) != 1 || set[0].Resource != "*" {
 		t.Errorf("%+v", set)
 	}
+	forbidden = append(forbidden, box)
+	w.want(2, "", "this policy takes 1 container away, with all files", "lend", "policy", "rm", "1")
+	if len(tried) != 0 || len(set) != 1 || !strings.Contains(w.err.String(), "beta") {
+		t.Errorf("tried %+v, set %+v, said %s", tried, set, w.err.String())
+	}
+	w.want(0, "", "", "lend", "policy", "rm", "1", "--yes")
+	if len(set) != 0 {
+		t.Errorf("%+v", set)
+	}
+	w.want(2, "", "this policy takes 1 container away", "lend", "policy", "deny", "beta", "containers")
+	if len(tried) != 2 || len(set) != 0 {
+		t.Errorf("tried %+v, set %+v", tried, set)
+	}
+	forbidden = nil
 	w.stdin = `[{"who":"*"}]`
 	w.want(2, "", "is not a policy table", "lend", "policy", "set", "-")
 	w.want(0, "", "", "lend", "limits", "--memory", "8GiB", "--peer-cpus", "1.5", "--runtimes", "wasm,process")

@@ -209,6 +209,14 @@ func (l lender) LimitsEnd(limits api.Limits) []api.Sandbox {
 	return l.n.keeper.Ends(limits)
 }
 
+// PolicyEnd is the containers that SetPolicy would take away.
+func (l lender) PolicyEnd(rules []api.Rule) []api.Sandbox {
+	if l.n.keeper == nil {
+		return nil
+	}
+	return l.n.keeper.Forbidden(rules)
+}
+
 // SetPolicy changes who may do what, and withdraws what is not allowed any more.
 func (l lender) SetPolicy(ctx context.Context, rules []api.Rule) error {
 	return l.rechecked(ctx, l.Server.SetPolicy(ctx, rules))

@@ -173,6 +173,16 @@ func TestGuestNetworks(t *testing.T) {
 		if err := again.Permitted(member(alice), api.GuestFiltered); err != nil {
 			t.Errorf("a container that was there before a restart: %v", err)
 		}
+		for _, err := range []error{
+			r.PermittedUnder([]api.Rule{run, container}, member(alice), api.GuestFiltered), r.PermittedUnder([]api.Rule{run}, member(alice), api.GuestNone),
+		} {
+			if api.KindOf(err) != api.KindDenied {
+				t.Errorf("under a policy that forbids it: %v", err)
+			}
+		}
+		if err := errors.Join(r.PermittedUnder([]api.Rule{run, container}, member(alice), api.GuestNone), r.Permitted(member(alice), api.GuestFiltered)); err != nil {
+			t.Error(err)
+		}
 		if err := r.SetPolicy(t.Context(), []api.Rule{run, container}); err != nil {
 			t.Fatal(err)
 		}

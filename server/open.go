@@ -334,7 +334,7 @@ func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, on api.Guest
 	if info.Isolation == isolationNone && !d.ByName {
 		return api.Errorf(api.KindDenied, "runtime %s isolates nothing on this node, and its owner does not name you", name)
 	}
-	if why := s.netBarredLocked(who, on); why != nil {
+	if why := s.netBarredLocked(s.rules, who, on); why != nil {
 		return why
 	}
 	if limits.Total.Disk == 0 {
@@ -346,14 +346,15 @@ func (s *Server) barredLocked(who api.Caller, name api.RuntimeName, on api.Guest
 	return nil
 }
 
-// netBarredLocked says why containers of who cannot be on a network here, or nil.
+// netBarredLocked says why containers of who cannot be on a network here under a
+// policy, or nil.
 // An engine that has not answered yet forbids nothing: what it gave goes on.
-func (s *Server) netBarredLocked(who api.Caller, on api.GuestNetwork) *api.Error {
+func (s *Server) netBarredLocked(rules []api.Rule, who api.Caller, on api.GuestNetwork) *api.Error {
 	info := s.infos[api.RuntimeDocker]
 	switch {
 	case on.None():
 		return nil
-	case !policy.Decide(s.rules, who, api.ActionNetwork, api.NetworkResource(on)).Allow:
+	case !policy.Decide(rules, who, api.ActionNetwork, api.NetworkResource(on)).Allow:
 		return api.Errorf(api.KindDenied, "the owner's policy does not let your containers have network %s", on).
 			WithHint("its owner can: p2prc lend policy allow YOU network:%s", on)
 	case info.Available && !slices.Contains(info.Networks, on):

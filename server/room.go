@@ -21,7 +21,7 @@ type guest struct {
 // have it on that network, and answers with the caps that hold. Unused sandboxes
 // of leases give way. KindDenied, KindUnsupported, KindQuota.
 func (s *Server) Reserve(who api.Caller, id api.SandboxID, needs api.Resources, on api.GuestNetwork) (api.Resources, error) {
-	return s.reserve(who, id, needs, false, func() *api.Error { return s.permittedLocked(who, on) })
+	return s.reserve(who, id, needs, false, func() *api.Error { return s.permittedLocked(s.rules, who, on) })
 }
 
 // ReserveShell is Reserve for a sandbox in which who has a shell. It waits until
@@ -175,24 +175,34 @@ func (s *Server) Paused() bool {
 func (s *Server) Permitted(who api.Caller, on api.GuestNetwork) error {
 	s.mu.Lock()
 	defer s.unlock()
-	if err := s.permittedLocked(who, on); err != nil {
+	if err := s.permittedLocked(s.rules, who, on); err != nil {
 		return err
 	}
 	return nil
 }
 
-func (s *Server) permittedLocked(who api.Caller, on api.GuestNetwork) *api.Error {
+// PermittedUnder is Permitted under another policy than the owner's.
+func (s *Server) PermittedUnder(rules []api.Rule, who api.Caller, on api.GuestNetwork) error {
+	s.mu.Lock()
+	defer s.unlock()
+	if err := s.permittedLocked(rules, who, on); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) permittedLocked(rules []api.Rule, who api.Caller, on api.GuestNetwork) *api.Error {
 	if err := borrows(who); err != nil {
 		return err
 	}
 	if !slices.Contains(s.limits.Load().Runtimes, api.RuntimeDocker) {
 		return api.Errorf(api.KindDenied, "this node does not lend containers").WithHint("its owner can: p2prc lend limits --runtimes wasm,docker")
 	}
-	if !policy.Decide(s.rules, who, api.ActionContainer, api.RuntimeResource(api.RuntimeDocker)).Allow {
+	if !policy.Decide(rules, who, api.ActionContainer, api.RuntimeResource(api.RuntimeDocker)).Allow {
 		return api.Errorf(api.KindDenied, "the owner's policy does not let you have containers here").
 			WithHint("its owner can: p2prc lend policy allow PEER containers")
 	}
-	return s.netBarredLocked(who, on)
+	return s.netBarredLocked(rules, who, on)
 }
 
 // borrows says why who borrows nothing at all, or nil.

@@ -111,6 +111,10 @@ func (s *Services) setPolicy(ctx context.Context, in *policyIn) error {
 	return s.Lender.SetPolicy(ctx, in.Body)
 }
 
+func (s *Services) policyEnd(_ context.Context, in *policyIn) ([]api.Sandbox, error) {
+	return list(s.Lender.PolicyEnd(in.Body)), nil
+}
+
 type usageIn struct {
 	By    []string  `query:"by" enum:"peer,job,day" doc:"what to sum by, any of them; none: one row"`
 	Since time.Time `query:"since" doc:"RFC 3339; from the beginning if empty"`

@@ -176,6 +176,7 @@ type Lender interface {
 	LimitsEnd(l api.Limits) []api.Sandbox
 	Policy() []api.Rule
 	SetPolicy(ctx context.Context, rules []api.Rule) error
+	PolicyEnd(rules []api.Rule) []api.Sandbox
 	Pause(ctx context.Context, reason string) error
 	Resume(ctx context.Context) error
 	Drain(ctx context.Context, reason string) error

@@ -126,6 +126,7 @@ func Table(s *Services) []door.Row {
 		row("POST", "/v1/lend/limits/ends", own, owner, small, "lend", "limits-end", "the long-lived containers that other limits would take away", door.Get(s.limitsEnd)),
 		row("GET", "/v1/lend/policy", own, owner, 0, "lend", "policy", "who may do what here", door.Get(s.policy)),
 		row("PUT", "/v1/lend/policy", own, owner, medium, "lend", "set-policy", "replace the policy", door.Do(s.setPolicy)),
+		row("POST", "/v1/lend/policy/ends", own, owner, medium, "lend", "policy-end", "the long-lived containers that another policy would take away", door.Get(s.policyEnd)),
 		row("GET", "/v1/lend/usage", own, owner, 0, "lend", "usage", "the ledger, summed", door.Get(s.usage)),
 		row("GET", "/v1/leases", borrow, peer, 0, "lend", "leases", "the caller's own leases here", door.Get(s.leases)),
 	}

@@ -217,6 +217,14 @@ func (r *fakeRoom) Permitted(api.Caller, api.GuestNetwork) error {
 	return r.barred
 }
 
+// PermittedUnder has the first row decide for whom it names.
+func (r *fakeRoom) PermittedUnder(rules []api.Rule, who api.Caller, _ api.GuestNetwork) error {
+	if len(rules) == 0 || rules[0].Subject == string(who.Peer) && !rules[0].Allow {
+		return api.Errorf(api.KindDenied, "no row")
+	}
+	return nil
+}
+
 // set is the owner, who changes his mind.
 func (r *fakeRoom) set(fn func()) {
 	r.mu.Lock()

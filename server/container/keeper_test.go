@@ -241,6 +241,26 @@ func TestChargedFromTheStart(t *testing.T) {
 	})
 }
 
+// What another policy would take away is told, and not taken.
+func TestForbidden(t *testing.T) {
+	world(t, func(t *testing.T, r *rig) {
+		if err := errors.Join(r.create(one, "one"), r.create(two, "two")); err != nil {
+			t.Fatal(err)
+		}
+		borrower := string(r.Sandboxes()[0].Borrower)
+		for _, c := range []struct {
+			rules []api.Rule
+			want  int
+		}{{[]api.Rule{{Subject: borrower}}, 2}, {[]api.Rule{{Subject: borrower, Allow: true}}, 0}, {[]api.Rule{{Subject: "another"}}, 0}, {nil, 2}} {
+			if ends := r.Forbidden(c.rules); len(ends) != c.want {
+				t.Errorf("%+v forbid %+v", c.rules, ends)
+			}
+		}
+		r.want(one, "running running")
+		r.want(two, "running running")
+	})
+}
+
 // The owner's limits, when they are lowered, take the newest away first.
 func TestLimitsLowered(t *testing.T) {
 	world(t, func(t *testing.T, r *rig) {

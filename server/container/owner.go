@@ -201,6 +201,20 @@ func (k *Keeper) Ends(l api.Limits) []api.Sandbox {
 	return slices.DeleteFunc(k.Sandboxes(), func(s api.Sandbox) bool { return !none && !slices.Contains(over, s.ID) })
 }
 
+// Forbidden is the containers that Recheck would take away under other rules than the
+// owner's.
+func (k *Keeper) Forbidden(rules []api.Rule) []api.Sandbox {
+	roles, gone := k.cfg.Roles(), map[api.SandboxID]bool{}
+	k.mu.Lock()
+	boxes := k.sortedLocked()
+	k.mu.Unlock()
+	for _, b := range boxes {
+		who := api.Caller{Peer: b.rec.Borrower, Role: roles[b.rec.Borrower]}
+		gone[api.SandboxID(b.rec.ID)] = api.KindOf(k.cfg.Room.PermittedUnder(rules, who, b.rec.Spec.Network)) == api.KindDenied
+	}
+	return slices.DeleteFunc(k.Sandboxes(), func(s api.Sandbox) bool { return !gone[s.ID] })
+}
+
 // Recheck takes away what its borrower may not have any more.
 func (k *Keeper) Recheck(ctx context.Context) error {
 	roles := k.cfg.Roles()

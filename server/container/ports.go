@@ -74,6 +74,8 @@ type Room interface {
 	// more, or nil. KindDenied: the owner or the network says so; else the machine
 	// cannot, for now.
 	Permitted(who api.Caller, on api.GuestNetwork) error
+	// PermittedUnder is Permitted under another policy than the owner's.
+	PermittedUnder(rules []api.Rule, who api.Caller, on api.GuestNetwork) error
 	// Adopt takes it back for a container of an earlier process, whatever the rules say now.
 	Adopt(who api.PeerID, id api.SandboxID, cap api.Resources)
 	Release(id api.SandboxID)

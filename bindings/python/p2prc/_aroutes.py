@@ -207,6 +207,10 @@ class AsyncRoutes:
         """who may do what here"""
         return await self._call("GET", "/v1/lend/policy", None, None, "", List[t.Rule])
 
+    async def policy_end(self, body: List[t.Rule]) -> List[t.Sandbox]:
+        """the long-lived containers that another policy would take away"""
+        return await self._call("POST", "/v1/lend/policy/ends", None, body, "application/json", List[t.Sandbox])
+
     async def put_blob(self, body: Any) -> t.BlobInfo:
         """upload bytes"""
         return await self._call("POST", "/v1/blobs", None, body, "application/octet-stream", t.BlobInfo)

@@ -207,6 +207,10 @@ class Routes:
         """who may do what here"""
         return self._call("GET", "/v1/lend/policy", None, None, "", List[t.Rule])
 
+    def policy_end(self, body: List[t.Rule]) -> List[t.Sandbox]:
+        """the long-lived containers that another policy would take away"""
+        return self._call("POST", "/v1/lend/policy/ends", None, body, "application/json", List[t.Sandbox])
+
     def put_blob(self, body: Any) -> t.BlobInfo:
         """upload bytes"""
         return self._call("POST", "/v1/blobs", None, body, "application/octet-stream", t.BlobInfo)

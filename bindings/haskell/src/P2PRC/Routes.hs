@@ -203,6 +203,10 @@ pingPeer c pPeer = value c (request "POST" (mconcat ["/v1/peers/", segment pPeer
 policy :: Client -> IO (Either Error [Rule])
 policy c = value c (request "GET" (mconcat ["/v1/lend/policy"]) [] nobody)
 
+-- | the long-lived containers that another policy would take away.
+policyEnd :: Client -> [Rule] -> IO (Either Error [Sandbox])
+policyEnd c b = value c (request "POST" (mconcat ["/v1/lend/policy/ends"]) [] (json b))
+
 -- | upload bytes.
 putBlob :: Client -> ByteString -> IO (Either Error BlobInfo)
 putBlob c b = value c (request "POST" (mconcat ["/v1/blobs"]) [] (raw "application/octet-stream" b))
