@@ -3,10 +3,16 @@
 package nat
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/netlab"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
 	"github.com/Akilan1999/p2p-rendering-computation/test/lab"
@@ -104,6 +110,72 @@ func TestIPv6Alone(t *testing.T) {
 		if got := m.OK("doctor"); !strings.Contains(got, want) || !strings.Contains(got, "/ip6/2a01:5:") {
 			t.Errorf("%s: %s", m.Name, got)
 		}
+	}
+}
+
+// Without any IPv4 a job runs on another node, and a gateway opens ports to clients, TCP and
+// UDP, and a domain.
+func TestWorkOverIPv6Alone(t *testing.T) {
+	n := newInternet6(t)
+	gw, client := n.server("gw"), n.server("client") // the client is no member
+	a, b := n.behind("anna"), n.behind("bert")
+	gw.Up()
+	join(t, gw, a, b)
+	a.Eventually("hear that bert lends", func(ctx context.Context) bool {
+		p, err := a.API.Peer(ctx, "bert")
+		return err == nil && p.Lending == api.LendOpen
+	})
+	a.OK("run", "--on", "bert", module(t))
+	gw.OK("lend", "policy", "allow", "anna", "listen:20000-20010")
+	gw.OK("lend", "policy", "allow", "anna", "domain:app.example.org")
+	a.Eventually("hear of the gateway", func(ctx context.Context) bool {
+		p, err := a.API.Peer(ctx, "gw")
+		return err == nil && p.Gateway
+	})
+	n.source(a, 1<<20)
+	addr := mapped(t, a, "gw", port, "--allow", "2a01:5::/64")
+	if !strings.HasPrefix(addr, "[2a01:5::2]:20") {
+		t.Errorf("clients reach it at %s", addr)
+	}
+	n.through(client, addr, 1<<20, func() {})
+	n.echoes(a, client, mapped(t, a, "gw", port, "--udp"))
+	var m api.Mapping
+	if out := a.OK("map", "--json", fmt.Sprint(port), "--domain", "app.example.org", "--via", "gw"); json.Unmarshal([]byte(out), &m) != nil || len(m.DNS) != 1 || m.DNS[0].Type != "AAAA" || m.DNS[0].Value != "2a01:5::2" {
+		t.Errorf("of a domain p2prc map said %s", out)
+	}
+}
+
+// echoes has a service on a machine's port answer a datagram that another sends to addr.
+func (n *internet6) echoes(service, from *lab.Machine, addr string) {
+	n.t.Helper()
+	var answers net.PacketConn
+	var asks net.Conn
+	n.In(service.Name, func() (err error) {
+		answers, err = net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
+		return err
+	})
+	defer answers.Close()
+	n.In(from.Name, func() (err error) {
+		asks, err = net.Dial("udp", addr)
+		return err
+	})
+	defer asks.Close()
+	if _, err := asks.Write([]byte("who is there")); err != nil {
+		n.t.Fatal(err)
+	}
+	soon, got := time.Now().Add(time.Minute), make([]byte, 100)
+	if err := errors.Join(answers.SetDeadline(soon), asks.SetDeadline(soon)); err != nil {
+		n.t.Fatal(err)
+	}
+	k, client, err := answers.ReadFrom(got)
+	if err == nil {
+		_, err = answers.WriteTo(got[:k], client)
+	}
+	if err == nil {
+		k, err = asks.Read(got)
+	}
+	if err != nil || string(got[:k]) != "who is there" {
+		n.t.Errorf("a datagram came back as %q, %v", got[:k], err)
 	}
 }
 
