@@ -15,6 +15,7 @@ type MapSpec struct {
 	Any         bool     `json:"any,omitempty" doc:"any free port will do at the gateway"`
 	Domain      string   `json:"domain,omitempty" maxLength:"253" doc:"instead of a port: a name, like app.example.org, under which the gateway takes HTTPS with a certificate and hands on HTTP"`
 	Passthrough bool     `json:"passthrough,omitempty" doc:"with a domain: TLS is handed on unopened, and the certificate is the service's"`
+	H2C         bool     `json:"h2c,omitempty" doc:"with a domain: HTTP/2 without TLS is handed on, as gRPC needs it, instead of HTTP/1.1"`
 	Allow       []string `json:"allow,omitempty" maxItems:"64" doc:"networks and addresses of clients; empty: everybody"`
 	TTL         Duration `json:"ttl,omitempty" doc:"how long it lives; 0: until it is removed"`
 	Proxy       bool     `json:"proxy_protocol,omitempty" doc:"each connection begins with the PROXY protocol's line that says who the client is"`
@@ -74,7 +75,7 @@ type Carried struct {
 	ID      CarriedID `json:"id" doc:"the gateway's, not its member's"`
 	Peer    PeerID    `json:"peer" doc:"whose it is"`
 	Name    string    `json:"name,omitempty" doc:"its name"`
-	Network string    `json:"network" enum:"tcp,udp,https,tls" doc:"https and tls are domains: with our certificate, and unopened"`
+	Network string    `json:"network" enum:"tcp,udp,https,h2c,tls" doc:"https, h2c and tls are domains: with our certificate, handed on as HTTP/1.1 or HTTP/2, and unopened"`
 	Ports   []int     `json:"ports" doc:"listened on for it"`
 	Domain  string    `json:"domain,omitempty"`
 	Away    bool      `json:"away,omitempty" doc:"a domain that is kept for its member, who has no mapping of it now"`

@@ -19,6 +19,7 @@ type mapped struct {
 	public string // --port
 	domain string
 	passes bool // --passthrough
+	h2c    bool
 	udp    bool
 	allow  []string
 	ttl    time.Duration
@@ -42,8 +43,8 @@ latency is taken, and another when that one is gone. Several --on share the
 connections; one that does not answer gets none.
 
 With --domain the gateway serves HTTPS under that name, with a certificate that it
-gets and renews, and the port gets HTTP; with --passthrough, too, the port gets
-TLS as it comes. Which DNS record leads the name to the gateway is printed.
+gets and renews, and the port gets HTTP/1.1; with --h2c, too, HTTP/2 without TLS,
+and with --passthrough TLS as it comes. Which DNS record leads the name to the gateway is printed.
 
 The gateway's owner, and the owner of each PEER in --on, must have allowed it:
   p2prc lend policy allow YOU listen:8000-8999
@@ -73,6 +74,7 @@ The gateway's owner, and the owner of each PEER in --on, must have allowed it:
 	f.StringVar(&o.public, "port", "", "the port at the gateway; 0 for any")
 	f.StringVar(&o.domain, "domain", "", "HTTPS under this `NAME`, instead of a port")
 	f.BoolVar(&o.passes, "passthrough", false, "with --domain: hand TLS on unopened; the certificate is the service's")
+	f.BoolVar(&o.h2c, "h2c", false, "with --domain: the port gets HTTP/2 without TLS, as gRPC needs it")
 	f.BoolVar(&o.udp, "udp", false, "datagrams instead of connections")
 	f.StringArrayVar(&o.allow, "allow", nil, "only clients of this `NETWORK` or address; may be repeated")
 	f.DurationVar(&o.ttl, "ttl", 0, "how long it lives; without it until it is removed")
@@ -123,7 +125,7 @@ func runMap(ctx context.Context, a *app, spec api.MapSpec, o mapped) error {
 
 // spec reads the command line.
 func (o mapped) spec(ports string) (spec api.MapSpec, err error) {
-	spec = api.MapSpec{Ports: 1, Network: "tcp", On: o.on, Via: o.via, Allow: o.allow, TTL: api.Duration(o.ttl), Proxy: o.proxy, Domain: o.domain, Passthrough: o.passes}
+	spec = api.MapSpec{Ports: 1, Network: "tcp", On: o.on, Via: o.via, Allow: o.allow, TTL: api.Duration(o.ttl), Proxy: o.proxy, Domain: o.domain, Passthrough: o.passes, H2C: o.h2c}
 	if o.udp {
 		spec.Network = "udp"
 	}

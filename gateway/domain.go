@@ -29,7 +29,8 @@ func (m *carried) openSite(ctx context.Context) error {
 }
 
 func (m *carried) serve() (err error) {
-	if m.site, err = m.g.cfg.Front.Open(m.req.Domain, m.req.Network == mapping.TLS, visitor{m}); err != nil {
+	speaks := map[string]web.Service{mapping.H2C: web.H2C, mapping.TLS: web.TLS}[m.req.Network]
+	if m.site, err = m.g.cfg.Front.Open(m.req.Domain, speaks, visitor{m}); err != nil {
 		return err
 	}
 	m.g.mu.Lock()

@@ -323,6 +323,8 @@ func TestRefused(t *testing.T) {
 			"a domain, two ports":   {api.MapSpec{Port: 80, Domain: "app.example", Ports: 2}, api.KindInvalid},
 			"a domain over udp":     {api.MapSpec{Port: 80, Domain: "app.example", Network: "udp"}, api.KindInvalid},
 			"PROXY for requests":    {api.MapSpec{Port: 80, Domain: "app.example", Proxy: true}, api.KindInvalid},
+			"no domain's HTTP/2":    {api.MapSpec{Port: 80, H2C: true}, api.KindInvalid},
+			"HTTP/2 unopened":       {api.MapSpec{Port: 80, Domain: "app.example", Passthrough: true, H2C: true}, api.KindInvalid},
 			"nothing to pass":       {api.MapSpec{Port: 80, Passthrough: true}, api.KindInvalid},
 		} {
 			if _, err := b.Map(t.Context(), c.spec); api.KindOf(err) != c.kind {

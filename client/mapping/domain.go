@@ -21,8 +21,12 @@ func readDomain(spec *api.MapSpec) (err error) {
 	switch {
 	case spec.Domain == "" && spec.Passthrough:
 		return api.Errorf(api.KindInvalid, "passthrough is for a domain").WithHint("name one: --domain app.example.org")
+	case spec.Domain == "" && spec.H2C:
+		return api.Errorf(api.KindInvalid, "HTTP/2 is for a domain").WithHint("name one: --domain app.example.org; a port takes what comes")
 	case spec.Domain == "":
 		return nil
+	case spec.H2C && spec.Passthrough:
+		return api.Errorf(api.KindInvalid, "what is passed through unopened is not spoken HTTP to").WithHint("one of h2c and passthrough")
 	case spec.Network != "tcp" || spec.Ports != 1 || spec.Public != 0 || spec.Any:
 		return api.Errorf(api.KindInvalid, "a domain leads to one TCP port, and at the gateway it has no other than that of HTTPS")
 	case spec.Proxy && !spec.Passthrough:
@@ -38,6 +42,8 @@ func (p page) request() mapping.Map {
 	switch {
 	case p.Spec.Passthrough:
 		req.Network = mapping.TLS
+	case p.Spec.H2C:
+		req.Network = mapping.H2C
 	case p.Spec.Domain != "":
 		req.Network = mapping.HTTPS
 	}

@@ -23,6 +23,7 @@ func TestDomain(t *testing.T) {
 			public  string
 		}{
 			{api.MapSpec{Port: 80, Domain: "Bücher.example"}, mapping.HTTPS, "https://xn--bcher-kva.example:7000"},
+			{api.MapSpec{Port: 443, Domain: "app.example", H2C: true}, mapping.H2C, "https://app.example:7000"},
 			{api.MapSpec{Port: 443, Domain: "app.example", Passthrough: true, Proxy: true}, mapping.TLS, "app.example:7000"},
 		} {
 			m, err := b.Map(t.Context(), c.spec)

@@ -155,7 +155,7 @@ func (d *doors) greet(c *waiting) {
 	switch {
 	case s == nil:
 		refuse(c, h)
-	case h.challenge && !s.passthrough:
+	case h.challenge && s.speaks != TLS:
 		d.answer(c, h)
 	default:
 		near, err := s.admit(c.TCP, h.read)
@@ -164,7 +164,7 @@ func (d *doors) greet(c *waiting) {
 			return
 		}
 		_ = c.SetDeadline(time.Time{})
-		if s.passthrough {
+		if s.speaks == TLS {
 			c.give()
 			near.pass(d.live)
 			return

@@ -66,9 +66,19 @@ type Front struct {
 // New makes a front.
 func New(cfg Config) *Front { return &Front{cfg: cfg, sites: map[string]*Site{}} }
 
+// Service is what a domain's service speaks.
+type Service int
+
+// Whatever clients speak to the front:
+const (
+	HTTP Service = iota // HTTP/1.1
+	H2C                 // HTTP/2 without TLS, as it is for gRPC
+	TLS                 // TLS, which comes to it unopened
+)
+
 // Open serves a domain until its Close. KindConflict when it is served already,
 // or a port is taken; KindDenied when this program may not listen there.
-func (f *Front) Open(domain string, passthrough bool, to Mapper) (*Site, error) {
+func (f *Front) Open(domain string, speaks Service, to Mapper) (*Site, error) {
 	f.opening.Lock()
 	defer f.opening.Unlock()
 	if f.site(domain) != nil {
@@ -83,7 +93,7 @@ func (f *Front) Open(domain string, passthrough bool, to Mapper) (*Site, error) 
 		f.doors = d
 		f.mu.Unlock()
 	}
-	s := f.newSite(domain, passthrough, to, f.doors.certs)
+	s := f.newSite(domain, speaks, to, f.doors.certs)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sites[domain] = s

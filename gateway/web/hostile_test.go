@@ -19,7 +19,7 @@ import (
 func TestUnknownDomain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.open(app, true, "127.0.0.1:1")
+	r.open(app, TLS, "127.0.0.1:1")
 	for _, name := range []string{"evil.example", "", "x." + app} {
 		for _, protocols := range [][]string{nil, {alpn}} {
 			_, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: protocols})
@@ -270,7 +270,7 @@ func TestClose(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	<-begun
-	if _, err := r.Open(app, false, &mapper{}); err == nil {
+	if _, err := r.Open(app, HTTP, &mapper{}); err == nil {
 		t.Error("a domain was opened twice")
 	}
 	s.Close()
@@ -308,7 +308,7 @@ func TestServiceThatFails(t *testing.T) {
 			c.Close()
 		}
 	}()
-	s, m := r.open(app, false, ln.Addr().String())
+	s, m := r.open(app, HTTP, ln.Addr().String())
 	r.ready(s)
 	get := func() {
 		t.Helper()

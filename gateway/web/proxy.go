@@ -66,6 +66,10 @@ func (s *Site) newProxy() *httputil.ReverseProxy {
 		MaxResponseHeaderBytes: 1 << 20,
 		ExpectContinueTimeout:  time.Second,
 	}
+	if s.speaks == H2C {
+		s.transport.Protocols = new(http.Protocols)
+		s.transport.Protocols.SetUnencryptedHTTP2(true)
+	}
 	return &httputil.ReverseProxy{
 		Transport: s.transport,
 		Rewrite: func(r *httputil.ProxyRequest) {

@@ -13,7 +13,7 @@ func (d *doors) redirect(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s == nil:
 		http.Error(w, "no such domain here", http.StatusNotFound)
-	case !s.passthrough && d.certs.challenged(w, r):
+	case s.speaks != TLS && d.certs.challenged(w, r):
 	default:
 		http.Redirect(w, r, "https://"+s.at(d.f.cfg.HTTPS)+r.URL.RequestURI(), http.StatusPermanentRedirect)
 	}

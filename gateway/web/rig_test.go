@@ -98,14 +98,14 @@ func (r *rig) serve(domain string, h http.Handler) (*Site, *mapper) {
 	srv := &http.Server{Handler: h}
 	go srv.Serve(ln)
 	r.t.Cleanup(func() { srv.Close() })
-	return r.open(domain, false, ln.Addr().String())
+	return r.open(domain, HTTP, ln.Addr().String())
 }
 
 // open opens a domain that leads to an address.
-func (r *rig) open(domain string, passthrough bool, to string) (*Site, *mapper) {
+func (r *rig) open(domain string, speaks Service, to string) (*Site, *mapper) {
 	r.t.Helper()
 	m := &mapper{to: to}
-	s, err := r.Open(domain, passthrough, m)
+	s, err := r.Open(domain, speaks, m)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -16,14 +16,14 @@ const (
 
 // Site is a domain that is served.
 type Site struct {
-	front       *Front
-	domain      string
-	passthrough bool
-	to          Mapper
-	certs       *certs
-	proxy       *httputil.ReverseProxy
-	transport   *http.Transport
-	requests    *places
+	front     *Front
+	domain    string
+	speaks    Service
+	to        Mapper
+	certs     *certs
+	proxy     *httputil.ReverseProxy
+	transport *http.Transport
+	requests  *places
 
 	live    context.Context
 	cut     context.CancelFunc
@@ -34,11 +34,11 @@ type Site struct {
 	dns, cert string     // what it waits for; empty: not for this
 }
 
-func (f *Front) newSite(domain string, passthrough bool, to Mapper, certs *certs) *Site {
-	s := &Site{front: f, domain: domain, passthrough: passthrough, to: to, certs: certs, changed: make(chan struct{}, 1), requests: newPlaces(f.cfg.Requests, f.cfg.PerClient)}
+func (f *Front) newSite(domain string, speaks Service, to Mapper, certs *certs) *Site {
+	s := &Site{front: f, domain: domain, speaks: speaks, to: to, certs: certs, changed: make(chan struct{}, 1), requests: newPlaces(f.cfg.Requests, f.cfg.PerClient)}
 	s.live, s.cut = context.WithCancel(context.Background())
 	s.proxy = s.newProxy()
-	if !passthrough {
+	if speaks != TLS {
 		s.cert = "waits for its certificate"
 	}
 	return s
@@ -77,7 +77,7 @@ func (s *Site) note(field *string, words string) {
 // Run sees until ctx is done that the domain leads here and, once it does, has a
 // certificate; before, nobody is asked for one, since CAs count what fails.
 func (s *Site) Run(ctx context.Context) {
-	has := s.passthrough
+	has := s.speaks == TLS
 	for wait := lookLow; ; wait = min(wait+wait/4, lookHigh) {
 		why := s.front.leadsHere(ctx, s.domain)
 		if !has && (why == "" || s.certs.stored(ctx, s)) {

@@ -153,7 +153,7 @@ func TestChallenges(t *testing.T) {
 	t.Run("roots that are none", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, func(c *Config) { c.ACME.Roots = "/dev/null" })
-		if _, err := r.Open(app, false, &mapper{}); err == nil || !strings.Contains(err.Error(), "acme_ca") {
+		if _, err := r.Open(app, HTTP, &mapper{}); err == nil || !strings.Contains(err.Error(), "acme_ca") {
 			t.Error(err)
 		}
 		ln, err := net.Listen("tcp", r.at()) // its doors are shut again
@@ -248,7 +248,7 @@ func TestPassthrough(t *testing.T) {
 			}()
 		}
 	}()
-	s, m := r.open(app, true, ln.Addr().String())
+	s, m := r.open(app, TLS, ln.Addr().String())
 	r.ready(s)
 	c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: app, RootCAs: pool})
 	if err != nil {
@@ -276,7 +276,7 @@ func TestPassthrough(t *testing.T) {
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.open(app, true, "127.0.0.1:1")
+	r.open(app, TLS, "127.0.0.1:1")
 	at := net.JoinHostPort(here, fmt.Sprint(r.cfg.HTTP))
 	for request, want := range map[string]string{
 		"GET /a?b=c HTTP/1.1\r\nHost: " + app:                              r.url("/a?b=c"),

@@ -11,7 +11,8 @@ import (
 
 // The networks of a domain.
 const (
-	HTTPS = "https" // the gateway ends TLS and speaks HTTP to the mapper
+	HTTPS = "https" // the gateway ends TLS and speaks HTTP/1.1 to the mapper
+	H2C   = "h2c"   // it speaks HTTP/2 without TLS to him
 	TLS   = "tls"   // the mapper gets TLS as it comes
 )
 
@@ -39,8 +40,8 @@ func (m Map) checkDomain() error {
 		return err
 	case name != m.Domain:
 		return api.Errorf(api.KindInvalid, "the domain %.60q is written %s", m.Domain, name)
-	case m.Network != HTTPS && m.Network != TLS:
-		return api.Errorf(api.KindInvalid, "unknown network %.20q for a domain", m.Network).WithHint("https or tls")
+	case m.Network != HTTPS && m.Network != H2C && m.Network != TLS:
+		return api.Errorf(api.KindInvalid, "unknown network %.20q for a domain", m.Network).WithHint("https, h2c or tls")
 	case m.Ports != 1 || m.First != 0 || m.Prefer != 0:
 		return api.Errorf(api.KindInvalid, "a domain leads to one port, and its gateway has its own")
 	}

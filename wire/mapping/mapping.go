@@ -88,7 +88,7 @@ const (
 // Map says what is wanted.
 type Map struct {
 	ID      api.MappingID  `json:"id"`
-	Network string         `json:"network"` // tcp or udp; https or tls for a domain
+	Network string         `json:"network"` // tcp or udp; https, h2c or tls for a domain
 	Ports   int            `json:"ports"`   // how many, side by side
 	First   int            `json:"first"`   // the first of them; 0: any
 	Prefer  int            `json:"prefer"`  // with any: this one if it can be had

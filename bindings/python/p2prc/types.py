@@ -52,7 +52,7 @@ class Carried(Model):
     domain: str = ""
     id: str = ""  # the gateway's, not its member's
     name: str = ""  # its name
-    network: str = ""  # https and tls are domains: with our certificate, and unopened
+    network: str = ""  # https, h2c and tls are domains: with our certificate, handed on as HTTP/1.1 or HTTP/2, and unopened
     open: int = 0  # connections now
     peer: str = ""  # whose it is
     ports: List[int] = field(default_factory=list)  # listened on for it
@@ -445,6 +445,7 @@ class MapSpec(Model):
     any: bool = False  # any free port will do at the gateway
     container: str = ""  # one of this node's containers, instead of peers
     domain: str = ""  # instead of a port: a name, like app.example.org, under which the gateway takes HTTPS with a certificate and hands on HTTP
+    h2c: bool = False  # with a domain: HTTP/2 without TLS is handed on, as gRPC needs it, instead of HTTP/1.1
     network: str = ""  # tcp if empty
     on: List[str] = field(default_factory=list)  # names or ids of peers; connections are spread over those that answer. Empty: this node
     passthrough: bool = False  # with a domain: TLS is handed on unopened, and the certificate is the service's

@@ -127,7 +127,7 @@ data Carried = Carried
   , carriedName :: Text
     -- ^ its name
   , carriedNetwork :: Text
-    -- ^ https and tls are domains: with our certificate, and unopened
+    -- ^ https, h2c and tls are domains: with our certificate, handed on as HTTP/1.1 or HTTP/2, and unopened
   , carriedOpen :: Int64
     -- ^ connections now
   , carriedPeer :: Text
@@ -1383,6 +1383,8 @@ data MapSpec = MapSpec
     -- ^ one of this node's containers, instead of peers
   , mapSpecDomain :: Text
     -- ^ instead of a port: a name, like app.example.org, under which the gateway takes HTTPS with a certificate and hands on HTTP
+  , mapSpecH2c :: Bool
+    -- ^ with a domain: HTTP/2 without TLS is handed on, as gRPC needs it, instead of HTTP/1.1
   , mapSpecNetwork :: Text
     -- ^ tcp if empty
   , mapSpecOn :: [Text]
@@ -1404,7 +1406,7 @@ data MapSpec = MapSpec
   } deriving (Eq, Show)
 
 instance Blank MapSpec where
-  blank = MapSpec blank blank blank blank blank blank blank blank blank blank blank blank blank
+  blank = MapSpec blank blank blank blank blank blank blank blank blank blank blank blank blank blank
 
 instance FromJSON MapSpec where
   parseJSON = withObject "MapSpec" $ \o -> MapSpec
@@ -1412,6 +1414,7 @@ instance FromJSON MapSpec where
     <*> o ?: "any"
     <*> o ?: "container"
     <*> o ?: "domain"
+    <*> o ?: "h2c"
     <*> o ?: "network"
     <*> o ?: "on"
     <*> o ?: "passthrough"
@@ -1428,6 +1431,7 @@ instance ToJSON MapSpec where
     , "any" =? mapSpecAny v
     , "container" =? mapSpecContainer v
     , "domain" =? mapSpecDomain v
+    , "h2c" =? mapSpecH2c v
     , "network" =? mapSpecNetwork v
     , "on" =? mapSpecOn v
     , "passthrough" =? mapSpecPassthrough v
