@@ -82,12 +82,12 @@ func left(t *testing.T, r *Runtime) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	volumes, err := r.api.VolumeList(t.Context(), client.VolumeListOptions{Filters: r.mine(KindTask)})
+	volumes, err := r.volumes(t.Context(), func(labels map[string]string) bool { return labels[LabelKind] == KindTask })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(found.Items)+len(volumes.Items) > 0 {
-		t.Errorf("left: %+v %+v", found.Items, volumes.Items)
+	if len(found.Items)+len(volumes) > 0 {
+		t.Errorf("left: %+v %+v", found.Items, volumes)
 	}
 }
 

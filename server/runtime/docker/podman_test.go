@@ -1,15 +1,18 @@
 package docker
 
 import (
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/api/types/volume"
 )
 
 // A rootless podman 4.3.1 on control groups of version 1 says by docker's API that it
@@ -54,6 +57,58 @@ func TestPodmanThatHoldsNothing(t *testing.T) {
 	controllers = `["cpu","memory","pids"]`
 	if pod, err := e.podman(t.Context()); err != nil || boundless(system.Info{}, pod) != "" {
 		t.Errorf("with the controllers: %+v, %v", pod, err)
+	}
+}
+
+// Podman 4.3.1 lists the volumes that have any of the labels asked for; a node takes only
+// its own away.
+func TestPodmanListsOthersVolumes(t *testing.T) {
+	sock := filepath.Join(t.TempDir(), "sock")
+	ln, err := net.Listen("unix", sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]map[string]string{
+		"ours":             {LabelNode: "us", LabelKind: KindTask},
+		"theirs":           {LabelNode: "them", LabelKind: KindTask},
+		"of our container": {LabelNode: "us", LabelKind: KindContainer},
+	}
+	var removed []string
+	mux := http.NewServeMux()
+	mux.HandleFunc("/_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") })
+	mux.HandleFunc("GET /v1.41/containers/json", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") })
+	mux.HandleFunc("GET /v1.41/volumes", func(w http.ResponseWriter, req *http.Request) {
+		var filters struct{ Label map[string]bool }
+		if err := json.Unmarshal([]byte(req.FormValue("filters")), &filters); err != nil {
+			t.Error(err)
+		}
+		var found struct{ Volumes []volume.Volume }
+		for name, labels := range all {
+			for k, v := range labels {
+				if filters.Label[k+"="+v] {
+					found.Volumes = append(found.Volumes, volume.Volume{Name: name, Labels: labels})
+					break
+				}
+			}
+		}
+		_ = json.NewEncoder(w).Encode(found) // the client finds out
+	})
+	mux.HandleFunc("DELETE /v1.41/volumes/{name}", func(w http.ResponseWriter, req *http.Request) {
+		removed = append(removed, req.PathValue("name"))
+		w.WriteHeader(http.StatusNoContent)
+	})
+	srv := httptest.NewUnstartedServer(mux)
+	srv.Listener.Close()
+	srv.Listener = ln
+	srv.Start()
+	defer srv.Close()
+	e, err := New(Config{Host: "unix://" + sock, Node: "us", Agent: []string{"true"}, Home: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := NewRuntime(e).sweep(t.Context()); err != nil || !slices.Equal(removed, []string{"ours"}) {
+		t.Errorf("removed %q, %v", removed, err)
 	}
 }
 

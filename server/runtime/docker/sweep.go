@@ -9,6 +9,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -32,11 +33,11 @@ func (r *Runtime) sweep(ctx context.Context) error {
 			errs = append(errs, r.remove(ctx, c.ID))
 		}
 	}
-	volumes, err := r.api.VolumeList(ctx, client.VolumeListOptions{Filters: r.mine(KindTask)})
+	volumes, err := r.volumes(ctx, func(labels map[string]string) bool { return labels[LabelKind] == KindTask })
 	if err != nil {
 		return r.explain(errors.Join(append(errs, err)...))
 	}
-	for _, v := range volumes.Items {
+	for _, v := range volumes {
 		if r.isLive(api.SandboxID(v.Labels[LabelSandbox])) {
 			continue
 		}
@@ -51,6 +52,13 @@ func (r *Runtime) sweep(ctx context.Context) error {
 	}
 	r.left.Store(!calm)
 	return nil
+}
+
+// volumes is this node's, of those the ones whose labels do. An engine is asked for one
+// label alone: podman lists what has any of several.
+func (e *Engine) volumes(ctx context.Context, do func(labels map[string]string) bool) ([]volume.Volume, error) {
+	found, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: make(client.Filters).Add("label", LabelNode+"="+string(e.cfg.Node))})
+	return slices.DeleteFunc(found.Items, func(v volume.Volume) bool { return !do(v.Labels) }), err
 }
 
 func (e *Engine) removeVolume(ctx context.Context, name string) error {

@@ -65,12 +65,12 @@ func (l Lasting) tidyAgents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := l.api.VolumeList(ctx, client.VolumeListOptions{Filters: make(client.Filters).Add("label", LabelNode+"="+string(l.cfg.Node), labelAgent)})
+	found, err := l.volumes(ctx, func(labels map[string]string) bool { return labels[labelAgent] != "" })
 	if err != nil {
 		return l.explain(err)
 	}
 	var errs []error
-	for _, v := range found.Items {
+	for _, v := range found {
 		if v.Labels[labelAgent] == p.hash {
 			continue
 		}
