@@ -2,8 +2,10 @@ package p2p
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -40,40 +42,128 @@ func secured(c sec.SecureConn, b *batched, err error) (sec.SecureConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &secureConn{SecureConn: c, on: b}, nil
+	s := &secureConn{SecureConn: c, out: together{c, b}}
+	s.changed.L = &s.mu
+	return s, nil
 }
 
-// secureConn writes the records of one Write together.
+// secureConn writes what is little when the write before it is done, with all that has come by
+// then: a multiplexer hands over the frames of its streams one by one, and of many streams
+// that are busy most go in the company of others.
 type secureConn struct {
 	sec.SecureConn
-	on    *batched
-	write sync.Mutex // held by one Write at a time
+	out together
+
+	mu      sync.Mutex    // guards what follows
+	changed sync.Cond     // of what follows
+	run     chan struct{} // closed when flush has returned; nil: nothing was written yet
+	late    []byte        // is to be written
+	spare   []byte        // room for what is late next
+	writing bool
+	over    bool
+	err     error // of a write; it is the last one
 }
 
-// Write implements net.Conn.
+// Write implements net.Conn. An error of what is written late is that of a later Write.
 func (c *secureConn) Write(p []byte) (int, error) {
-	c.write.Lock()
-	defer c.write.Unlock()
-	if len(p) <= leastRecord {
-		return c.SecureConn.Write(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return 0, net.ErrClosed
 	}
-	c.on.hold()
-	n, err := c.SecureConn.Write(p)
-	if ferr := c.on.flush(); err == nil {
+	if little := len(p) <= leastRecord && len(c.late)+len(p) <= mostRecord; little && c.err == nil {
+		if c.run == nil { // not before: who is refused now is not closed, but what is below
+			c.run = make(chan struct{})
+			go c.flush(c.run)
+		}
+		c.late = append(c.late, p...)
+		c.changed.Broadcast()
+		return len(p), nil
+	}
+	for c.writing && c.err == nil {
+		c.changed.Wait()
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	return c.putLocked(p)
+}
+
+// putLocked writes what is late and then p, with mu unlocked meanwhile.
+func (c *secureConn) putLocked(p []byte) (n int, err error) {
+	late := c.late
+	c.late, c.writing = c.spare[:0], true
+	c.mu.Unlock()
+	if len(late) > 0 {
+		_, err = c.out.Write(late)
+	}
+	if len(p) > 0 && err == nil {
+		n, err = c.out.Write(p)
+	}
+	c.mu.Lock()
+	c.spare, c.writing = late, false
+	if c.err == nil {
+		c.err = err
+	}
+	c.changed.Broadcast()
+	return n, err
+}
+
+// flush writes what is late until the connection is closed or broken.
+func (c *secureConn) flush(done chan<- struct{}) {
+	defer close(done)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.err == nil && !(c.over && len(c.late) == 0) {
+		if c.writing || len(c.late) == 0 {
+			c.changed.Wait()
+			continue
+		}
+		_, _ = c.putLocked(nil) // kept in err
+	}
+}
+
+// Close implements net.Conn. A write that waits for the other end is given up then, and
+// there is no word of goodbye.
+func (c *secureConn) Close() error {
+	_ = c.SetWriteDeadline(time.Now().Add(lastWrite))
+	c.mu.Lock()
+	c.over = true
+	c.changed.Broadcast()
+	for c.writing {
+		c.changed.Wait()
+	}
+	run := c.run
+	c.mu.Unlock()
+	if run != nil {
+		<-run
+	}
+	if c.err != nil {
+		return c.out.on.Close()
+	}
+	return c.SecureConn.Close()
+}
+
+// together writes the records of one Write together.
+type together struct {
+	tls io.Writer
+	on  *batched
+}
+
+// Write implements io.Writer. One goes at a time.
+func (t together) Write(p []byte) (int, error) {
+	if len(p) <= leastRecord {
+		return t.tls.Write(p)
+	}
+	t.on.hold()
+	n, err := t.tls.Write(p)
+	if ferr := t.on.flush(); err == nil {
 		err = ferr
 	}
 	return n, err
 }
 
-// Close implements net.Conn. In the middle of a Write, which may wait for the other
-// end, there is no word of goodbye.
-func (c *secureConn) Close() error {
-	if !c.write.TryLock() {
-		return c.on.Close()
-	}
-	defer c.write.Unlock()
-	return c.SecureConn.Close()
-}
+const lastWrite = 250 * time.Millisecond // for what is on its way when the connection is closed
 
 const (
 	leastRecord = 1 << 10

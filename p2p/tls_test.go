@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -18,14 +19,21 @@ import (
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 )
 
-// counting counts the system calls of a connection.
+// counting counts the system calls of a connection, and can hold up those that write.
 type counting struct {
 	net.Conn
 	reads, writes atomic.Int64
+	hold          sync.RWMutex
 }
 
-func (c *counting) Read(p []byte) (int, error)  { c.reads.Add(1); return c.Conn.Read(p) }
-func (c *counting) Write(p []byte) (int, error) { c.writes.Add(1); return c.Conn.Write(p) }
+func (c *counting) Read(p []byte) (int, error) { c.reads.Add(1); return c.Conn.Read(p) }
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	c.hold.RLock()
+	defer c.hold.RUnlock()
+	return c.Conn.Write(p)
+}
 
 // securePair is a connection with this TLS at the dialer's end, and there what is below it, and theirs
 // at the other, to which the dialer means to speak.
@@ -139,6 +147,58 @@ func TestTLSInBatches(t *testing.T) {
 	}
 }
 
+// While one write is on its way, what is little waits for it and goes together, and nobody
+// who writes waits for that. What is large goes after it.
+func TestTLSLittleWritesTogether(t *testing.T) {
+	near, below, far, err := securePair(t, batchedTLS, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := below.writes.Load()
+	below.hold.Lock()
+	var want bytes.Buffer
+	for i := range 100 {
+		p := bytes.Repeat([]byte{byte(i)}, 10)
+		want.Write(p)
+		if n, err := near.Write(p); n != len(p) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	below.hold.Unlock()
+	large := make([]byte, 10<<10)
+	want.Write(large)
+	if n, err := near.Write(large); n != len(large) || err != nil {
+		t.Fatal(n, err)
+	}
+	got := make([]byte, want.Len())
+	if _, err := io.ReadFull(far, got); err != nil || !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("what came is not what was sent: %v", err)
+	}
+	if n := below.writes.Load() - before; n > 3 { // the first, those that waited, the large one
+		t.Errorf("101 writes took %d system calls", n)
+	}
+}
+
+// What was written before the end comes before it, and nothing is taken after it.
+func TestTLSClosesAfterTheLast(t *testing.T) {
+	near, _, far, err := securePair(t, batchedTLS, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := near.Write([]byte("the last")); err != nil {
+		t.Fatal(err)
+	}
+	if err := near.Close(); err != nil {
+		t.Error(err)
+	}
+	if got, err := io.ReadAll(far); string(got) != "the last" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := near.Write([]byte("more")); err == nil {
+		t.Error("a closed connection takes more")
+	}
+}
+
 // A write that is larger than what is written together comes whole as well.
 func TestTLSLargeWrite(t *testing.T) {
 	near, _, far, err := securePair(t, batchedTLS, "")
@@ -173,27 +233,33 @@ func TestTLSBreaks(t *testing.T) {
 		"broken":            func(_ sec.SecureConn, below, _ net.Conn) { below.Close() },
 		"left by the other": func(_ sec.SecureConn, _, far net.Conn) { far.Close() },
 	} {
-		near, below, far, err := securePair(t, batchedTLS, "")
-		if err != nil {
-			t.Fatal(err)
+		for _, size := range []int{64 << 10, 100} {
+			testTLSBreaks(t, fmt.Sprintf("%s, %d", name, size), size, end)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			defer cancel()
-			for p := make([]byte, 64<<10); ; { // until the other end's buffers are full, and then it is over
-				if _, err := near.Write(p); err != nil {
-					return
-				}
+	}
+}
+
+func testTLSBreaks(t *testing.T, name string, size int, end func(near sec.SecureConn, below, far net.Conn)) {
+	near, below, far, err := securePair(t, batchedTLS, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for p := make([]byte, size); ; { // until the other end's buffers are full, and then it is over
+			if _, err := near.Write(p); err != nil {
+				return
 			}
-		}()
-		if _, err := io.CopyN(io.Discard, far, 1<<20); err != nil {
-			t.Errorf("%s: %v", name, err)
 		}
-		start := time.Now()
-		end(near, below, far)
-		<-ctx.Done()
-		if took := time.Since(start); took > 4*time.Second { // TLS gives a goodbye five
-			t.Errorf("%s: it took %s", name, took)
-		}
+	}()
+	if _, err := io.CopyN(io.Discard, far, 1<<20); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+	start := time.Now()
+	end(near, below, far)
+	<-ctx.Done()
+	if took := time.Since(start); took > 4*time.Second { // TLS gives a goodbye five
+		t.Errorf("%s: it took %s", name, took)
 	}
 }
