@@ -39,7 +39,7 @@ func connected(t *testing.T, ex task.Executor) (*Client, string) {
 	ours, theirs := net.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- Serve(t.Context(), theirs, Dirs{Work: filepath.Join(room, "work"), Stage: filepath.Join(room, "stage")}, ex)
+		done <- Serve(t.Context(), theirs, nil, Dirs{Work: filepath.Join(room, "work"), Stage: filepath.Join(room, "stage")}, ex)
 		theirs.Close()
 	}()
 	c, err := NewClient(ours)

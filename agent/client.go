@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"time"
 
+	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
@@ -19,6 +21,7 @@ type Client struct {
 	r      *wire.Reader
 	w      *wire.Writer
 	inline bool
+	near   bool // the agent offers a shorter way
 	stage  stager
 
 	mu   sync.Mutex // guards the rest
@@ -94,8 +97,48 @@ func (c *Client) greet() error {
 	if h.Version != version {
 		return api.Errorf(api.KindUnsupported, "the agent speaks version %d, this node %d", h.Version, version)
 	}
-	c.inline = h.Inline
+	c.inline, c.near = h.Inline, h.Near
 	return nil
+}
+
+// Shorten has commands go to the agent directly, where its process is on this
+// machine, as find says, and this one may reach into it. After an error they go on
+// as before. It is called before Exec, and before anybody else has the Client.
+func (c *Client) Shorten(find func() (pid int, err error)) error {
+	if !c.near {
+		return api.Errorf(api.KindUnsupported, "the agent offers no shorter way")
+	}
+	conn, err := near.Take(find)
+	if err != nil {
+		return err
+	}
+	if err := c.w.Write(kindNear, nil); err != nil {
+		return errors.Join(lost(err), conn.Close())
+	}
+	s := shortened{Conn: conn, far: c.conn}
+	go s.live()
+	c.conn, c.r, c.w = s, wire.NewReader(s, maxToNode), wire.NewWriter(s, maxToAgent)
+	return nil
+}
+
+// shortened is a way to an agent that ends with the one that it is shorter than.
+type shortened struct {
+	net.Conn
+	far io.ReadWriteCloser
+}
+
+func (s shortened) live() {
+	_, _ = io.Copy(io.Discard, s.far) // whatever ended it
+	_ = s.Conn.Close()                // its reader sees that
+}
+
+// Close closes both ways.
+func (s shortened) Close() error {
+	err := s.Conn.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil // by live
+	}
+	return errors.Join(err, s.far.Close())
 }
 
 // Inline tells that Kill has no effect: only ending the agent ends a command.

@@ -11,7 +11,7 @@
 // Frames are those of package wire. Payloads are JSON but where "raw" stands.
 //
 //	kind          direction  payload
-//	 1 hello      both       {version, inline}   first frame of each side, once
+//	 1 hello      both       {version, inline, near}  first frame of each side, once
 //	 2 put        to agent   {id, size}          data frames follow: keep a file under id
 //	 3 data       both       raw                 bytes of a file; an empty one ends the file
 //	 4 drop       to agent   {ids}               forget kept files
@@ -25,6 +25,7 @@
 //	12 exit       to node    {seq, code, signal, limit, msg, cpu, max_memory}
 //	13 fail       to node    {seq, kind, msg}    instead of exit: the machine failed, not the command
 //	14 files      to agent   {files}             of the exec that follows, with more than fit into it
+//	15 near       to agent   none                all that follows, both ways, goes by the socket that the agent offers
 //
 // # Order
 //
@@ -52,7 +53,12 @@
 // (WebAssembly: calls into compiled code cannot be interrupted at a fair price).
 // It never sees kill while a command runs; the node ends the agent instead.
 //
-// At the end of the stream the agent kills what it runs and exits.
+// An agent that says near offers a shorter way to a node on the same machine (package
+// near): in a container, where the stream goes through the engine. A node that has
+// taken it says so, once, between commands, and the stream carries nothing more. It
+// stays what both live by: whoever sees it end closes the short way, too.
+//
+// At the end of the stream, or of the short way, the agent kills what it runs and exits.
 //
 // # Trust
 //

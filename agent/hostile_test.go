@@ -204,7 +204,7 @@ func FuzzServe(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		dir := t.TempDir()
-		err := Serve(t.Context(), loop{bytes.NewReader(b), io.Discard}, Dirs{Work: dir + "/work", Stage: dir + "/stage"}, scripted{true, shellish})
+		err := Serve(t.Context(), loop{bytes.NewReader(b), io.Discard}, nil, Dirs{Work: dir + "/work", Stage: dir + "/stage"}, scripted{true, shellish})
 		var e *json.SyntaxError
 		_ = errors.As(err, &e) // any error will do
 	})

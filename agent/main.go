@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/process"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/session"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/task"
@@ -106,7 +107,7 @@ func serveTasks(args []string) error {
 			return err
 		}
 		holdStill()
-		return serve(c.Dirs, ex)
+		return serve(nil, c.Dirs, ex)
 	case ModeProcess, ModeContainer:
 		var c Process
 		if err := json.Unmarshal([]byte(arg), &c); err != nil {
@@ -117,14 +118,19 @@ func serveTasks(args []string) error {
 		}
 		spare()
 		cfg := process.Config{Scratch: c.Scratch, Env: c.Env}
+		var short io.ReadWriteCloser
 		if args[0] == ModeContainer {
 			cfg.Group = cgroup.Own()
+			if n, err := near.New(); err == nil { // without it the engine carries everything
+				defer n.Close()
+				short = n
+			}
 		}
 		ex, err := process.New(cfg)
 		if err != nil {
 			return err
 		}
-		return serve(c.Dirs, ex)
+		return serve(short, c.Dirs, ex)
 	}
 	return fmt.Errorf("unknown mode %q", args[0])
 }
@@ -133,8 +139,8 @@ func serveTasks(args []string) error {
 // which the default would collect many times a second.
 func lean() { debug.SetGCPercent(400) }
 
-func serve(dirs Dirs, ex task.Executor) error {
-	return Serve(context.Background(), stdio{hot: ex.Inline()}, dirs, ex)
+func serve(short io.ReadWriteCloser, dirs Dirs, ex task.Executor) error {
+	return Serve(context.Background(), stdio{hot: ex.Inline()}, short, dirs, ex)
 }
 
 // stdio is the stream to the node: on unix both are the same socket.

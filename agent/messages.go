@@ -24,6 +24,7 @@ const (
 	kindExit   wire.Kind = 12
 	kindFail   wire.Kind = 13
 	kindFiles  wire.Kind = 14
+	kindNear   wire.Kind = 15
 )
 
 const (
@@ -42,6 +43,7 @@ const (
 type hello struct {
 	Version int  `json:"version"`
 	Inline  bool `json:"inline,omitempty"`
+	Near    bool `json:"near,omitempty"`
 }
 
 type put struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -27,11 +28,12 @@ type Dirs struct {
 }
 
 // Serve is the guest end: it executes what comes over conn with ex, one command
-// after another, until the stream ends (nil) or breaks. When ctx is done and conn
-// is an io.Closer, it is closed.
-func Serve(ctx context.Context, conn io.ReadWriter, dirs Dirs, ex task.Executor) error {
+// after another, until the stream ends (nil) or breaks. short is what is offered as a
+// shorter way than conn, nil for nothing. When ctx is done and conn is an io.Closer, it
+// is closed.
+func Serve(ctx context.Context, conn io.ReadWriter, short io.ReadWriteCloser, dirs Dirs, ex task.Executor) error {
 	s := &server{
-		r: wire.NewReader(conn, maxToAgent), w: wire.NewWriter(conn, maxToNode),
+		conn: conn, short: short, r: wire.NewReader(conn, maxToAgent), w: wire.NewWriter(conn, maxToNode),
 		ex: ex,
 	}
 	var err error
@@ -49,7 +51,7 @@ func Serve(ctx context.Context, conn io.ReadWriter, dirs Dirs, ex task.Executor)
 	}
 	err = s.loop()
 	s.endTask()
-	if errors.Is(err, io.EOF) || ctx.Err() != nil {
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 		return nil
 	}
 	return err
@@ -63,6 +65,8 @@ func openDir(dir string) (*os.Root, error) {
 }
 
 type server struct {
+	conn  io.ReadWriter
+	short io.ReadWriteCloser // nil: none is offered, or it is what r and w are
 	r     *wire.Reader
 	w     *wire.Writer
 	ex    task.Executor
@@ -97,9 +101,14 @@ func (s *server) loop() error {
 		switch kind {
 		case kindHello:
 			greeted = true
-			if err := s.w.Send(kindHello, hello{Version: version, Inline: s.ex.Inline()}); err != nil {
+			if err := s.w.Send(kindHello, hello{Version: version, Inline: s.ex.Inline(), Near: s.short != nil}); err != nil {
 				return err
 			}
+		case kindNear:
+			if s.short == nil {
+				return wire.UnknownKind(kind)
+			}
+			s.shorten()
 		case kindPut:
 			var m put
 			if err := wire.Decode(payload, &m); err != nil {
@@ -141,6 +150,16 @@ func (s *server) loop() error {
 			return wire.UnknownKind(kind)
 		}
 	}
+}
+
+// shorten goes the short way from here on.
+func (s *server) shorten() {
+	far, short := s.conn, s.short
+	s.short, s.r, s.w = nil, wire.NewReader(short, maxToAgent), wire.NewWriter(short, maxToNode)
+	go func() {
+		_, _ = io.Copy(io.Discard, far) // whatever ended it
+		_ = short.Close()               // the loop sees that
+	}()
 }
 
 // keep stores the data frames that follow a put.

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
 )
 
 // Main runs one of this package's modes, with what follows it on the command
@@ -45,7 +47,7 @@ func Main(mode string, args []string) (int, error) {
 func serveBoth(c Config) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	if n, err := offer(); err == nil { // without it the streams carry everything
+	if n, err := near.New(); err == nil { // without it the streams carry everything
 		defer n.Close()
 		beside.Go(func() { _ = Serve(n, c) }) // its end is a lender's that went back to the streams
 	}

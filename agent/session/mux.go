@@ -10,6 +10,7 @@ import (
 
 	"github.com/libp2p/go-yamux/v5"
 
+	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
 )
@@ -60,7 +61,7 @@ func (m *Mux) Shorten(ctx context.Context, find func() (pid int, err error)) err
 	if err != nil && ctx.Err() != nil {
 		return err
 	}
-	conn, err := take(find)
+	conn, err := near.Take(find)
 	if err != nil {
 		return err
 	}

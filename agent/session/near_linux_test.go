@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
 )
 
 // offered is an agent in this process that serves on what it offers, and is ended by that.
 func offered(t *testing.T) (ended <-chan error) {
 	t.Helper()
-	n, err := offer()
+	n, err := near.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func TestShorten(t *testing.T) {
 	if err := <-ended; err != nil { // although this process, the agent's, had the other end open too
 		t.Error(err)
 	}
-	if _, err := unix.FcntlInt(nearFD, unix.F_GETFD, 0); !errors.Is(err, unix.EBADF) {
+	if _, err := unix.FcntlInt(near.FD, unix.F_GETFD, 0); !errors.Is(err, unix.EBADF) {
 		t.Errorf("the agent still has the other end: %v", err)
 	}
 }

@@ -4,7 +4,6 @@ package session
 
 import (
 	"errors"
-	"net"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire/session"
@@ -27,6 +26,3 @@ func (g *guest) exec(session.Request) error {
 func (a account) act(fn func() error) error { return fn() }
 
 func readMain() (session.Main, error) { return session.Main{}, nil }
-
-// take gets nothing here.
-func take(func() (int, error)) (net.Conn, error) { return nil, errors.ErrUnsupported }

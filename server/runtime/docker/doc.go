@@ -5,8 +5,9 @@
 // it, it reaps every orphan, and one system call of it reaches all the rest. It
 // is p2prc's own executable in a volume that is filled through the engine's API,
 // so that the engine may be on another machine and images may be empty. Node and
-// agent speak over the container's attached input and output. When the node dies
-// the engine closes that stream, and the container ends with all that is in it.
+// agent speak over the container's attached input and output, or around the engine
+// where the agent is near (package agent/near). When the node dies the engine closes
+// that stream, and the container ends with all that is in it.
 //
 // # What a container is not given
 //

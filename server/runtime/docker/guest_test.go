@@ -3,6 +3,8 @@ package docker
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/localimage"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/ring"
@@ -151,6 +154,49 @@ func TestRemovedBehindOurBack(t *testing.T) {
 	}
 	if res, err := sb.Exec(t.Context(), runtime.Command{Args: []string{"true"}}, runtime.Streams{}); err != nil || !res.Exit.OK() {
 		t.Errorf("afterwards: %+v %v", res.Exit, err)
+	}
+	if err := sb.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	left(t, r)
+}
+
+// An agent on this machine is spoken to without the engine, where the lender may trace
+// it; what it runs cannot get at that way, also as the user that the agent is.
+func TestNearAgent(t *testing.T) {
+	ring.Need(t, "docker", ring.Docker())
+	r := newRuntime(t, runtimetest.BuildAgent(t), t.TempDir())
+	prog, err := os.ReadFile(runtimetest.Build(t, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const image = "p2prc-test/near:latest"
+	if err := localimage.Make(t.Context(), r.api, image, []string{"USER 0"}, localimage.File{Path: "prog", Content: prog}); err != nil {
+		t.Fatal(err)
+	}
+	sb, err := r.Open(t.Context(), runtime.Spec{ID: "01NEAR", Image: image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close(context.Background()) //nolint:errcheck // closed below
+	got, err := r.api.ContainerInspect(t.Context(), r.name("01NEAR"), client.ContainerInspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attack := runtime.Command{Args: []string{"/prog", "attack", "1"}}
+	var out bytes.Buffer
+	if res, err := sb.Exec(t.Context(), attack, runtime.Streams{Stdout: &out}); err != nil || !res.Exit.OK() || strings.Contains(out.String(), "TOOK") {
+		t.Errorf("%q %+v %v", out.String(), res.Exit, err)
+	}
+	pid := got.Container.State.Pid
+	if here(pid, got.Container.ID) == nil { // not under gVisor, nor where the engine is elsewhere
+		want := fs.ErrNotExist
+		if os.Getuid() != 0 {
+			want = fs.ErrPermission
+		}
+		if _, err := os.Readlink("/proc/" + itoa(pid) + "/fd/" + itoa(near.FD)); !errors.Is(err, want) {
+			t.Errorf("what the agent offers: %v, want %v", err, want)
+		}
 	}
 	if err := sb.Close(t.Context()); err != nil {
 		t.Error(err)

@@ -284,16 +284,21 @@ func (l Lasting) agentOf(ctx context.Context, exec, container string) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	elsewhere := fmt.Errorf("the engine is elsewhere: process %d is another here", how.PID)
-	g := cgroup.Of(how.PID, container)
+	return how.PID, here(how.PID, container)
+}
+
+// here tells that an agent's process is one of this machine.
+func here(pid int, container string) error {
+	elsewhere := fmt.Errorf("the engine is elsewhere: process %d is another here", pid)
+	g := cgroup.Of(pid, container)
 	if g == nil {
-		return 0, elsewhere
+		return elsewhere
 	}
 	g.Close()
-	if exe, err := os.Readlink("/proc/" + itoa(how.PID) + "/exe"); err != nil || exe != AgentPath {
-		return 0, elsewhere
+	if exe, err := os.Readlink("/proc/" + itoa(pid) + "/exe"); err != nil || exe != AgentPath {
+		return elsewhere
 	}
-	return how.PID, nil
+	return nil
 }
 
 // on is a container's name on the engine.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
 	"github.com/Akilan1999/p2p-rendering-computation/agent/session"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/internal/localimage"
@@ -183,7 +184,7 @@ func agentNear(t *testing.T, l Lasting, id api.ContainerID) {
 		if !strings.Contains(p[1], "agent "+session.ModeSession) {
 			continue
 		}
-		if _, err := os.Readlink("/proc/" + p[0] + "/fd/100"); !errors.Is(err, want) {
+		if _, err := os.Readlink("/proc/" + p[0] + "/fd/" + itoa(near.FD)); !errors.Is(err, want) {
 			t.Errorf("what the agent offers: %v, want %v", err, want)
 		}
 		return

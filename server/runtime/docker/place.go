@@ -95,6 +95,8 @@ func (p *place) start(ctx context.Context) (*resident, error) {
 		r.pid = got.Container.State.Pid
 		r.group = cgroup.Of(r.pid, id)
 	}
+	// Where the short way cannot be had the engine carries everything.
+	_ = c.Shorten(func() (int, error) { return r.pid, here(r.pid, id) })
 	return r, nil
 }
 

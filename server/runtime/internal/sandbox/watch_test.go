@@ -65,7 +65,7 @@ func TestLateVerdictDoesNotHitTheNextCommand(t *testing.T) {
 	served := make(chan error, 1)
 	dir := t.TempDir()
 	go func() {
-		served <- agent.Serve(context.Background(), far, agent.Dirs{Work: filepath.Join(dir, "work"), Stage: filepath.Join(dir, "stage")}, ex)
+		served <- agent.Serve(context.Background(), far, nil, agent.Dirs{Work: filepath.Join(dir, "work"), Stage: filepath.Join(dir, "stage")}, ex)
 	}()
 	conn := &countedConn{Conn: near}
 	c, err := agent.NewClient(conn)

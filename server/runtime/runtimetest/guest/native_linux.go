@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // native is what only a program of the machine can try.
@@ -77,6 +79,14 @@ func attack(node int) {
 	for _, pid := range []int{node, 1} {
 		if syscall.PtraceAttach(pid) == nil {
 			fmt.Println("TRACED", pid)
+		}
+		for fd := range 200 { // one of them may be the way to the node
+			if process, err := unix.PidfdOpen(pid, 0); err == nil {
+				if _, err := unix.PidfdGetfd(process, fd, 0); err == nil {
+					fmt.Println("TOOK", fd, "of", pid)
+				}
+				unix.Close(process)
+			}
 		}
 		for _, f := range []string{"/environ", "/mem", "/root", "/cwd", "/fd"} {
 			if f, err := os.Open("/proc/" + strconv.Itoa(pid) + f); err == nil {

@@ -1,4 +1,4 @@
-package session
+package near
 
 import (
 	"fmt"
@@ -9,21 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nearFD is where an agent in mode session keeps one end of a socket pair for a
-// lender on the same machine: its bytes then need not go through the engine.
-const nearFD = 100
+// FD is where an agent keeps the end of the pair that is for a lender.
+const FD = 100
 
-// nearAhead is how many bytes may wait in the pair each way.
-const nearAhead = 1 << 20
+// ahead is how many bytes may wait in the pair each way.
+const ahead = 1 << 20
 
-// near is the agent's own end of the pair.
-type near struct {
+// Offer is the agent's own end of the pair.
+type Offer struct {
 	*net.UnixConn
 	taken sync.Once
 }
 
-// offer makes the pair.
-func offer() (*near, error) {
+// New makes the pair, once in a process.
+func New() (*Offer, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -33,25 +32,25 @@ func offer() (*near, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Dup3(pair[1], nearFD, unix.O_CLOEXEC); err != nil {
+	if err := unix.Dup3(pair[1], FD, unix.O_CLOEXEC); err != nil {
 		_ = c.Close() // it is given up
 		return nil, err
 	}
-	return &near{UnixConn: c}, nil
+	return &Offer{UnixConn: c}, nil
 }
 
 // Read gives the other end up as soon as somebody speaks there, who has one of their
 // own: or this one would never read its end.
-func (n *near) Read(p []byte) (int, error) {
-	read, err := n.UnixConn.Read(p)
-	n.taken.Do(func() { _ = unix.Close(nearFD) }) // it may be closed as the process ends
-	return read, err
+func (o *Offer) Read(p []byte) (int, error) {
+	n, err := o.UnixConn.Read(p)
+	o.taken.Do(func() { _ = unix.Close(FD) }) // it may be closed as the process ends
+	return n, err
 }
 
-// take gets the end that an agent on this machine offers. It needs the right to trace
+// Take gets the end that an agent on this machine offers. It needs the right to trace
 // the agent's process: root's, or that of the user whose engine made the user
 // namespace the container is in.
-func take(find func() (pid int, err error)) (net.Conn, error) {
+func Take(find func() (pid int, err error)) (net.Conn, error) {
 	pid, err := find()
 	if err != nil {
 		return nil, err
@@ -64,7 +63,7 @@ func take(find func() (pid int, err error)) (net.Conn, error) {
 	if again, err := find(); err != nil || again != pid { // whose the number was before process held it
 		return nil, fmt.Errorf("process %d is not the agent's any more", pid)
 	}
-	fd, err := unix.PidfdGetfd(process, nearFD, 0)
+	fd, err := unix.PidfdGetfd(process, FD, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +83,6 @@ func unixConn(fd int) (*net.UnixConn, error) {
 		_ = c.Close() // nothing was said
 		return nil, fmt.Errorf("%s is no unix socket", c.LocalAddr().Network())
 	}
-	_ = u.SetWriteBuffer(nearAhead) // fewer switches of processes; the system may allow less
+	_ = u.SetWriteBuffer(ahead) // fewer switches of processes; the system may allow less
 	return u, nil
 }
