@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
@@ -117,6 +118,7 @@ func serveTasks(args []string) error {
 			return err
 		}
 		spare()
+		runtime.GOMAXPROCS(1) // one thing follows the other: to wake a thread for each takes longer than the thing
 		cfg := process.Config{Scratch: c.Scratch, Env: c.Env}
 		var short io.ReadWriteCloser
 		if args[0] == ModeContainer {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +38,35 @@ func ownPeak() int64 {
 // namespace it can kill all but itself in one call; else it adopts orphans and
 // looks for them.
 type family struct{ all bool }
+
+// pipe makes a pipe that no task inherits by accident.
+func pipe(r, w *int) error {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return os.NewSyscallError("pipe", err)
+	}
+	*r, *w = p[0], p[1]
+	return nil
+}
+
+// soon is how long a task may take to be one that ends at once.
+const soon = 2 * time.Millisecond
+
+// endsSoon waits until a child has ended, but not for long, on a thread that the Go
+// scheduler believes to be computing: to hand its processor to another thread and take it back
+// costs more than the agent does for a small task. A task with more to say than
+// fits into its pipes waits for that time.
+func endsSoon(pid int) bool {
+	child, err := unix.PidfdOpen(pid, 0)
+	if err != nil { // gVisor may have none
+		return false
+	}
+	defer unix.Close(child)
+	fd := unix.PollFd{Fd: int32(child), Events: unix.POLLIN}
+	ts := unix.NsecToTimespec(int64(soon))
+	n, _, _ := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fd)), 1, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	return n == 1
+}
 
 func newFamily() (family, error) {
 	if os.Getpid() == 1 {

@@ -145,7 +145,9 @@ func (g *guard) stop(end *task.End) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ended = true
-	g.timer.Stop()
+	if g.timer != nil { // nil: it ended before it was worth a look
+		g.timer.Stop()
+	}
 	switch {
 	case g.limit != api.LimitNone:
 		*end = task.End{Code: 137, Signal: "killed", Limit: g.limit, CPU: end.CPU, MaxMemory: end.MaxMemory}

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -26,6 +25,7 @@ type Executor struct {
 	scratch scratch
 	env     []string
 	group   *cgroup.Group
+	buf     []byte
 	peak    int64 // bytes this process had resident at most, when last asked
 }
 
@@ -46,7 +46,7 @@ func New(cfg Config) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Executor{family: f, null: null, scratch: s, env: cfg.Env, group: cfg.Group}, nil
+	return &Executor{family: f, null: null, scratch: s, env: cfg.Env, group: cfg.Group, buf: make([]byte, copySize)}, nil
 }
 
 // Inline implements task.Executor.
@@ -71,33 +71,24 @@ func (e *Executor) Exec(ctx context.Context, t *task.Task) (task.End, error) {
 		p.closeAll()
 		return cannotStart(t.Args[0], err)
 	}
-	var copies sync.WaitGroup
-	copies.Go(func() { drain(t.Stdout, p.out) })
-	copies.Go(func() { drain(t.Stderr, p.err) })
-	if p.in != nil {
-		go func() { // ends when the task does not read any more, or with its feed
-			drain(p.in, t.Stdin)
-			p.in.Close()
-		}()
-	}
-	g.start(pid)
 	killed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { e.family.kill(pid); close(killed) })
-	printed := make(chan struct{})
-	go func() { copies.Wait(); close(printed) }()
-	// Most tasks end, and with them their streams, before it is worth a thread
-	// that is blocked until they do.
-	select {
-	case <-printed:
-	case <-time.After(blockAfter):
+	if t.Stdin != nil || !endsSoon(pid) {
+		g.start(pid)
+		printed := p.copy(t)
+		// Most tasks end, and with them their streams, before it is worth a thread
+		// that is blocked until they do.
+		select {
+		case <-printed:
+		case <-time.After(blockAfter):
+		}
 	}
 	end, err = e.wait(pid)
 	g.stop(&end)
 	if !stop() {
 		<-killed // or it would find the next task's processes
 	}
-	<-printed
-	p.closeAll()
+	p.finish(t, e.buf)
 	return end, errors.Join(err, e.scratch.empty())
 }
 
@@ -155,10 +146,11 @@ func selfPeak() int64 {
 	return maxRSS(&ru)
 }
 
-// drain copies until either side ends; with the stream to the node gone the task
+const copySize = 32 << 10
+
+// drain copies by buf until either side ends; with the stream to the node gone the task
 // is about to be killed, so what cannot be written is swallowed.
-func drain(w io.Writer, r io.Reader) {
-	buf := make([]byte, 32<<10)
+func drain(w io.Writer, r io.Reader, buf []byte) {
 	for {
 		n, err := r.Read(buf)
 		if n > 0 && w != nil {
