@@ -278,7 +278,7 @@ func (l *lender) start(x *loaned) {
 			d = l.takes(t)
 		}
 		if d == 0 {
-			batch = append(batch, l.result(x, t))
+			batch = append(batch, l.result(x, t, d))
 			continue
 		}
 		x.running[t.Key] = true
@@ -288,7 +288,7 @@ func (l *lender) start(x *loaned) {
 			defer l.mu.Unlock()
 			if l.epoch == epoch && x.running[t.Key] {
 				delete(x.running, t.Key)
-				r := l.result(x, t)
+				r := l.result(x, t, d)
 				l.send(x, lease.KindFinished, lease.Finished{Results: []lease.Result{r}})
 				l.start(x)
 			}
@@ -306,13 +306,13 @@ func (l *lender) start(x *loaned) {
 	}
 }
 
-func (l *lender) result(x *loaned, t lease.Task) lease.Result {
+func (l *lender) result(x *loaned, t lease.Task, took time.Duration) lease.Result {
 	l.ran[t.Task]++
 	r := lease.Result{Stdout: api.Stream{Inline: []byte(fmt.Sprint(t.Args)), Size: int64(len(fmt.Sprint(t.Args)))}}
 	if l.exec != nil {
 		r = l.exec(t)
 	}
-	r.Key = t.Key
+	r.Key, r.Usage.Wall = t.Key, api.Duration(took)
 	x.held[t.Key] = r
 	return r
 }

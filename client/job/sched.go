@@ -129,6 +129,7 @@ type tenure struct {
 	rate      float64 // results a second
 	rateFrom  time.Time
 	rateN     int
+	took      time.Duration // of a task that was done, on average
 }
 
 // sched is the scheduler of one job: pure, and not safe for concurrent use.

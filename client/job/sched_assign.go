@@ -90,7 +90,7 @@ func (s *sched) assign(now time.Time) {
 		// A task goes back to where it failed only when that lender has nothing else to do.
 		bored := len(t.out) == 0 && !t.idleSince.IsZero() && now.Sub(t.idleSince) > boredAfter
 		avoidable := others && !bored
-		l := Lender{Peer: t.node.id, Slots: t.share.Slots, Held: t.active(), Done: t.node.done + t.node.failed, Speed: speed[t], Proven: t.rate > 0}
+		l := Lender{Peer: t.node.id, Slots: t.share.Slots, Held: t.active(), Done: t.node.done + t.node.failed, Speed: speed[t], Proven: t.rate > 0, Took: t.took}
 		room := min(s.plan.strategy.Quota(l, view), t.share.Credit)
 		if t.node.failStreak >= doubtAfter {
 			room = min(room, t.share.Slots)
@@ -189,4 +189,17 @@ func (t *tenure) measure(n int, now time.Time) {
 		}
 		t.rate, t.rateFrom, t.rateN = r, now, 0
 	}
+}
+
+// learn takes into account how long a task took there, as the lender says, who is
+// not believed to be faster than a task a millisecond.
+func (t *tenure) learn(took time.Duration) {
+	if took <= 0 {
+		return
+	}
+	took = max(took, time.Millisecond)
+	if t.took == 0 {
+		t.took = took
+	}
+	t.took += (took - t.took) / 4
 }

@@ -231,6 +231,7 @@ func (s *sched) credit(n *node, t *tenure, row api.Task, now time.Time) {
 	n.failStreak = 0
 	if t != nil {
 		t.measure(1, now)
+		t.learn(time.Duration(row.Usage.Wall))
 	}
 }
 

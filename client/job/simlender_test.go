@@ -45,7 +45,7 @@ func (m *sim) work(l *simLender) {
 			i := m.rnd.IntN(len(x.running))
 			k := x.running[i]
 			x.running = slices.Delete(x.running, i, i+1)
-			r := lease.Result{Key: k}
+			r := lease.Result{Key: k, Usage: api.TaskUsage{Wall: api.Duration(m.rnd.IntN(1e9))}}
 			if m.chance(m.failing) {
 				r.Exit.Code = 1
 			}

@@ -3,6 +3,7 @@ package job
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 )
@@ -34,11 +35,12 @@ const (
 // Lender is a lease as a strategy sees it.
 type Lender struct {
 	Peer   api.PeerID
-	Slots  int     // tasks at once
-	Held   int     // outstanding there now
-	Done   int64   // ended there so far
-	Speed  float64 // tasks a second, measured; before that an estimate from Slots
-	Proven bool    // Speed was measured
+	Slots  int           // tasks at once
+	Held   int           // outstanding there now
+	Done   int64         // ended there so far
+	Speed  float64       // tasks a second, measured; before that an estimate from Slots
+	Proven bool          // Speed was measured
+	Took   time.Duration // of a task there on average, as the lender says; 0 before the first has ended
 }
 
 // View is a job as a strategy sees it.
@@ -53,12 +55,17 @@ type View struct {
 // that it never waits for us, little enough that the tail stays short.
 const ahead = 0.5
 
-// depth is how many tasks keep a lender busy.
+// depth is how many tasks keep a lender busy. What it got done while it had little to
+// do, as at first, says less than how long its tasks took.
 func depth(l Lender) int {
+	least, speed := 0, l.Speed
 	if !l.Proven {
-		return 2 * l.Slots
+		least, speed = 2*l.Slots, 0
 	}
-	return l.Slots + int(math.Ceil(min(l.Speed*ahead, 1<<20)))
+	if l.Took > 0 {
+		speed = max(speed, float64(l.Slots)/l.Took.Seconds())
+	}
+	return max(least, l.Slots+int(math.Ceil(min(speed*ahead, 1<<20))))
 }
 
 // spread gives every lender its share by speed, so that all end together.
