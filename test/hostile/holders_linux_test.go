@@ -97,7 +97,7 @@ func (l *lender) holders() {
 	}
 	filtered()
 
-	l.ok("lend", "policy", "rm", "1")
+	l.ok("lend", "policy", "rm", "1", "--yes")
 	if left := l.onEngine(); len(left) > 0 {
 		t.Errorf("the network was taken back, and this is left: %v", left)
 	}
