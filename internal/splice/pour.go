@@ -14,9 +14,15 @@ const (
 
 var pieces = sync.Pool{New: func() any { return new([large]byte) }}
 
-// giver is a stream that shows its bytes where they lie, until it ends or do fails.
+// giver is a stream that shows its bytes where they lie, until it ends or do fails. try is
+// offered those that come while do waits for some, if it is not nil.
 type giver interface {
-	Give(do func(p []byte) error) error
+	Give(do func(p []byte) error, try func(p []byte) int) error
+}
+
+// tryer is a stream that takes what it can without waiting.
+type tryer interface {
+	TryWrite(p []byte) int
 }
 
 // keeper is a stream that gives room for what is written, and keeps that. What Piece gave
@@ -30,11 +36,19 @@ type keeper interface {
 // pour copies until from ends.
 func pour(to io.Writer, from io.Reader, came func(n int)) error {
 	if g, ok := from.(giver); ok {
+		var try func([]byte) int
+		if t, ok := to.(tryer); ok {
+			try = func(p []byte) int {
+				n := t.TryWrite(p)
+				came(n)
+				return n
+			}
+		}
 		return g.Give(func(p []byte) error {
 			came(len(p))
 			_, err := to.Write(p)
 			return err
-		})
+		}, try)
 	}
 	keep, ok := to.(keeper)
 	if !ok {

@@ -58,15 +58,16 @@ type Conn struct {
 	link     *link       // the last one
 	patience *time.Timer // until it is over for want of one
 
-	out      queue // what was written and not acknowledged
-	ended    bool  // no more will be
-	sent     int64 // up to where, the end being a byte
-	acked    int64 // the same
-	limit    int64 // the other end takes no more
-	ahead    int64 // how many unacknowledged bytes are kept here at most
-	in       queue // what came and was not read
-	theirEnd bool  // no more will come
-	readEnd  bool  // whoever reads was told
+	out      queue            // what was written and not acknowledged
+	ended    bool             // no more will be
+	sent     int64            // up to where, the end being a byte
+	acked    int64            // the same
+	limit    int64            // the other end takes no more
+	ahead    int64            // how many unacknowledged bytes are kept here at most
+	in       queue            // what came and was not read
+	try      func([]byte) int // of who waits in Give
+	theirEnd bool             // no more will come
+	readEnd  bool             // whoever reads was told
 	told     ack
 	window   int64 // how many unread bytes are kept here at most
 	starved  bool  // whoever reads waited since the window grew
@@ -112,12 +113,16 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 // Give shows what comes to do where it lies, until the end, which is no error, or do
-// fails. It is Read without a copy.
-func (c *Conn) Give(do func(p []byte) error) error {
+// fails. It is Read without a copy. try, if there is one, is offered what comes while do has
+// nothing to do, and says how much of it it took: it may not wait. So nobody is woken for what
+// is little.
+func (c *Conn) Give(do func(p []byte) error, try func(p []byte) int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
+		c.try = try
 		err := c.waitLocked()
+		c.try = nil
 		if err == io.EOF { //nolint:errorlint // it is this one
 			return nil
 		}

@@ -145,7 +145,14 @@ func (c *Conn) pushLocked() {
 	l.work.Add(1)
 	defer l.work.Done()
 	c.putLocked(l, c.nextLocked())
-	c.due.Signal() // there may be more, or it is over
+	if c.moreLocked(l) {
+		c.due.Signal()
+	}
+}
+
+// moreLocked tells whether the sender has something to do.
+func (c *Conn) moreLocked(l *link) bool {
+	return c.owesAck() || c.sent < c.out.to || c.ended && c.sent == c.out.to || c.err != nil || l.gone
 }
 
 // putLocked writes to the stream, with mu unlocked meanwhile, and notes what it took.
@@ -215,13 +222,7 @@ func (c *Conn) take(l *link, kind wire.Kind, payload []byte) (kept, more bool) {
 	switch kind {
 	case kindData:
 		if fine = !c.theirEnd && c.in.to+int64(len(payload)) <= c.told.Limit; fine {
-			if kept = len(payload) >= worth; kept {
-				c.in.keep(payload)
-			}
-			for !kept && len(payload) > 0 {
-				payload = payload[c.in.add(payload):]
-			}
-			c.came.Signal()
+			kept = c.cameLocked(payload)
 		}
 	case kindAck:
 		var a ack
@@ -246,4 +247,26 @@ func (c *Conn) take(l *link, kind wire.Kind, payload []byte) (kept, more bool) {
 		c.failLocked(errLies, true)
 	}
 	return kept, c.err == nil
+}
+
+// cameLocked takes data, and may keep it where it lies.
+func (c *Conn) cameLocked(p []byte) (kept bool) {
+	n := 0
+	if c.try != nil && c.in.empty() {
+		n = c.try(p)
+		c.in.from += int64(n)
+		c.in.to += int64(n)
+		c.readLocked()
+		if p = p[n:]; len(p) == 0 {
+			return false
+		}
+	}
+	if kept = n == 0 && len(p) >= worth; kept {
+		c.in.keep(p)
+	}
+	for !kept && len(p) > 0 {
+		p = p[c.in.add(p):]
+	}
+	c.came.Signal()
+	return kept
 }

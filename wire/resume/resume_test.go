@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -92,12 +93,33 @@ func keep(c *Conn, seed uint64, n int64) error {
 // read and give read all that comes, with a copy and without.
 func read(to io.Writer, c *Conn) (int64, error) { return io.Copy(to, c) }
 
-func give(to io.Writer, c *Conn) (n int64, err error) {
+// giveSome does so too, and takes now all, now a part, now nothing of what comes without being waited for.
+func give(to io.Writer, c *Conn) (n int64, err error) { return giveTo(to, c, nil) }
+
+func giveSome(to io.Writer, c *Conn) (n int64, err error) {
+	tries := 0
+	return giveTo(to, c, func(p []byte) int {
+		tries++
+		p = p[:len(p)*(tries%3)/2]
+		_, _ = to.Write(p) // sums, which do not fail
+		return len(p)
+	})
+}
+
+func giveTo(to io.Writer, c *Conn, try func([]byte) int) (n int64, err error) {
+	counted := func(p []byte) int {
+		took := try(p)
+		n += int64(took)
+		return took
+	}
+	if try == nil {
+		counted = nil
+	}
 	err = c.Give(func(p []byte) error {
 		n += int64(len(p))
 		_, err := to.Write(p)
 		return err
-	})
+	}, counted)
 	return n, err
 }
 
@@ -110,7 +132,11 @@ func sumOf(seed uint64, n int64) []byte {
 // Both ways, ends included, arrive whole and once, however often the stream breaks.
 func TestNothingIsLost(t *testing.T) {
 	const size = 8 << 20
-	for name, cuts := range map[string]int{"quiet": 0, "broken": 30} {
+	for name, cuts := range map[string]int{"quiet": 0, "broken": 30, "quiet, tried": 0, "broken, tried": 30} {
+		give := give
+		if strings.HasSuffix(name, "tried") {
+			give = giveSome
+		}
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			var cutter, ways sync.WaitGroup
@@ -150,6 +176,50 @@ func TestNothingIsLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What comes while nothing waits to be given is offered first, and only the rest wakes who waits.
+func TestGiveOffers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var offered, given strings.Builder
+		takes := 100
+		over := make(chan error)
+		go func() {
+			over <- r.far.Give(func(p []byte) error {
+				given.Write(p)
+				return nil
+			}, func(p []byte) int {
+				p = p[:min(len(p), takes)]
+				offered.Write(p)
+				return len(p)
+			})
+		}()
+		for _, step := range []struct {
+			takes          int
+			offered, given string
+		}{{100, "abcd", ""}, {2, "abcdab", "cd"}, {0, "abcdab", "cdabcd"}, {100, "abcdababcd", "cdabcd"}} {
+			synctest.Wait()
+			takes = step.takes
+			r.near.Write([]byte("abcd"))
+			synctest.Wait()
+			if offered.String() != step.offered || given.String() != step.given {
+				t.Errorf("%q taken and %q given, want %q and %q", offered.String(), given.String(), step.offered, step.given)
+			}
+		}
+		r.near.CloseWrite()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+		r.far.CloseWrite()
+		if _, err := r.near.Read(make([]byte, 1)); err != io.EOF {
+			t.Error(err)
+		}
+		var closing sync.WaitGroup
+		closing.Go(func() { r.near.Close() })
+		closing.Go(func() { r.far.Close() })
+		closing.Wait()
+	})
 }
 
 // What is kept takes little more memory than it has bytes, in whatever pieces it comes.
