@@ -166,7 +166,11 @@ func (m *carried) count() api.MapCount {
 func (m *carried) reach(ctx context.Context, begin mapping.Begin) (wire.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, openWait)
 	defer cancel()
-	st, err := m.g.cfg.Dial.OpenStream(ctx, m.from.Peer, mapping.Carry)
+	open := m.g.cfg.Dial.OpenStream
+	if begin.Token != "" { // it goes on without its lane
+		open = m.g.cfg.Dial.OpenLane
+	}
+	st, err := open(ctx, m.from.Peer, mapping.Carry)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,10 @@ const (
 // Dialer opens streams to members. KindUnavailable when one cannot be reached.
 type Dialer interface {
 	OpenStream(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
+	// OpenLane is OpenStream for a stream that may have a connection of its own; KeepLanes
+	// has some ready for the next minute.
+	OpenLane(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
+	KeepLanes(peer api.PeerID)
 }
 
 // Limits are the owner's.

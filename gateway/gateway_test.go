@@ -82,6 +82,12 @@ func newRig(t *testing.T, limits Limits) *rig {
 	return r
 }
 
+func (r *rig) OpenLane(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error) {
+	return r.OpenStream(ctx, peer, protocol)
+}
+
+func (r *rig) KeepLanes(api.PeerID) {}
+
 // OpenStream is to the mapper, who echoes.
 func (r *rig) OpenStream(_ context.Context, peer api.PeerID, protocol string) (wire.Stream, error) {
 	if peer != anna.Peer || protocol != mapping.Carry {

@@ -66,6 +66,7 @@ func (m *carried) heed(st wire.Stream, w *wire.Writer) (last wire.Kind) {
 			_ = st.SetWriteDeadline(time.Now().Add(mapping.Silence))
 			_ = w.Send(kind, v) // that it broke shows in the read
 		}
+		m.keepLanes()
 		var changed <-chan struct{}
 		if m.site != nil {
 			changed = m.site.Changed()
@@ -80,6 +81,7 @@ func (m *carried) heed(st wire.Stream, w *wire.Writer) (last wire.Kind) {
 				return
 			case <-beat.C:
 				say(mapping.KindBeat, struct{}{})
+				m.keepLanes()
 			case <-changed:
 				say(mapping.KindState, mapping.State{Waits: m.site.Waits()})
 			}
@@ -97,6 +99,13 @@ func (m *carried) heed(st wire.Stream, w *wire.Writer) (last wire.Kind) {
 		if kind != mapping.KindBeat {
 			return kind
 		}
+	}
+}
+
+// keepLanes has lanes ready for the connections that come.
+func (m *carried) keepLanes() {
+	if m.req.Lasting && m.req.Network != "udp" {
+		m.g.cfg.Dial.KeepLanes(m.from.Peer)
 	}
 }
 

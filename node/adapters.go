@@ -126,6 +126,17 @@ func (d *dialer) OpenStream(ctx context.Context, peer api.PeerID, protocol strin
 	return near, nil
 }
 
+// OpenLane is OpenStream for a stream that may have a connection of its own.
+func (d *dialer) OpenLane(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error) {
+	if peer == d.net.ID() {
+		return d.OpenStream(ctx, peer, protocol)
+	}
+	return d.net.OpenLane(ctx, peer, protocol)
+}
+
+// KeepLanes has such connections ready.
+func (d *dialer) KeepLanes(peer api.PeerID) { d.net.KeepLanes(peer) }
+
 // pool is the peer table for the API and for the engine.
 type pool struct {
 	*p2p.Net

@@ -112,7 +112,7 @@ func (d *dialBack) dial(ctx context.Context, to peer.ID, ip netip.Addr, claims p
 	if err != nil {
 		return ports{}, err
 	}
-	h, err := newHost(key, newGater(d.s.n.cfg.now, ""), nil)
+	h, err := newHost(key, newGater(d.s.n.cfg.now, ""), nil, nil)
 	if err != nil {
 		return ports{}, err
 	}

@@ -48,6 +48,14 @@
 // it), 2 statements (JSON list), 3 a suspicion {node, seq, window}. Only what is
 // news to a node is passed on by it.
 //
+// # Lanes
+//
+// A stream of much data or of many small answers may have a TCP connection of its own
+// ([Net.OpenLane]), beside a direct one that two members have proved each other on, and no
+// longer than that. It is TLS with the nodes' keys from the first byte on, which tells it from
+// libp2p's connections to the same port. Who dialed the one dials the other, for itself or when
+// asked; lanes.go has the frames. A member has eight at most.
+//
 // # How a node is reached
 //
 // A node asks up to three members that are connected directly how it is seen:

@@ -181,7 +181,7 @@ func (s *session) lets(st network.Stream, name string) (api.Role, bool) {
 	return role, true
 }
 
-func resetStream(s *session, st network.Stream) {
+func resetStream(s *session, st interface{ Reset() error }) {
 	if err := st.Reset(); err != nil {
 		s.log.Debug("reset", "err", err)
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/libp2p/go-libp2p/x/rate"
 	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/Akilan1999/p2p-rendering-computation/p2p/birthday"
 )
@@ -26,8 +26,9 @@ const dialTimeout = 10 * time.Second // for a dial and its handshake; machines t
 // newHost makes a libp2p host that speaks TCP and QUIC and nothing beyond
 // identify. It does not listen yet, it can only dial. It is not to be handed
 // out: streams belong behind the gate of a session. own, if there is one, says how many
-// streams a peer may have beyond what all may. more are options beyond that.
-func newHost(key crypto.PrivKey, g *gater, own func(peer.ID) int, more ...libp2p.Option) (host.Host, error) {
+// streams a peer may have beyond what all may; take gets the lanes that are dialed, where it listens. more are
+// options beyond that.
+func newHost(key crypto.PrivKey, g *gater, own func(peer.ID) int, take func(manet.Conn, network.ConnManagementScope), more ...libp2p.Option) (host.Host, error) {
 	limits, err := resources(own)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func newHost(key crypto.PrivKey, g *gater, own func(peer.ID) int, more ...libp2p
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		// TCP dials from the port listened on: only so can a router be got through. Two
 		// nodes of one user cannot share a port all the same, for QUIC is not shared.
-		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(birthday.NewTransport),
+		libp2p.ShareTCPListener(), libp2p.Transport(newLaneTransport(take)), libp2p.Transport(birthday.NewTransport),
 		libp2p.SwarmOpts(swarm.WithDialRanker(rankDials)), libp2p.WithDialTimeout(dialTimeout),
 		// A few members that are down would pass for UDP or IPv6 that leads nowhere.
 		libp2p.UDPBlackHoleSuccessCounter(nil), libp2p.IPv6BlackHoleSuccessCounter(nil),
@@ -67,7 +68,7 @@ func resources(own func(peer.ID) int) (network.ResourceManager, error) {
 			Streams: rcmgr.Unlimited, StreamsInbound: rcmgr.Unlimited, StreamsOutbound: rcmgr.Unlimited, Memory: rcmgr.Unlimited64},
 		Transient: rcmgr.ResourceLimits{Conns: 256, ConnsInbound: 256, ConnsOutbound: 256, FD: 256,
 			Streams: 4096, StreamsInbound: 4096, StreamsOutbound: 4096, Memory: 256 << 20},
-		PeerDefault: rcmgr.ResourceLimits{Conns: 16, ConnsInbound: 8, ConnsOutbound: 8, FD: 16,
+		PeerDefault: rcmgr.ResourceLimits{Conns: 16 + 2*maxLanes, ConnsInbound: 8 + maxLanes, ConnsOutbound: 8 + maxLanes, FD: 16 + 2*maxLanes,
 			Streams: rcmgr.Unlimited, StreamsInbound: 2 * maxPeerStreams, StreamsOutbound: rcmgr.Unlimited, Memory: rcmgr.Unlimited64},
 	}
 	perAddr := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: 1024}}

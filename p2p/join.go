@@ -130,7 +130,7 @@ type joiner struct {
 }
 
 func (j *joiner) run(ctx context.Context) (api.JoinResult, error) {
-	h, err := newHost(j.n.key, newGater(j.n.cfg.now, j.n.pid), nil)
+	h, err := newHost(j.n.key, newGater(j.n.cfg.now, j.n.pid), nil, nil)
 	if err != nil {
 		return api.JoinResult{}, err
 	}

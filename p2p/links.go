@@ -117,6 +117,7 @@ func (s *session) linked(pid peer.ID) {
 func (s *session) closed(c network.Conn) {
 	pid := c.RemotePeer()
 	s.reach.forget(c)
+	s.lanes.leave(c)
 	nudge(s.lookOut)
 	s.mu.Lock()
 	p := s.proofs[c]

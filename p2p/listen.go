@@ -63,7 +63,7 @@ func (n *Net) hostAt(listen []string, g *gater) (host.Host, error) {
 	if n.cfg.MapPort && slices.ContainsFunc(addrs, func(a multiaddr.Multiaddr) bool { return !manet.IsIPLoopback(a) }) {
 		more = append(more, libp2p.NATPortMap())
 	}
-	h, err := newHost(n.key, g, n.ownStreams, more...)
+	h, err := newHost(n.key, g, n.ownStreams, n.takeLane, more...)
 	if err != nil {
 		return nil, &api.Error{Op: "listen", Kind: api.KindInternal, Msg: "cannot start the host", Err: err}
 	}

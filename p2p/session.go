@@ -41,6 +41,7 @@ type session struct {
 	relayer  *relayer
 	dialBack *dialBack
 	meetings *meetings
+	lanes    *lanes
 	reach    *reach
 
 	digest    atomic.Uint64 // see redigest
@@ -94,7 +95,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 		s.cancel()
 		return nil, err
 	}
-	s.relayer, s.dialBack, s.meetings = newRelayer(s), newDialBack(s), newMeetings(s)
+	s.relayer, s.dialBack, s.meetings, s.lanes = newRelayer(s), newDialBack(s), newMeetings(s), newLanes(s)
 	if err = s.openCircuits(); err == nil {
 		s.gossip, err = newGossip(s)
 	}
@@ -110,6 +111,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	s.host.SetStreamHandler(pingProtocol, s.gate(s.servePing))
 	s.host.SetStreamHandler(reachProtocol, s.gate(s.dialBack.serve))
 	s.host.SetStreamHandler(meetProtocol, s.gate(s.meetings.serve))
+	s.host.SetStreamHandler(laneProtocol, s.gate(s.lanes.serve))
 	s.host.Network().Notify((*notifiee)(s))
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -134,6 +136,7 @@ func (s *session) run(ctx context.Context) error {
 	s.go_(s.resyncLoop)
 	s.go_(s.reachLoop)
 	s.go_(s.placesLoop)
+	s.go_(s.lanes.run)
 	var lan mdns.Service
 	if s.n.cfg.MDNS {
 		lan = mdns.NewMdnsService(s.host, mdnsTag(s.pool.id), (*found)(s))
@@ -151,6 +154,7 @@ func (s *session) run(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
+	s.lanes.leave(nil)
 	err := s.host.Close() // resets every stream, which ends the handlers
 	s.tasks.Wait()
 	s.gossip.close()

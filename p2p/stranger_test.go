@@ -25,7 +25,7 @@ func bareHost(t *testing.T) host.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(key, newGater(time.Now, ""), nil)
+	h, err := newHost(key, newGater(time.Now, ""), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ type share struct {
 
 // handled is one stream in a handler.
 type handled struct {
-	st     network.Stream
+	st     wire.Stream
 	role   api.Role // of the caller, as the handler was told
 	cancel context.CancelFunc
 }
@@ -91,19 +91,29 @@ func (s *session) handleLocked(name string) {
 			return
 		}
 		from := st.Conn().RemotePeer()
-		s.n.mu.Lock()
-		h := s.n.handlers[name]
-		s.n.mu.Unlock()
-		caller, of, most := api.Caller{Peer: api.PeerID(from.String()), Role: role}, share{peer: from}, maxPeerStreams
-		if h.most != nil {
-			of.protocol, most = name, h.most(caller.Peer)
-		}
-		s.serve(st, caller, h.serve, of, most)
+		s.handOver(s.count(st), from, api.Caller{Peer: api.PeerID(from.String()), Role: role}, name)
 	})
 }
 
+// handOver gives a member's stream to the handler of its protocol, if there is one and its
+// share has a place.
+func (s *session) handOver(st wire.Stream, from peer.ID, caller api.Caller, name string) {
+	s.n.mu.Lock()
+	h := s.n.handlers[name]
+	s.n.mu.Unlock()
+	if h.serve == nil {
+		resetStream(s, st)
+		return
+	}
+	of, most := share{peer: from}, maxPeerStreams
+	if h.most != nil {
+		of.protocol, most = name, h.most(caller.Peer)
+	}
+	s.serve(st, caller, h.serve, of, most)
+}
+
 // serve runs a handler, if its share has a place.
-func (s *session) serve(st network.Stream, caller api.Caller, h HandlerFunc, of share, most int) {
+func (s *session) serve(st wire.Stream, caller api.Caller, h HandlerFunc, of share, most int) {
 	from := of.peer
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
@@ -136,7 +146,7 @@ func (s *session) serve(st network.Stream, caller api.Caller, h HandlerFunc, of 
 		}
 		s.mu.Unlock()
 	}()
-	h(ctx, caller, s.count(st))
+	h(ctx, caller, st)
 	if err := st.Close(); err != nil {
 		s.log.Debug("close", "err", err)
 	}

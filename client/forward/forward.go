@@ -32,6 +32,10 @@ var noAnswer = api.Errorf(api.KindTimeout, "the peer does not answer")
 // Dialer opens streams to members. KindUnavailable when one cannot be reached.
 type Dialer interface {
 	OpenStream(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
+	// OpenLane is OpenStream for a stream that may have a connection of its own; KeepLanes
+	// has some ready for the next minute.
+	OpenLane(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
+	KeepLanes(peer api.PeerID)
 }
 
 // Containers are this node's. Known is KindNotFound for a name that none has.
@@ -127,6 +131,9 @@ func (f *Forwarder) target(spec api.ForwardSpec, to tunnel.Open) (target, error)
 			return target{}, err
 		}
 		peers = append(peers, id)
+		if to.Network == "tcp" {
+			f.cfg.Dial.KeepLanes(id)
+		}
 	}
 	return target{
 		connect: func(ctx context.Context, _ func(error)) (splice.Stream, error) {
@@ -168,7 +175,7 @@ func (f *Forwarder) Inside(ctx context.Context, name string, port int, late func
 // it are frames of kind tunnel.KindDatagram.
 func (f *Forwarder) Flow(ctx context.Context, peer api.PeerID, to tunnel.Open) (wire.Stream, error) {
 	to.Lasting = false
-	st, _, err := f.open(ctx, peer, tunnel.KindOpen, to)
+	st, _, err := f.open(ctx, f.cfg.Dial.OpenStream, peer, tunnel.KindOpen, to)
 	return st, err
 }
 
@@ -176,7 +183,7 @@ func (f *Forwarder) Flow(ctx context.Context, peer api.PeerID, to tunnel.Open) (
 // where the peer can do that, and goes on over another path when its own breaks.
 func (f *Forwarder) Connect(ctx context.Context, peer api.PeerID, to tunnel.Open) (splice.Stream, error) {
 	to.Lasting = true
-	st, ready, err := f.open(ctx, peer, tunnel.KindOpen, to)
+	st, ready, err := f.open(ctx, f.cfg.Dial.OpenLane, peer, tunnel.KindOpen, to)
 	switch {
 	case err != nil:
 		return nil, err
@@ -184,16 +191,18 @@ func (f *Forwarder) Connect(ctx context.Context, peer api.PeerID, to tunnel.Open
 		return st, nil
 	}
 	return resume.Dialed(st, func(ctx context.Context, got int64) (wire.Stream, int64, error) {
-		st, again, err := f.open(ctx, peer, tunnel.KindResume, tunnel.Resume{Token: ready.Token, Got: got})
+		st, again, err := f.open(ctx, f.cfg.Dial.OpenStream, peer, tunnel.KindResume, tunnel.Resume{Token: ready.Token, Got: got})
 		return st, again.Got, err
 	}), nil
 }
 
+type opener = func(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error)
+
 // open opens a stream to a peer and says what is wanted of it.
-func (f *Forwarder) open(ctx context.Context, peer api.PeerID, kind wire.Kind, what any) (wire.Stream, tunnel.Ready, error) {
+func (f *Forwarder) open(ctx context.Context, open opener, peer api.PeerID, kind wire.Kind, what any) (wire.Stream, tunnel.Ready, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, openWait, noAnswer)
 	defer cancel()
-	st, err := f.cfg.Dial.OpenStream(ctx, peer, tunnel.Protocol)
+	st, err := open(ctx, peer, tunnel.Protocol)
 	if err != nil {
 		return nil, tunnel.Ready{}, err
 	}

@@ -34,6 +34,12 @@ func (p *peers) Known(name string) error {
 	return api.Errorf(api.KindNotFound, "there is no container %q", name)
 }
 func (p *peers) Session(context.Context, string) (wire.Stream, error) { panic("no containers") }
+func (p *peers) OpenLane(ctx context.Context, peer api.PeerID, protocol string) (wire.Stream, error) {
+	return p.OpenStream(ctx, peer, protocol)
+}
+
+func (p *peers) KeepLanes(api.PeerID) {}
+
 func (p *peers) OpenStream(_ context.Context, peer api.PeerID, _ string) (wire.Stream, error) {
 	if peer == "away" {
 		return nil, api.Errorf(api.KindUnavailable, "away is not there")
