@@ -4,10 +4,12 @@ package acmetest
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/core"
 	"github.com/letsencrypt/pebble/v2/db"
 	"github.com/letsencrypt/pebble/v2/va"
 	"github.com/letsencrypt/pebble/v2/wfe"
@@ -39,11 +42,12 @@ type CA struct {
 // certificates live for 90 days.
 func Start(t testing.TB, httpPort, httpsPort int) *CA {
 	t.Helper()
-	return StartWith(t, 90*24*time.Hour, httpPort, httpsPort)
+	return StartWith(t, 90*24*time.Hour, 60*24*time.Hour, httpPort, httpsPort)
 }
 
-// StartWith is Start with another life of certificates.
-func StartWith(t testing.TB, life time.Duration, httpPort, httpsPort int) *CA {
+// StartWith is Start with another life of certificates, and another age at
+// which it wants them renewed, as public CAs say it (RFC 9773): up to two seconds later.
+func StartWith(t testing.TB, life, renew time.Duration, httpPort, httpsPort int) *CA {
 	t.Helper()
 	c := &CA{at: map[string][]netip.Addr{}, pool: x509.NewCertPool()}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -69,7 +73,15 @@ func StartWith(t testing.TB, life time.Duration, httpPort, httpsPort int) *CA {
 	issuer := ca.New(silent, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "usual", ValidityPeriod: uint64(life.Seconds())}})
 	asker := va.New(silent, httpPort, httpsPort, false, c.Resolver, store)
 	front := wfe.New(silent, store, asker, issuer, []string{"ca.example"}, false, false, 0, 0)
-	web := httptest.NewUnstartedServer(front.Handler())
+	pages := http.NewServeMux()
+	pages.Handle("/", front.Handler())
+	pages.HandleFunc("/draft-ietf-acme-ari-03/renewalInfo/", func(w http.ResponseWriter, _ *http.Request) { // pebble's own is any moment of a short life
+		at := time.Now().Add(renew)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Retry-After", "21600") // so that it is asked once only: when one is issued
+		_ = json.NewEncoder(w).Encode(core.RenewalInfo{SuggestedWindow: core.SuggestedWindow{Start: at, End: at.Add(2 * time.Second)}})
+	})
+	web := httptest.NewUnstartedServer(pages)
 	web.Config.ErrorLog = silent
 	web.StartTLS()
 	t.Cleanup(web.Close)
