@@ -229,12 +229,14 @@ func (g *Gateway) leave(m *carried) {
 }
 
 // Recheck ends the mappings that the policy, or a member's role, allows no more. Who
-// is no member has no domains.
-func (g *Gateway) Recheck(roles map[api.PeerID]api.Role) {
+// is no member has no domains. It does not wait; gone waits until their ports and
+// domains are free for others.
+func (g *Gateway) Recheck(roles map[api.PeerID]api.Role) (gone func()) {
 	g.drop(func(c *claim) bool { return roles[c.Peer] == "" })
-	g.withdraw(func(m *carried) error {
+	ended := g.withdraw(func(m *carried) error {
 		return m.allowed(api.Caller{Peer: m.from.Peer, Role: roles[m.from.Peer]})
 	})
+	return func() { allGone(ended) }
 }
 
 // Close ends one mapping, and a domain is nobody's. When it returns, the ports or the
@@ -250,10 +252,14 @@ func (g *Gateway) Close(id api.CarriedID) error {
 	if len(ended) == 0 && kept == 0 {
 		return api.Errorf(api.KindNotFound, "there is no mapping %s", id)
 	}
+	allGone(ended)
+	return nil
+}
+
+func allGone(ended []*carried) {
 	for _, m := range ended {
 		<-m.gone
 	}
-	return nil
 }
 
 // withdraw ends the mappings for which why has a reason, and says which.

@@ -363,6 +363,25 @@ func TestClosedIsGone(t *testing.T) {
 	}
 }
 
+// What is allowed no more is gone when that is waited for.
+func TestWithdrawnIsGone(t *testing.T) {
+	r := newRig(t, Limits{})
+	for range 20 {
+		_, port := r.open(mapping.Map{ID: "1", Network: "tcp"})
+		if c := dial(t, "tcp", port); !echoes(c) {
+			t.Fatal("no echo")
+		}
+		r.open(domain("2", "app.example.org"))
+		r.Recheck(map[api.PeerID]api.Role{bert.Peer: api.RoleMember})()
+		for _, req := range []mapping.Map{{ID: "1", Network: "tcp", First: port}, domain("2", "app.example.org")} {
+			if _, _, err := r.askAs(bert, req); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Recheck(nil)()
+	}
+}
+
 // However many ports a gateway listens on, the ones that are free are found.
 func TestFindsTheFreePort(t *testing.T) {
 	r := newRig(t, Limits{})

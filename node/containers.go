@@ -226,7 +226,7 @@ func (l lender) rechecked(ctx context.Context, err error) error {
 	if err != nil {
 		return err
 	}
-	l.n.recheckTunnels()
+	l.n.recheckTunnels()()
 	if l.n.shells != nil {
 		l.n.shells.Enforce()
 	}

@@ -115,11 +115,12 @@ func hostFrom(addrs []string) (host string, public bool) {
 	return host, false
 }
 
-// recheckTunnels ends connections and mappings that are allowed no more.
-func (n *Node) recheckTunnels() {
+// recheckTunnels ends connections and mappings that are allowed no more. It does not
+// wait; gone waits for the mappings.
+func (n *Node) recheckTunnels() (gone func()) {
 	roles := n.roles()
 	n.tunnels.Recheck(roles)
-	n.gateway.Recheck(roles)
+	return n.gateway.Recheck(roles)
 }
 
 // Map opens a port at a gateway.

@@ -36,19 +36,18 @@ func gatewayOptions(t *testing.T, rows ...api.Rule) Options {
 	return opts
 }
 
-// A node that lends nothing can be paused all the same: what members map there ends.
-func TestPausedThoughNothingIsLent(t *testing.T) {
-	n, _ := start(t, gatewayOptions(t, api.Rule{Subject: "*", Action: api.ActionMap, Resource: "*", Allow: true}))
-	c := client(t, n)
-	offers := func() bool { p, _ := n.net.Peer(n.ID()); return p.Gateway }
-	waitFor(t, n, "offer to be a gateway", offers)
+var anyMap = api.Rule{Subject: "*", Action: api.ActionMap, Resource: "*", Allow: true}
+
+// mapAt maps a port at a gateway, for a member.
+func mapAt(t *testing.T, gw *Node, peer api.PeerID) *bufpipe.End {
+	t.Helper()
 	near, far := bufpipe.Pair(64 << 10)
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		n.gateway.Serve(context.Background(), api.Caller{Peer: "12D3KooWAnna", Role: api.RoleMember}, far)
+		gw.gateway.Serve(context.Background(), api.Caller{Peer: peer, Role: api.RoleMember}, far)
 	}()
-	defer func() { near.Reset(); <-over }()
+	t.Cleanup(func() { near.Reset(); <-over })
 	_ = near.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if err := wire.NewWriter(near, mapping.MaxFrame).Send(mapping.KindMap, mapping.Map{ID: "1", Network: "tcp", Ports: 1}); err != nil {
 		t.Fatal(err)
@@ -56,6 +55,43 @@ func TestPausedThoughNothingIsLent(t *testing.T) {
 	if kind, text, err := wire.ReadOne(near, mapping.MaxFrame); err != nil || kind != mapping.KindReady {
 		t.Fatalf("frame %d, %s, %v", kind, text, err)
 	}
+	return near
+}
+
+// When the owner hears that a row of the policy, or a member, is taken away, so are the
+// mappings that go with it.
+func TestTakenAwayIsGone(t *testing.T) {
+	gw, _ := start(t, gatewayOptions(t))
+	anna, _ := start(t, options(t, "anna"))
+	join(t, gw, anna, api.RoleMember)
+	c := client(t, gw)
+	takes := func(what string, err error) {
+		t.Helper()
+		if left := gw.gateway.List(); err != nil || len(left) != 0 {
+			t.Errorf("%s: %v; %+v are left", what, err, left)
+		}
+	}
+	for range 5 {
+		if err := c.SetPolicy(t.Context(), []api.Rule{anyMap}); err != nil {
+			t.Fatal(err)
+		}
+		mapAt(t, gw, anna.ID())
+		takes("the row", c.SetPolicy(t.Context(), []api.Rule{}))
+	}
+	if err := c.SetPolicy(t.Context(), []api.Rule{anyMap}); err != nil {
+		t.Fatal(err)
+	}
+	mapAt(t, gw, anna.ID())
+	takes("the member", c.Revoke(t.Context(), api.RevokeRequest{Node: anna.ID()}))
+}
+
+// A node that lends nothing can be paused all the same: what members map there ends.
+func TestPausedThoughNothingIsLent(t *testing.T) {
+	n, _ := start(t, gatewayOptions(t, anyMap))
+	c := client(t, n)
+	offers := func() bool { p, _ := n.net.Peer(n.ID()); return p.Gateway }
+	waitFor(t, n, "offer to be a gateway", offers)
+	near := mapAt(t, n, "12D3KooWAnna")
 	if err := c.PauseLending(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}

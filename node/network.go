@@ -114,7 +114,7 @@ func (m members) Invite(ctx context.Context, req api.InviteRequest) (api.InviteT
 }
 func (m members) Invites() []api.Invite { return m.n.net.Invites() }
 func (m members) RevokeInvite(ctx context.Context, id api.InviteID) error {
-	return m.n.net.RevokeInvite(ctx, id)
+	return m.rechecked(m.n.net.RevokeInvite(ctx, id))
 }
 
 // Join takes the node into another network, and the engine with it.
@@ -133,10 +133,18 @@ func (m members) RestoreKey(ctx context.Context, export, passphrase string) (api
 	return m.n.net.RestoreKey(ctx, export, passphrase)
 }
 func (m members) SetRole(ctx context.Context, node api.PeerID, role api.Role) error {
-	return m.n.net.SetRole(ctx, node, role)
+	return m.rechecked(m.n.net.SetRole(ctx, node, role))
 }
 func (m members) Revoke(ctx context.Context, req api.RevokeRequest) error {
-	return m.n.net.Revoke(ctx, req)
+	return m.rechecked(m.n.net.Revoke(ctx, req))
+}
+
+// rechecked has what a member maps here gone when its owner hears that it is taken away.
+func (m members) rechecked(err error) error {
+	if err == nil {
+		m.n.recheckTunnels()()
+	}
+	return err
 }
 
 // lends tells whether this node takes work from others now: its owner and its
