@@ -403,7 +403,7 @@ func TestWhyWhileThisNodeIsLookedAt(t *testing.T) {
 	})
 }
 
-// What a member that has just started lends is not known yet: it is not ruled out, nor asked.
+// What a member that has just started lends is not known yet: it is not ruled out, nor asked, for a minute.
 func TestWhyWhileAMemberIsLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, NewMemStore(), newLender("a", 2))
@@ -420,15 +420,21 @@ func TestWhyWhileAMemberIsLookedAt(t *testing.T) {
 		j := w.submit(spec)
 		spec.On = []api.PeerID{"b"}
 		other := w.submit(spec)
-		time.Sleep(time.Minute)
-		for _, c := range []struct {
-			job api.JobID
-			can bool
-		}{{j.ID, true}, {other.ID, false}} {
-			why, err := w.e.Why(context.Background(), c.job)
-			if err != nil || why.Waiting != 1 || len(why.Peers) != 1 || why.Peers[0].OK != c.can {
-				t.Errorf("%v %+v, it may be: %v", err, why, c.can)
+		look := func(job api.JobID, can bool) {
+			t.Helper()
+			why, err := w.e.Why(context.Background(), job)
+			if err != nil || why.Waiting != 1 || len(why.Peers) != 1 || why.Peers[0].OK != can {
+				t.Errorf("%v %+v, it may be: %v", err, why, can)
 			}
+		}
+		time.Sleep(time.Minute)
+		look(j.ID, true)
+		look(other.ID, false)
+		time.Sleep(time.Second) // that is long enough
+		look(j.ID, false)
+		for _, looking := range []bool{false, true} { // nor is it believed anew
+			know(looking, api.LendOff)
+			look(j.ID, false)
 		}
 		know(false, api.LendOpen)
 		w.e.PeersChanged()

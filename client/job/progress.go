@@ -90,6 +90,8 @@ func (s *sched) why(now time.Time) api.Why {
 func (s *sched) rulesOut(n *node, now time.Time) string {
 	t := n.lease
 	switch {
+	case n.unfit == lookedAt && now.Sub(n.looks) > lookedFor:
+		return "it does not find out what it lends"
 	case n.unfit != "":
 		return n.unfit
 	case !n.alive:

@@ -87,6 +87,7 @@ type node struct {
 	aside string // why the job uses it no more
 	lease *tenure
 
+	looks     time.Time // when it first said that it is looked at
 	notBefore time.Time // no lease and no task before this
 	refusals  int       // in a row
 	refused   string    // the last refusal in words

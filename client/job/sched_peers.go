@@ -11,6 +11,9 @@ import (
 // lookedAt is why a peer may not run a job's tasks yet, and may soon.
 const lookedAt = "it is being looked at; in a moment"
 
+// lookedFor is how long a job believes that of a peer, however often it says so.
+const lookedFor = time.Minute
+
 // maxNodes bounds the nodes a job keeps apart; index must fit a uint16.
 const maxNodes = 60_000
 
@@ -27,6 +30,9 @@ func (s *sched) onPeers(peers []api.Peer, now time.Time) {
 		changed := n.peer.Seq != p.Seq || n.peer.State != p.State || n.peer.Path != p.Path || n.peer.Lending != p.Lending || n.peer.ID == ""
 		back := !n.alive
 		n.peer, n.heard = *p, p.State == api.PeerAlive
+		if p.Looking && n.looks.IsZero() {
+			n.looks = now
+		}
 		n.alive = p.State == api.PeerSelf || p.State == api.PeerAlive || p.State == api.PeerSuspect
 		if changed {
 			n.unfit = s.unfit(p)
