@@ -38,7 +38,7 @@ func TestH2C(t *testing.T) {
 	srv.Protocols.SetUnencryptedHTTP2(true)
 	go srv.Serve(ln)
 	t.Cleanup(func() { srv.Close() })
-	s, m := r.open(app, H2C, ln.Addr().String())
+	s, m := r.open(r.app, H2C, ln.Addr().String())
 	r.ready(s)
 	client := r.client()
 	for range 3 {

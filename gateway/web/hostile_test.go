@@ -19,8 +19,8 @@ import (
 func TestUnknownDomain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.open(app, TLS, "127.0.0.1:1")
-	for _, name := range []string{"evil.example", "", "x." + app} {
+	r.open(r.app, TLS, "127.0.0.1:1")
+	for _, name := range []string{"evil.example", "", "x." + r.app} {
 		for _, protocols := range [][]string{nil, {alpn}} {
 			_, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: protocols})
 			if err == nil || !strings.HasSuffix(err.Error(), "tls: unrecognized name") {
@@ -34,7 +34,7 @@ func TestUnknownDomain(t *testing.T) {
 func TestHostAndHelloDisagree(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	s, _ := r.serve(app, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent on") }))
+	s, _ := r.serve(r.app, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent on") }))
 	r.ready(s)
 	other, _ := r.serve("other.example.org", http.NotFoundHandler())
 	r.ready(other)
@@ -52,14 +52,14 @@ func TestHostAndHelloDisagree(t *testing.T) {
 		}
 	}
 	for request, want := range map[string]int{
-		"GET / HTTP/1.0\r\n\r\n":                                 http.StatusMisdirectedRequest,
-		"GET http://evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n":   http.StatusMisdirectedRequest,
-		"CONNECT " + app + ":443 HTTP/1.1\r\nHost: x\r\n\r\n":    http.StatusMethodNotAllowed,
-		"CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n":   http.StatusMisdirectedRequest,
-		"GET / HTTP/1.1\r\nHost: " + app + "\r\nHost: x\r\n\r\n": http.StatusBadRequest,
-		"GET / HTTP/1.1\r\n\r\n":                                 http.StatusBadRequest,
+		"GET / HTTP/1.0\r\n\r\n":                                   http.StatusMisdirectedRequest,
+		"GET http://evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n":     http.StatusMisdirectedRequest,
+		"CONNECT " + r.app + ":443 HTTP/1.1\r\nHost: x\r\n\r\n":    http.StatusMethodNotAllowed,
+		"CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n":     http.StatusMisdirectedRequest,
+		"GET / HTTP/1.1\r\nHost: " + r.app + "\r\nHost: x\r\n\r\n": http.StatusBadRequest,
+		"GET / HTTP/1.1\r\n\r\n":                                   http.StatusBadRequest,
 	} {
-		if resp := say(t, r.dial(app, "http/1.1"), request); resp.StatusCode != want {
+		if resp := say(t, r.dial(r.app, "http/1.1"), request); resp.StatusCode != want {
 			t.Errorf("%q: %s, want %d", request, resp.Status, want)
 		}
 	}
@@ -68,7 +68,7 @@ func TestHostAndHelloDisagree(t *testing.T) {
 func TestOversizedHeaders(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	s, _ := r.serve(app, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent on") }))
+	s, _ := r.serve(r.app, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent on") }))
 	r.ready(s)
 	for _, protocols := range [][]string{{"http/1.1"}, nil} {
 		req, err := http.NewRequest("GET", r.url("/"), nil)
@@ -90,7 +90,7 @@ func TestOversizedHeaders(t *testing.T) {
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	s, _ := r.serve(app, forwarded)
+	s, _ := r.serve(r.app, forwarded)
 	r.ready(s)
 	tcp := func(said string) net.Conn {
 		c, err := net.Dial("tcp", r.at())
@@ -104,9 +104,9 @@ func TestSlowClients(t *testing.T) {
 		return c
 	}
 	header := func() net.Conn {
-		c := r.dial(app, "http/1.1")
+		c := r.dial(r.app, "http/1.1")
 		go func() {
-			for b := []byte("GET / HTTP/1.1\r\nHost: " + app + "\r\nX: " + strings.Repeat("x", 100)); len(b) > 0; b = b[1:] {
+			for b := []byte("GET / HTTP/1.1\r\nHost: " + r.app + "\r\nX: " + strings.Repeat("x", 100)); len(b) > 0; b = b[1:] {
 				if _, err := c.Write(b[:1]); err != nil {
 					return
 				}
@@ -119,10 +119,10 @@ func TestSlowClients(t *testing.T) {
 	for name, slow := range map[string]func() net.Conn{
 		"nothing":       func() net.Conn { return tcp("") },
 		"half a hello":  func() net.Conn { return tcp("\x16\x03\x01\x02\x00\x01") },
-		"no request":    func() net.Conn { return r.dial(app, "http/1.1") },
+		"no request":    func() net.Conn { return r.dial(r.app, "http/1.1") },
 		"half a header": header,
 		"half of HTTP/2": func() net.Conn {
-			c := r.dial(app, "h2")
+			c := r.dial(r.app, "h2")
 			c.Write([]byte("PRI * HTTP/2.0\r\n"))
 			return c
 		},
@@ -193,7 +193,7 @@ func TestLimits(t *testing.T) {
 	const perClient = 4 // an ACME server comes from several places, here from one
 	r := newRig(t, func(c *Config) { c.Clients, c.PerClient, c.Requests = 5, perClient, 2 })
 	hold, held := make(chan struct{}), make(chan struct{}, 9)
-	s, m := r.serve(app, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	s, m := r.serve(r.app, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/hold" {
 			held <- struct{}{}
 			<-hold
@@ -246,7 +246,7 @@ func TestLimits(t *testing.T) {
 	m.mu.Lock()
 	m.full = true
 	m.mu.Unlock()
-	if c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: app, RootCAs: r.Pool()}); err == nil {
+	if c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: r.app, RootCAs: r.Pool()}); err == nil {
 		c.Close()
 		t.Error("who may not was let in")
 	}
@@ -257,20 +257,20 @@ func TestClose(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	begun := make(chan struct{})
-	s, _ := r.serve(app, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	s, _ := r.serve(r.app, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		close(begun)
 		<-req.Context().Done()
 	}))
 	r.ready(s)
-	idle := r.dial(app)
+	idle := r.dial(r.app)
 	resp, err := r.client().Get(r.url("/"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	<-begun
-	if _, err := r.Open(app, HTTP, &mapper{}); err == nil {
+	if _, err := r.Open(r.app, HTTP, &mapper{}); err == nil {
 		t.Error("a domain was opened twice")
 	}
 	s.Close()
@@ -308,7 +308,7 @@ func TestServiceThatFails(t *testing.T) {
 			c.Close()
 		}
 	}()
-	s, m := r.open(app, HTTP, ln.Addr().String())
+	s, m := r.open(r.app, HTTP, ln.Addr().String())
 	r.ready(s)
 	get := func() {
 		t.Helper()
@@ -336,6 +336,7 @@ func (zeros) Read(b []byte) (int, error) {
 
 // What strangers send first is a hello or none, never a panic, and is all kept.
 func FuzzHello(f *testing.F) {
+	const app = "app.example.org"
 	near, far := net.Pipe()
 	go func() {
 		_ = tls.Client(near, &tls.Config{ServerName: app, NextProtos: []string{alpn}}).Handshake()

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,22 +37,23 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
 }
 
-const (
-	app  = "app.example.org"
-	here = "127.0.0.1"
-)
+const here = "127.0.0.1"
 
 // rig is a front with a CA that can reach it.
 type rig struct {
 	*Front
 	*acmetest.CA
 	t *testing.T
+
+	// app is its domain. No two rigs have the same: certmagic keeps the challenges under way
+	// and the renewals to be tried again by name, one table for all of the process.
+	app string
 }
 
 func newRig(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
 	ports := []int{conntest.FreePort(t, 1), conntest.FreePort(t, 1)}
-	r := &rig{t: t, CA: acmetest.Start(t, ports[0], ports[1])}
+	r := &rig{t: t, CA: acmetest.Start(t, ports[0], ports[1]), app: strings.ToLower(rand.Text()) + ".example.org"}
 	cfg := Config{
 		Hosts: []string{here}, HTTP: ports[0], HTTPS: ports[1], ACME: ACME{Directory: r.Directory, Roots: r.Roots, Kept: t.TempDir()},
 		Resolver: r.Resolver, Here: func() string { return here }, Clients: 100, PerClient: 100, Requests: 100, Log: slog.New(slog.DiscardHandler),
@@ -188,7 +190,7 @@ func say(t *testing.T, c net.Conn, request string) *http.Response {
 }
 
 func (r *rig) url(path string) string {
-	return "https://" + net.JoinHostPort(app, strconv.Itoa(r.cfg.HTTPS)) + path
+	return "https://" + net.JoinHostPort(r.app, strconv.Itoa(r.cfg.HTTPS)) + path
 }
 
 // mapper leads to an address, and counts who is in.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -45,27 +44,27 @@ func body(t *testing.T, resp *http.Response, err error) string {
 func TestServesWithACertificate(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	s, _ := r.serve(app, forwarded)
-	until(t, s, "waits for DNS: "+app+" has no address")
-	r.Point(app, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"))
-	until(t, s, "waits for DNS: "+app+" leads to 192.0.2.1, 2001:db8::1, not to 127.0.0.1")
+	s, _ := r.serve(r.app, forwarded)
+	until(t, s, "waits for DNS: "+r.app+" has no address")
+	r.Point(r.app, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"))
+	until(t, s, "waits for DNS: "+r.app+" leads to 192.0.2.1, 2001:db8::1, not to 127.0.0.1")
 	r.ready(s)
 	for _, protocols := range [][]string{{"http/1.1"}, nil} {
 		resp, err := r.client(protocols...).Get(r.url("/"))
-		if got := body(t, resp, err); !strings.HasPrefix(got, "HTTP/1.1 "+app) || (resp.ProtoMajor == 2) != (protocols == nil) {
+		if got := body(t, resp, err); !strings.HasPrefix(got, "HTTP/1.1 "+r.app) || (resp.ProtoMajor == 2) != (protocols == nil) {
 			t.Errorf("%s: %q", resp.Proto, got)
 		}
 	}
 	s.Close()
 
-	next := &rig{t: t, CA: r.CA, Front: New(r.cfg)}
+	next := &rig{t: t, CA: r.CA, Front: New(r.cfg), app: r.app}
 	next.cfg.Resolver = "127.0.0.1:1"
-	again, _ := next.serve(app, forwarded)
+	again, _ := next.serve(r.app, forwarded)
 	for again.Waits() == "waits for its certificate" {
 		<-again.Changed()
 	}
 	resp, err := next.client().Get(r.url("/"))
-	if got := body(t, resp, err); !strings.HasPrefix(got, "HTTP/1.1 "+app) {
+	if got := body(t, resp, err); !strings.HasPrefix(got, "HTTP/1.1 "+r.app) {
 		t.Error(got)
 	}
 }
@@ -76,15 +75,14 @@ func TestServesWithACertificate(t *testing.T) {
 func TestRenews(t *testing.T) {
 	t.Parallel()
 	const life, renew = 3 * time.Minute, 8 * time.Second
-	name := strings.ToLower(rand.Text()) + ".example.org" // a refused renewal keeps its name from the next for a minute, in all of the process
 	r := newRig(t, func(c *Config) { c.ACME.looks = 100 * time.Millisecond })
 	r.CA = acmetest.StartWith(t, life, renew, r.cfg.HTTP, r.cfg.HTTPS)
 	r.use()
-	s, _ := r.serve(name, forwarded)
+	s, _ := r.serve(r.app, forwarded)
 	r.ready(s)
 	begun := time.Now()
 	served := func() *x509.Certificate {
-		c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: name, RootCAs: r.Pool()})
+		c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: r.app, RootCAs: r.Pool()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +100,7 @@ func TestRenews(t *testing.T) {
 	if !next.NotAfter.After(first.NotAfter) || s.Waits() != "" {
 		t.Errorf("from %v to %v; the domain says %q", first.NotAfter, next.NotAfter, s.Waits())
 	}
-	r.Point(name) // so that the CA finds nobody
+	r.Point(r.app) // so that the CA finds nobody
 	for limit := time.After(life); !strings.HasPrefix(s.Waits(), "its certificate could not be renewed: "); {
 		select {
 		case <-s.Changed():
@@ -126,7 +124,7 @@ func TestChallenges(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, nil)
 			change(r)
-			s, _ := r.serve(app, forwarded)
+			s, _ := r.serve(r.app, forwarded)
 			r.ready(s)
 			if s.Waits() != "" {
 				t.Error(s.Waits())
@@ -139,8 +137,8 @@ func TestChallenges(t *testing.T) {
 		ports := []int{conntest.FreePort(t, 1), conntest.FreePort(t, 1)}
 		r.CA = acmetest.Start(t, ports[0], ports[1])
 		r.use()
-		r.Point(app, netip.MustParseAddr(here))
-		s, _ := r.serve(app, forwarded)
+		r.Point(r.app, netip.MustParseAddr(here))
+		s, _ := r.serve(r.app, forwarded)
 		for limit := time.After(30 * time.Second); !strings.HasPrefix(s.Waits(), "has no certificate yet: "); {
 			select {
 			case <-s.Changed():
@@ -148,7 +146,7 @@ func TestChallenges(t *testing.T) {
 				t.Fatal(s.Waits())
 			}
 		}
-		if c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: app, RootCAs: r.Pool()}); err == nil {
+		if c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: r.app, RootCAs: r.Pool()}); err == nil {
 			c.Close()
 			t.Error("a domain without a certificate is served")
 		}
@@ -156,7 +154,7 @@ func TestChallenges(t *testing.T) {
 	t.Run("roots that are none", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, func(c *Config) { c.ACME.Roots = "/dev/null" })
-		if _, err := r.Open(app, HTTP, &mapper{}); err == nil || !strings.Contains(err.Error(), "acme_ca") {
+		if _, err := r.Open(r.app, HTTP, &mapper{}); err == nil || !strings.Contains(err.Error(), "acme_ca") {
 			t.Error(err)
 		}
 		ln, err := net.Listen("tcp", r.at()) // its doors are shut again
@@ -171,7 +169,7 @@ func TestChallenges(t *testing.T) {
 func TestForwardedHeaders(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	s, _ := r.serve(app, forwarded)
+	s, _ := r.serve(r.app, forwarded)
 	r.ready(s)
 	host := strings.TrimPrefix(r.url(""), "https://")
 	want := map[string]bool{fmt.Sprintf("X-Forwarded-For=%q", []string{here}): true, fmt.Sprintf("X-Forwarded-Proto=%q", []string{"https"}): true, fmt.Sprintf("X-Forwarded-Host=%q", []string{host}): true}
@@ -180,7 +178,7 @@ func TestForwardedHeaders(t *testing.T) {
 		"Forwarded: for=192.0.2.66", "X-Real-IP: 192.0.2.66", "X-Forwarded-Proto: http", "X-Forwarded-Host: evil.example", "X-Forwarded-Port: 1", "X-Forwarded-Anything: 1",
 		"Connection: X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host",
 	} {
-		got := body(t, say(t, r.dial(app, "http/1.1"), "GET / HTTP/1.1\r\nHost: "+host+"\r\n"+lie+"\r\n\r\n"), nil)
+		got := body(t, say(t, r.dial(r.app, "http/1.1"), "GET / HTTP/1.1\r\nHost: "+host+"\r\n"+lie+"\r\n\r\n"), nil)
 		words := strings.Fields(got)[2:]
 		for _, w := range words {
 			if !want[w] {
@@ -196,7 +194,7 @@ func TestForwardedHeaders(t *testing.T) {
 func TestWebsocket(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	s, m := r.serve(app, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	s, m := r.serve(r.app, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		c, buf, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			return
@@ -206,8 +204,8 @@ func TestWebsocket(t *testing.T) {
 		_, _ = io.Copy(c, buf)
 	}))
 	r.ready(s)
-	c := r.dial(app, "http/1.1")
-	resp := say(t, c, "GET / HTTP/1.1\r\nHost: "+app+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n")
+	c := r.dial(r.app, "http/1.1")
+	resp := say(t, c, "GET / HTTP/1.1\r\nHost: "+r.app+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n")
 	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Upgrade") != "websocket" {
 		t.Fatalf("%+v", resp)
 	}
@@ -232,7 +230,7 @@ func TestWebsocket(t *testing.T) {
 func TestPassthrough(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	cert, pool := selfSigned(t, app)
+	cert, pool := selfSigned(t, r.app)
 	ln, err := tls.Listen("tcp", here+":0", &tls.Config{Certificates: []tls.Certificate{cert}})
 	if err != nil {
 		t.Fatal(err)
@@ -251,9 +249,9 @@ func TestPassthrough(t *testing.T) {
 			}()
 		}
 	}()
-	s, m := r.open(app, TLS, ln.Addr().String())
+	s, m := r.open(r.app, TLS, ln.Addr().String())
 	r.ready(s)
-	c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: app, RootCAs: pool})
+	c, err := tls.Dial("tcp", r.at(), &tls.Config{ServerName: r.app, RootCAs: pool})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,12 +277,12 @@ func TestPassthrough(t *testing.T) {
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.open(app, TLS, "127.0.0.1:1")
+	r.open(r.app, TLS, "127.0.0.1:1")
 	at := net.JoinHostPort(here, fmt.Sprint(r.cfg.HTTP))
 	for request, want := range map[string]string{
-		"GET /a?b=c HTTP/1.1\r\nHost: " + app:                              r.url("/a?b=c"),
-		"POST //evil.example HTTP/1.1\r\nHost: " + strings.ToUpper(app):    r.url("//evil.example"),
-		"GET http://evil.example/a HTTP/1.1\r\nHost: " + app:               "",
+		"GET /a?b=c HTTP/1.1\r\nHost: " + r.app:                            r.url("/a?b=c"),
+		"POST //evil.example HTTP/1.1\r\nHost: " + strings.ToUpper(r.app):  r.url("//evil.example"),
+		"GET http://evil.example/a HTTP/1.1\r\nHost: " + r.app:             "",
 		"GET / HTTP/1.1\r\nHost: evil.example":                             "",
 		"GET / HTTP/1.0":                                                   "",
 		"GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: evil.example": "",
