@@ -326,7 +326,8 @@ func (n *Net) takeLane(c manet.Conn, scope network.ConnManagementScope) {
 	s := n.sess
 	n.mu.Unlock()
 	if s == nil || !s.lanes.take(c, scope) {
-		_ = c.Close() // scope ends with it
+		_ = c.Close()
+		scope.Done()
 	}
 }
 
@@ -354,9 +355,10 @@ func (ls *lanes) take(c manet.Conn, scope network.ConnManagementScope) bool {
 func (ls *lanes) shake(c manet.Conn, scope network.ConnManagementScope) (_ *lane, theirs bool) {
 	ctx, cancel := context.WithTimeout(ls.s.ctx, laneWait)
 	defer cancel()
-	l, err := ls.s.secureLane(ctx, c, "", func() {}) // the connection has the scope
+	l, err := ls.s.secureLane(ctx, c, "", scope.Done)
 	if err != nil {
 		_ = c.Close()
+		scope.Done()
 		return nil, false
 	}
 	err = scope.SetPeer(l.peer)

@@ -52,6 +52,27 @@ func lanePool(t *testing.T) (nodes []*peerNode) {
 	return nodes
 }
 
+// However many lanes a member has had, he gets new ones.
+func TestLanesOneAfterAnother(t *testing.T) {
+	nodes := lanePool(t)
+	for i, near := range nodes {
+		far := nodes[1-i]
+		for range 4 * maxLanes {
+			near.hasLanes(far)
+			st, err := near.OpenLane(t.Context(), far.ID(), "/test/echo/1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := st.(*lane); !ok {
+				t.Fatal("it is no lane")
+			}
+			if err := st.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // Each of two members has lanes to the other, whichever of them dialed, and what goes over
 // them comes whole, the ends of both ways as well. Where there are no more, streams do.
 func TestLanes(t *testing.T) {
