@@ -55,7 +55,7 @@
 //
 // An agent that says near offers a shorter way to a node on the same machine (package
 // near): in a container, where the stream goes through the engine. A node that has
-// taken it says so, once, between commands, and the stream carries nothing more. It
+// taken it says so, once, before its first command, and the stream carries nothing more. It
 // stays what both live by: whoever sees it end closes the short way, too.
 //
 // At the end of the stream, or of the short way, the agent kills what it runs and exits.

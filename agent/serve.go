@@ -66,7 +66,7 @@ func openDir(dir string) (*os.Root, error) {
 
 type server struct {
 	conn  io.ReadWriter
-	short io.ReadWriteCloser // nil: none is offered, or it is what r and w are
+	short io.ReadWriteCloser // nil: none is offered any more
 	r     *wire.Reader
 	w     *wire.Writer
 	ex    task.Executor
@@ -129,6 +129,7 @@ func (s *server) loop() error {
 				return err
 			}
 			m.Files, s.files = append(s.files, m.Files...), nil
+			s.short = nil // what commands print goes by w, from here on
 			if err := s.start(m); err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/Akilan1999/p2p-rendering-computation/agent/near"
 	"github.com/Akilan1999/p2p-rendering-computation/api"
+	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
 
 // counting is a stream that counts what is written to it.
@@ -86,6 +87,30 @@ func TestShorten(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// After a command it is too late: what that prints may be on its way.
+func TestShortenTooLate(t *testing.T) {
+	offer, err := near.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer offer.Close()
+	room := t.TempDir()
+	ours, theirs := net.Pipe()
+	go func() {
+		defer ours.Close()
+		w := wire.NewWriter(ours, maxToAgent)
+		err := errors.Join(w.Send(kindHello, hello{Version: version}), w.Send(kindExec, execMsg{Seq: 1, Args: []string{"say", "it"}}), w.Write(kindNear, nil))
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	go func() { _, _ = io.Copy(io.Discard, ours) }()
+	err = Serve(t.Context(), theirs, offer, Dirs{Work: filepath.Join(room, "work"), Stage: filepath.Join(room, "stage")}, scripted{false, shellish})
+	if api.KindOf(err) != api.KindCorrupt {
+		t.Errorf("a shorter way after a command: %v", err)
 	}
 }
 
