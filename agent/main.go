@@ -118,7 +118,6 @@ func serveTasks(args []string) error {
 			return err
 		}
 		spare()
-		runtime.GOMAXPROCS(1) // one thing follows the other: to wake a thread for each takes longer than the thing
 		cfg := process.Config{Scratch: c.Scratch, Env: c.Env}
 		var short io.ReadWriteCloser
 		if args[0] == ModeContainer {
@@ -126,6 +125,9 @@ func serveTasks(args []string) error {
 			if n, err := near.New(); err == nil { // without it the engine carries everything
 				defer n.Close()
 				short = n
+				// One thing follows the other, and to wake a thread for each takes longer than
+				// the thing; but a read of stdin, which blocks, would have to give the only one back.
+				runtime.GOMAXPROCS(1)
 			}
 		}
 		ex, err := process.New(cfg)
