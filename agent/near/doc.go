@@ -6,3 +6,6 @@
 // over the namespace that the container is in, which nobody in it has; and what it
 // starts does not inherit the socket.
 package near
+
+// FD is where an agent keeps the end of the pair that is for a lender.
+const FD = 100

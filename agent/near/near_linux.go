@@ -9,9 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FD is where an agent keeps the end of the pair that is for a lender.
-const FD = 100
-
 // ahead is how many bytes may wait in the pair each way.
 const ahead = 1 << 20
 
