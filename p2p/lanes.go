@@ -273,6 +273,9 @@ func (ls *lanes) dialSome(ctx context.Context, c network.Conn, n int, whose wire
 
 func (ls *lanes) dial(ctx context.Context, c network.Conn, whose wire.Kind) error {
 	at, pid := c.RemoteMultiaddr(), c.RemotePeer()
+	if ls.full(pid) { // before the work of one
+		return errNoLane
+	}
 	scope, err := ls.s.host.Network().ResourceManager().OpenConnection(network.DirOutbound, true, at)
 	if err != nil {
 		return err
@@ -390,13 +393,21 @@ func (ls *lanes) shake(c manet.Conn, scope network.ConnManagementScope) (_ *lane
 	return l, kind == kindLaneMine
 }
 
+var errNoLane = api.Errorf(api.KindQuota, "one lane too many, or too late")
+
+func (ls *lanes) full(pid peer.ID) bool {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return len(ls.ofLocked(pid).all) >= maxLanes
+}
+
 // add counts a lane from now on until it ends; spare: this end may open a stream on it.
 func (ls *lanes) add(l *lane, beside network.Conn, spare bool) error {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	set := ls.ofLocked(l.peer)
 	if len(set.all) >= maxLanes || beside.IsClosed() || ls.s.ctx.Err() != nil {
-		return api.Errorf(api.KindQuota, "one lane too many, or too late")
+		return errNoLane
 	}
 	l.beside = beside
 	free := l.free
