@@ -336,49 +336,39 @@ func TestClosesTheOneThatIsMeant(t *testing.T) {
 	}
 }
 
-// When a mapping is closed, another may have its place at once.
-func TestClosedIsGone(t *testing.T) {
-	r := newRig(t, Limits{})
-	for range 20 {
-		_, port := r.open(mapping.Map{ID: "1", Network: "tcp"})
-		if c := dial(t, "tcp", port); !echoes(c) {
-			t.Fatal("no echo")
-		}
-		r.open(domain("2", "app.example.org"))
-		for _, m := range r.List() {
-			if err := r.Close(m.ID); err != nil {
-				t.Fatal(err)
+// When a mapping is closed, or is allowed no more and that is waited for, another may have
+// its place at once.
+func TestEndedIsGone(t *testing.T) {
+	for name, end := range map[string]func(r *rig){
+		"closed": func(r *rig) {
+			for _, m := range r.List() {
+				if err := r.Close(m.ID); err != nil {
+					t.Error(err)
+				}
 			}
-		}
-		for _, req := range []mapping.Map{{ID: "1", Network: "tcp", First: port}, domain("2", "app.example.org")} {
-			if _, _, err := r.askAs(bert, req); err != nil {
-				t.Fatal(err)
+		},
+		"withdrawn": func(r *rig) { r.Recheck(map[api.PeerID]api.Role{bert.Peer: api.RoleMember})() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, Limits{})
+			for range 20 {
+				_, port := r.open(mapping.Map{ID: "1", Network: "tcp"})
+				if c := dial(t, "tcp", port); !echoes(c) {
+					t.Fatal("no echo")
+				}
+				r.open(domain("2", "app.example.org"))
+				end(r)
+				for _, req := range []mapping.Map{{ID: "1", Network: "tcp", First: port}, domain("2", "app.example.org")} {
+					if _, _, err := r.askAs(bert, req); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.Recheck(nil)()
+				if left := r.List(); len(left) > 0 {
+					t.Fatalf("%+v are left", left)
+				}
 			}
-		}
-		for _, m := range r.List() {
-			if err := r.Close(m.ID); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
-// What is allowed no more is gone when that is waited for.
-func TestWithdrawnIsGone(t *testing.T) {
-	r := newRig(t, Limits{})
-	for range 20 {
-		_, port := r.open(mapping.Map{ID: "1", Network: "tcp"})
-		if c := dial(t, "tcp", port); !echoes(c) {
-			t.Fatal("no echo")
-		}
-		r.open(domain("2", "app.example.org"))
-		r.Recheck(map[api.PeerID]api.Role{bert.Peer: api.RoleMember})()
-		for _, req := range []mapping.Map{{ID: "1", Network: "tcp", First: port}, domain("2", "app.example.org")} {
-			if _, _, err := r.askAs(bert, req); err != nil {
-				t.Fatal(err)
-			}
-		}
-		r.Recheck(nil)()
+		})
 	}
 }
 

@@ -285,6 +285,7 @@ func (ls *lanes) dial(ctx context.Context, c network.Conn, whose wire.Kind) erro
 		scope.Done()
 		return err
 	}
+	defer context.AfterFunc(ls.s.ctx, func() { _ = l.below.Close() })() // a read may wait in it
 	deadline, _ := ctx.Deadline()
 	_ = l.SetDeadline(deadline)
 	if err = wire.NewWriter(l, maxLaneFrame).Send(whose, struct{}{}); err == nil {
@@ -364,6 +365,7 @@ func (ls *lanes) shake(c manet.Conn, scope network.ConnManagementScope) (_ *lane
 		scope.Done()
 		return nil, false
 	}
+	defer context.AfterFunc(ls.s.ctx, func() { _ = l.below.Close() })() // a read may wait in it
 	err = scope.SetPeer(l.peer)
 	deadline, _ := ctx.Deadline()
 	_ = l.SetDeadline(deadline)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -183,6 +184,34 @@ func TestLaneClose(t *testing.T) {
 	}
 	if n := <-came; n != much {
 		t.Errorf("%d of %d bytes came", n, much)
+	}
+}
+
+// A member that dials a lane and then says nothing does not hold up the end of the other.
+func TestLaneSilentAtTheEnd(t *testing.T) {
+	nodes := lanePool(t)
+	a, b := nodes[0], nodes[1]
+	conns := func() (n int) {
+		err := a.session().host.Network().ResourceManager().ViewPeer(b.pid, func(p network.PeerScope) error {
+			n = p.Stat().NumConnsInbound
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	before := conns()
+	l, err := dialLane(t, b, b.session().directTCP(a.pid), a.pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Reset()
+	a.until("knows whose it is", func() bool { return conns() > before })
+	start := time.Now()
+	a.down()
+	if took := time.Since(start); took >= laneWait/2 {
+		t.Errorf("it took %s", took)
 	}
 }
 

@@ -68,10 +68,7 @@ type secureConn struct {
 func (c *secureConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
-		return 0, net.ErrClosed
-	}
-	if little := len(p) <= leastRecord && len(c.late)+len(p) <= mostRecord; little && c.err == nil {
+	if little := len(p) <= leastRecord && len(c.late)+len(p) <= mostRecord; little && c.err == nil && !c.over {
 		if c.run == nil { // not before: who is refused now is not closed, but what is below
 			c.run = make(chan struct{})
 			go c.flush(c.run)
@@ -80,11 +77,14 @@ func (c *secureConn) Write(p []byte) (int, error) {
 		c.changed.Broadcast()
 		return len(p), nil
 	}
-	for c.writing && c.err == nil {
+	for c.writing && c.err == nil && !c.over {
 		c.changed.Wait()
 	}
-	if c.err != nil {
+	switch {
+	case c.err != nil:
 		return 0, c.err
+	case c.over:
+		return 0, net.ErrClosed
 	}
 	return c.putLocked(p)
 }
@@ -130,15 +130,18 @@ func (c *secureConn) Close() error {
 	c.mu.Lock()
 	c.over = true
 	c.changed.Broadcast()
-	for c.writing {
-		c.changed.Wait()
-	}
 	run := c.run
 	c.mu.Unlock()
 	if run != nil {
 		<-run
 	}
-	if c.err != nil {
+	c.mu.Lock()
+	for c.writing {
+		c.changed.Wait()
+	}
+	broken := c.err != nil
+	c.mu.Unlock()
+	if broken {
 		return c.out.on.Close()
 	}
 	return c.SecureConn.Close()
