@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	"github.com/multiformats/go-multiaddr"
@@ -24,8 +25,10 @@ const (
 	maxMeasured = 4                // relays whose latency is measured, and that are tried, in a round
 )
 
-// place is a reservation at a relay that was seen to relay.
+// place is a reservation at a relay that was seen to relay. It was taken while conn
+// was there: a relay that lost this node has forgotten it, though both came back.
 type place struct {
+	conn                  network.Conn
 	since, tried, expires time.Time
 }
 
@@ -73,7 +76,7 @@ func (s *session) keepPlaces() bool {
 		switch {
 		case !private || !s.isMember(relay) || s.directConn(relay) == nil || !e.rec.Relays:
 			s.reach.drop(relay)
-		case now.Sub(p.tried) > tryEvery:
+		case now.Sub(p.tried) > tryEvery || p.conn.IsClosed():
 			s.takePlace(relay, p.since)
 		}
 	}
@@ -157,23 +160,39 @@ func (s *session) relayCandidates() []peer.ID {
 	return out
 }
 
-// takePlace reserves at a relay, or renews. Who answers, is not suspect and fails
-// all the same is set aside, but not after one try: that may be an outage of
-// this node's own, which was over when the relay answered.
+// takePlace reserves at a relay, or renews. Who is connected directly, answers, is
+// not suspect and fails all the same is set aside, but not after one try: that may
+// be an outage of this node's own, which was over when the relay answered.
 func (s *session) takePlace(relay peer.ID, since time.Time) {
 	var err error
 	for range 2 {
-		var expires time.Time
-		if expires, err = s.reserve(relay); err == nil {
-			s.reach.keep(relay, place{since: since, tried: s.n.cfg.now(), expires: expires})
+		conn := s.relayConn(relay)
+		if conn == nil {
+			s.log.Debug("no place", "relay", relay.String(), "why", "it is not connected directly")
 			return
 		}
-		if errors.Is(err, errSilent) || !s.answersPing(relay) {
+		var expires time.Time
+		if expires, err = s.reserve(relay); err == nil {
+			s.reach.keep(relay, place{conn: conn, since: since, tried: s.n.cfg.now(), expires: expires})
+			return
+		}
+		if errors.Is(err, errSilent) || conn.IsClosed() || !s.answersPing(relay) {
 			s.log.Debug("no place", "relay", relay.String(), "err", err)
 			return
 		}
 	}
 	s.setAside(relay, err.Error())
+}
+
+// relayConn is the direct connection to a relay, made where there is none; nil
+// if it cannot be.
+func (s *session) relayConn(relay peer.ID) network.Conn {
+	ctx, cancel := context.WithTimeout(s.ctx, relayDial)
+	defer cancel()
+	if err := s.connectDirect(ctx, relay); err != nil {
+		return nil
+	}
+	return s.directConn(relay)
 }
 
 // answersPing tells whether a member answers now, and is not suspect after it.

@@ -73,7 +73,8 @@ func (s *session) servePing(st network.Stream) {
 	}
 }
 
-// pingLink measures a round trip on a member's open connection.
+// pingLink measures a round trip on a member's newest connection: that the older ones
+// are silent says nothing of a member that came back by another way.
 func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, error) {
 	s.mu.Lock()
 	l := s.links[pid]
@@ -83,7 +84,7 @@ func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, err
 	}
 	l.ping.mu.Lock()
 	defer l.ping.mu.Unlock()
-	if l.ping.st != nil && relayed(l.ping.st.Conn().RemoteMultiaddr()) && s.directConn(pid) != nil {
+	if l.ping.st != nil && l.ping.st.Conn() != s.newestConn(pid) {
 		l.ping.drop()
 	}
 	fresh := l.ping.st == nil
@@ -103,7 +104,11 @@ func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, err
 
 func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Duration, error) {
 	if p.st == nil {
-		st, err := s.host.NewStream(network.WithNoDial(ctx, "ping"), pid, pingProtocol)
+		c := s.newestConn(pid)
+		if c == nil {
+			return 0, errConnClosed
+		}
+		st, err := openOn(ctx, c, pingProtocol)
 		if err != nil {
 			return 0, err
 		}
@@ -171,6 +176,9 @@ func (s *session) pingLoop() {
 				case err == nil:
 					if s.pool.table.alive(id, s.n.cfg.now(), d) {
 						s.emitPeer(id)
+					}
+					if c := s.newestConn(pid); c != nil {
+						s.leaveSilent(c)
 					}
 				case s.ctx.Err() == nil && s.proven(pid):
 					s.suspect(id)
@@ -348,15 +356,19 @@ func (s *session) probe(ctx context.Context, id api.PeerID) (time.Duration, erro
 
 func (s *session) answers(ctx context.Context, id api.PeerID, pid peer.ID) (time.Duration, error) {
 	s.leaveRelays(pid, false)
-	if s.relayedOnly(pid) {
-		// Its relay may be what does not answer: there is time for another one.
+	// The connection, or its relay, may be what does not answer: there is time for another one.
+	for c := s.newestConn(pid); c != nil && ctx.Err() == nil && (relayed(c.RemoteMultiaddr()) || s.connCount(pid) > 1); c = s.newestConn(pid) {
 		short, cancel := context.WithTimeout(ctx, pingTime+s.patience())
 		d, err := s.pingLink(short, pid)
 		cancel()
 		if err == nil {
 			return d, nil
 		}
-		s.leaveRelays(pid, true)
+		if relayed(c.RemoteMultiaddr()) {
+			s.leaveRelays(pid, true)
+		} else {
+			s.leave(c)
+		}
 	}
 	if _, err := s.connect(ctx, id); err != nil {
 		if !s.proven(pid) || errors.Is(ctx.Err(), context.Canceled) {

@@ -92,6 +92,31 @@ func TestSilenceSetsNoRelayAside(t *testing.T) {
 	}
 }
 
+// A relay forgets the place of a node that it lost, though that one comes back at once.
+func TestPlaceIsTakenAnewAfterARelayLostThisNode(t *testing.T) {
+	nodes := newPool(t, 2)
+	relay, a := nodes[0], nodes[1]
+	s := a.session()
+	relay.assume(api.ReachPublic)
+	a.until("it relays", func() bool { p, _ := a.Peer(relay.ID()); return p.Relays })
+	a.assume(api.ReachPrivate)
+	a.until("there is a place", func() bool { return len(s.reach.copyPlaces()) == 1 })
+	lost := s.reach.copyPlaces()[relay.pid].conn
+	if err := relay.session().host.Network().ClosePeer(a.pid); err != nil {
+		t.Fatal(err)
+	}
+	again := func() bool {
+		_, err := s.connect(t.Context(), relay.ID())
+		now, ok := s.reach.copyPlaces()[relay.pid]
+		return err == nil && lost.IsClosed() && ok && now.conn != lost && s.tryPlace(t.Context(), relay.pid) == nil
+	}
+	a.until("a place again", again)
+	// Had nobody looked meanwhile, and were no try of it due:
+	s.reach.keep(relay.pid, place{conn: lost, tried: a.cfg.now().Add(time.Hour)})
+	nudge(s.placesDue)
+	a.until("a place again", again)
+}
+
 // How a router mapped a port a while ago says nothing beside how it does now.
 func TestOldMappingsAreNotCompared(t *testing.T) {
 	a := newNode(t, "a").up()

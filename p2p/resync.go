@@ -87,13 +87,13 @@ func (s *session) compare(pid peer.ID, p *pinger, theirs uint64) {
 
 // resync says hello again on an open connection.
 func (s *session) resync(pid peer.ID) error {
-	conns := s.host.Network().ConnsToPeer(pid)
-	if len(conns) == 0 || !s.proven(pid) {
+	c := s.newestConn(pid)
+	if c == nil {
 		return errConnClosed
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, proveTime)
 	defer cancel()
-	m, err := openMember(ctx, conns[0])
+	m, err := openMember(ctx, c)
 	if err != nil {
 		return err
 	}

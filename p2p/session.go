@@ -51,20 +51,21 @@ type session struct {
 	ctx    context.Context // ends all that the session started
 	cancel context.CancelFunc
 
-	mu       sync.Mutex // guards what follows
-	closing  bool
-	tasks    sync.WaitGroup // Add only through track
-	proofs   map[network.Conn]*proof
-	unproven int
-	links    map[peer.ID]*link
-	probing  map[peer.ID]chan struct{}
-	handling map[peer.ID]map[*handled]struct{}
-	shares   map[share]int // how many of those there are
-	orphans  map[api.PeerID]orphan
-	traffic  map[peer.ID]*traffic
-	lies     map[peer.ID][]falseAddr
-	dialing  map[peer.ID]int // calls of connectTo; meanwhile proofs of closed connections stay
-	next     int             // whom to ping next
+	mu        sync.Mutex // guards what follows
+	closing   bool
+	tasks     sync.WaitGroup // Add only through track
+	proofs    map[network.Conn]*proof
+	unproven  int
+	links     map[peer.ID]*link
+	probing   map[peer.ID]chan struct{}
+	handling  map[peer.ID]map[*handled]struct{}
+	shares    map[share]int // how many of those there are
+	orphans   map[api.PeerID]orphan
+	traffic   map[peer.ID]*traffic
+	lies      map[peer.ID][]falseAddr
+	listening map[network.Conn]struct{} // connections that leaveIfSilent waits for
+	dialing   map[peer.ID]int           // calls of connectTo; meanwhile proofs of closed connections stay
+	next      int                       // whom to ping next
 }
 
 // proof is whether the other end of a connection has proved its membership.
@@ -88,7 +89,7 @@ func (n *Net) startSession(ctx context.Context) (*session, error) {
 	p, port := n.pool, n.port
 	n.mu.Unlock()
 	s := &session{n: n, pool: p, gater: newGater(n.cfg.now, n.pid), log: n.log.With("network", string(p.id)), sealed: make(chan struct{}, 1), wake: make(chan struct{}, 1), behind: make(chan peer.ID, 1),
-		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), placesDue: make(chan struct{}, 1), saveDue: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, shares: map[share]int{}, orphans: map[api.PeerID]orphan{}, dialing: map[peer.ID]int{}, traffic: map[peer.ID]*traffic{}, lies: map[peer.ID][]falseAddr{}}
+		hellos: make(chan struct{}, 16), lookOut: make(chan struct{}, 1), placesDue: make(chan struct{}, 1), saveDue: make(chan struct{}, 1), reach: newReach(), proofs: map[network.Conn]*proof{}, links: map[peer.ID]*link{}, probing: map[peer.ID]chan struct{}{}, handling: map[peer.ID]map[*handled]struct{}{}, shares: map[share]int{}, orphans: map[api.PeerID]orphan{}, listening: map[network.Conn]struct{}{}, dialing: map[peer.ID]int{}, traffic: map[peer.ID]*traffic{}, lies: map[peer.ID][]falseAddr{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	var err error
 	if s.host, port, err = n.openHost(s.gater, port); err != nil {

@@ -8,16 +8,37 @@ import (
 )
 
 // leaveSilent closes the direct connections to a member on which nothing comes any
-// more, when there is a new one. Who has another address, as behind a router that
+// more, when there is a newer one that does its work. Who has another address, as behind a router that
 // was started anew, comes back at once, and here the old connection breaks without
 // a word: what uses it would wait until pings find that out, a machine that
 // is busy for longest, though neither it nor the member is slow.
 func (s *session) leaveSilent(fresh network.Conn) {
 	for _, old := range s.host.Network().ConnsToPeer(fresh.RemotePeer()) {
-		if old != fresh && !relayed(old.RemoteMultiaddr()) {
-			s.go_(func() { s.leaveIfSilent(old, fresh) })
+		if old == fresh || relayed(old.RemoteMultiaddr()) || !s.beginListening(old) {
+			continue
 		}
+		s.go_(func() {
+			defer s.endListening(old)
+			s.leaveIfSilent(old, fresh)
+		})
 	}
+}
+
+// beginListening says whether a connection is not listened to for its silence yet.
+func (s *session) beginListening(c network.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, under := s.listening[c]; under {
+		return false
+	}
+	s.listening[c] = struct{}{}
+	return true
+}
+
+func (s *session) endListening(c network.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listening, c)
 }
 
 // leaveIfSilent has a ping on the old connection wait for as long as pings do where no
@@ -52,11 +73,16 @@ func (s *session) leaveIfSilent(old, fresh network.Conn) {
 		return
 	default:
 	}
-	s.log.Debug("left a silent connection", "peer", old.RemotePeer().String(), "addr", old.RemoteMultiaddr().String())
-	if err := old.Close(); err != nil {
+	s.leave(old)
+}
+
+// leave closes a connection on which nothing comes.
+func (s *session) leave(c network.Conn) {
+	s.log.Debug("left a silent connection", "peer", c.RemotePeer().String(), "addr", c.RemoteMultiaddr().String())
+	if err := c.Close(); err != nil {
 		s.log.Debug("close", "err", err)
 	}
-	s.closed(old) // libp2p tells later
+	s.closed(c) // libp2p tells later
 }
 
 // pingOn has a ping go over exactly this connection. ctx has a deadline.
