@@ -269,7 +269,7 @@ var loads = []load{
 
 // inTurns measures all ways again and again, for a machine is not always as fast, and reports the medians.
 func (b *bench) inTurns(ctx context.Context, routes []route) error {
-	const turns = 5
+	const turns = 7
 	much := make([][]float64, len(routes)*len(loads))
 	half := make([][]time.Duration, len(much))
 	for range turns {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -119,7 +120,14 @@ func (c *secureConn) flush(done chan<- struct{}) {
 			c.changed.Wait()
 			continue
 		}
-		_, _ = c.putLocked(nil) // kept in err
+		// Who made this goroutine run is followed by others that are ready to write, and
+		// they would come after it.
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+		if !c.writing {
+			_, _ = c.putLocked(nil) // kept in err
+		}
 	}
 }
 
