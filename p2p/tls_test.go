@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -176,6 +177,36 @@ func TestTLSLittleWritesTogether(t *testing.T) {
 	}
 	if n := below.writes.Load() - before; n > 3 { // the first, those that waited, the large one
 		t.Errorf("101 writes took %d system calls", n)
+	}
+}
+
+// Who writes for all lets those go first that are ready to write as well.
+func TestTLSWritesOfMany(t *testing.T) {
+	const many = 64
+	near, below, far, err := securePair(t, plainTLS, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // they are ready at one moment
+	before := below.writes.Load()
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for range many {
+		all.Go(func() {
+			<-start
+			if _, err := near.Write([]byte("frame")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	runtime.Gosched() // all wait
+	close(start)
+	all.Wait()
+	if _, err := io.ReadFull(far, make([]byte, many*len("frame"))); err != nil {
+		t.Fatal(err)
+	}
+	if n := below.writes.Load() - before; n > many/8 {
+		t.Errorf("%d writes of %d frames", n, many)
 	}
 }
 
