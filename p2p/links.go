@@ -156,8 +156,20 @@ func (s *session) proven(pid peer.ID) bool {
 	return s.links[pid] != nil
 }
 
-// newestConn is the proved connection to a member that came last, a direct one if there
-// is one; nil if there is none.
+// provedConns are the open connections to a member on which both sides are proved.
+func (s *session) provedConns(pid peer.ID) (out []network.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.host.Network().ConnsToPeer(pid) {
+		if p := s.proofs[c]; p != nil && p.ok && !c.IsClosed() {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// newestConn is the one of them that came last, a direct one if there is one; nil if there
+// is none.
 func (s *session) newestConn(pid peer.ID) (newest network.Conn) {
 	better := func(a, b network.Conn) bool {
 		if ra, rb := relayed(a.RemoteMultiaddr()), relayed(b.RemoteMultiaddr()); ra != rb {
@@ -165,24 +177,12 @@ func (s *session) newestConn(pid peer.ID) (newest network.Conn) {
 		}
 		return a.Stat().Opened.After(b.Stat().Opened)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.host.Network().ConnsToPeer(pid) {
-		if p := s.proofs[c]; p != nil && p.ok && !c.IsClosed() && (newest == nil || better(c, newest)) {
+	for _, c := range s.provedConns(pid) {
+		if newest == nil || better(c, newest) {
 			newest = c
 		}
 	}
 	return newest
-}
-
-// connCount is how many proved connections there are to a member.
-func (s *session) connCount(pid peer.ID) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l := s.links[pid]; l != nil {
-		return l.conns
-	}
-	return 0
 }
 
 // linkCount is how many members are connected.

@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -148,6 +149,27 @@ func openOn(ctx context.Context, c network.Conn, name string) (network.Stream, e
 	}
 	return st, nil
 }
+
+// openLazily is openOn without waiting for the other side's consent, which comes with its first bytes.
+func openLazily(ctx context.Context, c network.Conn, name string) (network.Stream, error) {
+	st, err := c.NewStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.SetProtocol(protocolOf(name)); err != nil {
+		return nil, errors.Join(err, st.Reset())
+	}
+	return lazyStream{st, msmux.NewMSSelect(st, protocolOf(name))}, nil
+}
+
+// lazyStream agrees on its protocol while it is used.
+type lazyStream struct {
+	network.Stream
+	rw io.ReadWriter
+}
+
+func (l lazyStream) Read(p []byte) (int, error)  { return l.rw.Read(p) }
+func (l lazyStream) Write(p []byte) (int, error) { return l.rw.Write(p) }
 
 // verify takes the other side's hello: it must be of this network and prove that
 // peer is a member. join allows one that has only an invite.

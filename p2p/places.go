@@ -123,7 +123,7 @@ func (s *session) relayCandidates() []peer.ID {
 	now := s.n.cfg.now()
 	for _, e := range s.pool.table.list() {
 		pid, err := peer.Decode(string(e.rec.ID))
-		if err != nil || !e.rec.Relays || e.state != api.PeerAlive || !s.isMember(pid) || s.reach.isAside(pid, now) {
+		if err != nil || !e.rec.Relays || e.state != api.PeerAlive || !s.isMember(pid) || s.relayedOnly(pid) || s.reach.isAside(pid, now) {
 			continue
 		}
 		if _, used := have[pid]; used {

@@ -108,7 +108,7 @@ func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Du
 		if c == nil {
 			return 0, errConnClosed
 		}
-		st, err := openOn(ctx, c, pingProtocol)
+		st, err := openLazily(ctx, c, pingProtocol)
 		if err != nil {
 			return 0, err
 		}
@@ -356,19 +356,15 @@ func (s *session) probe(ctx context.Context, id api.PeerID) (time.Duration, erro
 
 func (s *session) answers(ctx context.Context, id api.PeerID, pid peer.ID) (time.Duration, error) {
 	s.leaveRelays(pid, false)
-	// The connection, or its relay, may be what does not answer: there is time for another one.
-	for c := s.newestConn(pid); c != nil && ctx.Err() == nil && (relayed(c.RemoteMultiaddr()) || s.connCount(pid) > 1); c = s.newestConn(pid) {
+	if s.relayedOnly(pid) {
+		// Its relay may be what does not answer: there is time for another one.
 		short, cancel := context.WithTimeout(ctx, pingTime+s.patience())
 		d, err := s.pingLink(short, pid)
 		cancel()
 		if err == nil {
 			return d, nil
 		}
-		if relayed(c.RemoteMultiaddr()) {
-			s.leaveRelays(pid, true)
-		} else {
-			s.leave(c)
-		}
+		s.leaveRelays(pid, true)
 	}
 	if _, err := s.connect(ctx, id); err != nil {
 		if !s.proven(pid) || errors.Is(ctx.Err(), context.Canceled) {
@@ -379,9 +375,49 @@ func (s *session) answers(ctx context.Context, id api.PeerID, pid peer.ID) (time
 		ctx, cancel = context.WithTimeout(s.ctx, pingTime+s.patience())
 		defer cancel()
 	}
+	asked := s.newestConn(pid)
 	d, err := s.pingLink(ctx, pid)
+	if err != nil {
+		d, err = s.pingOthers(pid, asked, err)
+	}
 	if err != nil {
 		err = &api.Error{Kind: api.KindUnavailable, Msg: id.Short() + " does not answer", Err: err}
 	}
 	return d, err
+}
+
+// pingOthers is for a member that did not answer on the connection that was asked. If it has
+// another one, which may have come meanwhile, it is pinged on all of them, and the
+// first answer counts. Without any the error is why.
+func (s *session) pingOthers(pid peer.ID, asked network.Conn, why error) (time.Duration, error) {
+	conns := s.provedConns(pid)
+	if len(conns) == 0 || len(conns) == 1 && conns[0] == asked {
+		return 0, why
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, pingTime+s.patience())
+	defer cancel()
+	type answer struct {
+		on  network.Conn
+		d   time.Duration
+		err error
+	}
+	answers := make(chan answer, len(conns))
+	for _, c := range conns {
+		s.go_(func() {
+			d, err := pingOn(ctx, c)
+			answers <- answer{c, d, err}
+		})
+	}
+	for range conns {
+		select {
+		case a := <-answers:
+			if a.err == nil {
+				s.leaveSilent(a.on)
+				return a.d, nil
+			}
+		case <-ctx.Done():
+			return 0, why
+		}
+	}
+	return 0, why
 }

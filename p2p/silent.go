@@ -8,12 +8,12 @@ import (
 )
 
 // leaveSilent closes the direct connections to a member on which nothing comes any
-// more, when there is a newer one that does its work. Who has another address, as behind a router that
+// more, when there is another one that does its work. Who has another address, as behind a router that
 // was started anew, comes back at once, and here the old connection breaks without
 // a word: what uses it would wait until pings find that out, a machine that
 // is busy for longest, though neither it nor the member is slow.
 func (s *session) leaveSilent(fresh network.Conn) {
-	for _, old := range s.host.Network().ConnsToPeer(fresh.RemotePeer()) {
+	for _, old := range s.provedConns(fresh.RemotePeer()) {
 		if old == fresh || relayed(old.RemoteMultiaddr()) || !s.beginListening(old) {
 			continue
 		}
@@ -52,7 +52,7 @@ func (s *session) leaveIfSilent(old, fresh network.Conn) {
 	heard := make(chan struct{})
 	s.go_(func() {
 		defer close(heard) // of its end, too
-		if err := pingOn(ctx, old); err != nil {
+		if _, err := pingOn(ctx, old); err != nil {
 			s.log.Debug("ping", "peer", old.RemotePeer().String(), "err", err)
 		}
 	})
@@ -65,7 +65,7 @@ func (s *session) leaveIfSilent(old, fresh network.Conn) {
 	}
 	now, stop := context.WithTimeout(ctx, try)
 	defer stop()
-	if pingOn(now, fresh) != nil {
+	if _, err := pingOn(now, fresh); err != nil {
 		return
 	}
 	select {
@@ -73,27 +73,22 @@ func (s *session) leaveIfSilent(old, fresh network.Conn) {
 		return
 	default:
 	}
-	s.leave(old)
-}
-
-// leave closes a connection on which nothing comes.
-func (s *session) leave(c network.Conn) {
-	s.log.Debug("left a silent connection", "peer", c.RemotePeer().String(), "addr", c.RemoteMultiaddr().String())
-	if err := c.Close(); err != nil {
+	s.log.Debug("left a silent connection", "peer", old.RemotePeer().String(), "addr", old.RemoteMultiaddr().String())
+	if err := old.Close(); err != nil {
 		s.log.Debug("close", "err", err)
 	}
-	s.closed(c) // libp2p tells later
+	s.closed(old) // libp2p tells later
 }
 
 // pingOn has a ping go over exactly this connection. ctx has a deadline.
-func pingOn(ctx context.Context, c network.Conn) error {
+func pingOn(ctx context.Context, c network.Conn) (time.Duration, error) {
 	st, err := openOn(ctx, c, pingProtocol)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, _, err = roundTrip(st)
+	d, _, err := roundTrip(st)
 	if rerr := st.Reset(); err == nil {
 		err = rerr
 	}
-	return err
+	return d, err
 }

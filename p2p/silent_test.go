@@ -55,6 +55,7 @@ func TestSilentConnectionIsNoDeath(t *testing.T) {
 	p.until("one connection is left of those that they began with", func() bool { return len(conns(q.pid)) == 1 })
 	old := conns(q.pid)[0]
 	q.hush()
+	p.session().suspect(q.ID()) // a probe waits for an answer on the old one
 	second := comeAgain(t, q, p)
 	p.until("leave the silent one", old.IsClosed)
 	if n := p.Counters()["deaths"]; n != 0 || second() || !p.session().proven(q.pid) {
@@ -77,7 +78,9 @@ func TestConnectionThatFallsSilentIsLeft(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), inTime)
 		defer cancel()
-		return pingOn(ctx, old) == nil && pingOn(ctx, newest) == nil
+		_, err := pingOn(ctx, old)
+		_, err2 := pingOn(ctx, newest)
+		return err == nil && err2 == nil
 	})
 	q.hush()
 	p.until("leave the silent one", old.IsClosed)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
+
 	"github.com/Akilan1999/p2p-rendering-computation/api"
 	"github.com/Akilan1999/p2p-rendering-computation/wire"
 )
@@ -226,7 +228,7 @@ func (p *peerNode) hush() {
 	p.session().host.SetStreamHandler(memberProtocol, hush.handle)
 	for _, c := range p.session().host.Network().Conns() {
 		for _, st := range c.GetStreams() {
-			if st.Protocol() == pingProtocol {
+			if st.Protocol() == pingProtocol && st.Stat().Direction == network.DirInbound { // its own ones go on
 				if err := st.Reset(); err != nil {
 					p.t.Error(err)
 				}

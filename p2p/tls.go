@@ -125,7 +125,7 @@ func (c *secureConn) flush(done chan<- struct{}) {
 		c.mu.Unlock()
 		runtime.Gosched()
 		c.mu.Lock()
-		if !c.writing {
+		if !c.writing && c.err == nil {
 			_, _ = c.putLocked(nil) // kept in err
 		}
 	}
