@@ -73,8 +73,8 @@ func (s *session) servePing(st network.Stream) {
 	}
 }
 
-// pingLink measures a round trip on a member's newest connection: that the older ones
-// are silent says nothing of a member that came back by another way.
+// pingLink measures a round trip on a member's connection, on its newest direct one where the
+// one before does not answer: that says nothing of a member that came back by another way.
 func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, error) {
 	s.mu.Lock()
 	l := s.links[pid]
@@ -84,7 +84,7 @@ func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, err
 	}
 	l.ping.mu.Lock()
 	defer l.ping.mu.Unlock()
-	if l.ping.st != nil && l.ping.st.Conn() != s.newestConn(pid) {
+	if l.ping.st != nil && relayed(l.ping.st.Conn().RemoteMultiaddr()) && s.directConn(pid) != nil {
 		l.ping.drop()
 	}
 	fresh := l.ping.st == nil
@@ -104,11 +104,13 @@ func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, err
 
 func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Duration, error) {
 	if p.st == nil {
-		c := s.newestConn(pid)
-		if c == nil {
-			return 0, errConnClosed
+		var st network.Stream
+		var err error
+		if c := s.newestConn(pid); c != nil && !relayed(c.RemoteMultiaddr()) {
+			st, err = openLazily(ctx, c, pingProtocol)
+		} else {
+			st, err = s.host.NewStream(network.WithNoDial(ctx, "ping"), pid, pingProtocol)
 		}
-		st, err := openLazily(ctx, c, pingProtocol)
 		if err != nil {
 			return 0, err
 		}
