@@ -91,6 +91,7 @@ func (s *session) pingLink(ctx context.Context, pid peer.ID) (time.Duration, err
 	for {
 		d, err := s.pingOnce(ctx, pid, &l.ping)
 		if err == nil {
+			s.leaveSilent(l.ping.st.Conn()) // streams would begin on such a one
 			return d, nil
 		}
 		l.ping.drop()
@@ -106,6 +107,8 @@ func (s *session) pingOnce(ctx context.Context, pid peer.ID, p *pinger) (time.Du
 	if p.st == nil {
 		var st network.Stream
 		var err error
+		// Of connections through relays libp2p chooses: each side may have begun one, and not
+		// all of them stay.
 		if c := s.newestConn(pid); c != nil && !relayed(c.RemoteMultiaddr()) {
 			st, err = openLazily(ctx, c, pingProtocol)
 		} else {
@@ -178,9 +181,6 @@ func (s *session) pingLoop() {
 				case err == nil:
 					if s.pool.table.alive(id, s.n.cfg.now(), d) {
 						s.emitPeer(id)
-					}
-					if c := s.newestConn(pid); c != nil {
-						s.leaveSilent(c)
 					}
 				case s.ctx.Err() == nil && s.proven(pid):
 					s.suspect(id)

@@ -61,15 +61,22 @@ func TestPrivateNodeTakesPlacesAtRelaysThatWork(t *testing.T) {
 	}
 }
 
-// A rumour about a relay, or its silence, is no reason to leave it alone: that may
-// be an outage of this node's own.
-func TestSilenceSetsNoRelayAside(t *testing.T) {
+// relayAndPrivate are a node that relays and one that needs it.
+func relayAndPrivate(t *testing.T) (relay, a *peerNode) {
+	t.Helper()
 	nodes := newPool(t, 2)
-	relay, a := nodes[0], nodes[1]
-	s := a.session()
+	relay, a = nodes[0], nodes[1]
 	relay.assume(api.ReachPublic)
 	a.until("it relays", func() bool { p, _ := a.Peer(relay.ID()); return p.Relays })
 	a.assume(api.ReachPrivate)
+	return relay, a
+}
+
+// A rumour about a relay, or its silence, is no reason to leave it alone: that may
+// be an outage of this node's own.
+func TestSilenceSetsNoRelayAside(t *testing.T) {
+	relay, a := relayAndPrivate(t)
+	s := a.session()
 	relay.until("a is reached through it", func() bool { return len(a.relaysSeenBy(relay)) == 1 })
 	s.pool.table.doubt(relay.ID())
 	s.takePlace(relay.pid, a.cfg.now())
@@ -95,12 +102,8 @@ func TestSilenceSetsNoRelayAside(t *testing.T) {
 
 // A relay forgets the place of a node that it lost, though that one comes back at once.
 func TestPlaceIsTakenAnewAfterARelayLostThisNode(t *testing.T) {
-	nodes := newPool(t, 2)
-	relay, a := nodes[0], nodes[1]
+	relay, a := relayAndPrivate(t)
 	s := a.session()
-	relay.assume(api.ReachPublic)
-	a.until("it relays", func() bool { p, _ := a.Peer(relay.ID()); return p.Relays })
-	a.assume(api.ReachPrivate)
 	var lost network.Conn
 	a.until("there is a place", func() bool {
 		lost = s.reach.copyPlaces()[relay.pid].conn

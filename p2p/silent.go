@@ -8,9 +8,9 @@ import (
 )
 
 // leaveSilent closes the direct connections to a member on which nothing comes any
-// more, when there is another one that does its work. Who has another address, as behind a router that
-// was started anew, comes back at once, and here the old connection breaks without
-// a word: what uses it would wait until pings find that out, a machine that
+// more, when there is another one, fresh, on which something did. Who has another address, as
+// behind a router that was started anew, comes back at once, and here the old connection breaks
+// without a word: what uses it would wait until pings find that out, a machine that
 // is busy for longest, though neither it nor the member is slow.
 func (s *session) leaveSilent(fresh network.Conn) {
 	for _, old := range s.provedConns(fresh.RemotePeer()) {

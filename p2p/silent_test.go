@@ -6,7 +6,19 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/network"
 )
+
+// only waits until one connection of those that two nodes began with is left.
+func only(p, q *peerNode) network.Conn {
+	p.t.Helper()
+	var all []network.Conn
+	p.until("one connection is left of those that they began with", func() bool {
+		all = p.session().host.Network().ConnsToPeer(q.pid)
+		return len(all) == 1
+	})
+	return all[0]
+}
 
 // comeAgain has q call p by a connection of its own, from another port, on which it answers pings.
 func comeAgain(t *testing.T, q, p *peerNode) (closed func() bool) {
@@ -29,15 +41,13 @@ func comeAgain(t *testing.T, q, p *peerNode) (closed func() bool) {
 func TestSilentConnectionIsLeft(t *testing.T) {
 	nodes := newPool(t, 2)
 	p, q := nodes[0], nodes[1]
-	conns := p.session().host.Network().ConnsToPeer
-	p.until("one connection is left of those that they began with", func() bool { return len(conns(q.pid)) == 1 })
-	old := conns(q.pid)
+	old := only(p, q)
 	first := comeAgain(t, q, p)
 	q.hush()
 	p.session().lag.Store(int64(10 * time.Second)) // pings wait for more than 20 s
 	start := time.Now()
 	second := comeAgain(t, q, p)
-	p.until("leave the silent one", func() bool { return old[0].IsClosed() })
+	p.until("leave the silent one", func() bool { return old.IsClosed() })
 	if took := time.Since(start); took > pingTime+maxPatience {
 		t.Errorf("it took %v", took)
 	}
@@ -51,9 +61,7 @@ func TestSilentConnectionIsLeft(t *testing.T) {
 func TestSilentConnectionIsNoDeath(t *testing.T) {
 	nodes := newPool(t, 2)
 	p, q := nodes[0], nodes[1]
-	conns := p.session().host.Network().ConnsToPeer
-	p.until("one connection is left of those that they began with", func() bool { return len(conns(q.pid)) == 1 })
-	old := conns(q.pid)[0]
+	old := only(p, q)
 	q.hush()
 	p.session().suspect(q.ID()) // a probe waits for an answer on the old one
 	second := comeAgain(t, q, p)
@@ -67,9 +75,7 @@ func TestSilentConnectionIsNoDeath(t *testing.T) {
 func TestConnectionThatFallsSilentIsLeft(t *testing.T) {
 	nodes := newPool(t, 2)
 	p, q := nodes[0], nodes[1]
-	conns := p.session().host.Network().ConnsToPeer
-	p.until("one connection is left of those that they began with", func() bool { return len(conns(q.pid)) == 1 })
-	old := conns(q.pid)[0]
+	old := only(p, q)
 	second := comeAgain(t, q, p)
 	p.until("both answer", func() bool {
 		newest := p.session().newestConn(q.pid)
