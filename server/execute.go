@@ -35,14 +35,26 @@ type outcome struct {
 	cpu    time.Duration // of it, in usage
 }
 
+// begin tells the borrower that an attempt runs, unless it was taken away before.
+// What is called back only if it has not begun never does both.
+func (s *Server) begin(at *attempt) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	if at.ctx.Err() != nil {
+		return false
+	}
+	at.begun = true
+	if se := at.loan.out.Load(); se != nil {
+		se.started(at.task.Key)
+	}
+	return true
+}
+
 // execute runs one attempt in the slot's sandbox.
 func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
 	ctx, l := at.ctx, sl.loan
-	if err := ctx.Err(); err != nil {
-		return outcome{err: err}
-	}
-	if se := l.out.Load(); se != nil {
-		se.started(at.task.Key)
+	if !s.begin(at) {
+		return outcome{err: ctx.Err()}
 	}
 	cmd, in, bytesIn, err := s.command(ctx, sl, at.task)
 	if f := (fault{}); errors.As(err, &f) {

@@ -68,7 +68,7 @@ func TestTranscriptOfALease(t *testing.T) {
 		note("one canceled, one lost with its machine")
 		b.assign(task(3, "wait", "never"))
 		quiet(b)
-		b.send(lease.KindCancel, lease.Keys{Keys: []lease.Key{key(3)}, Reason: "a copy was faster"})
+		b.send(lease.KindCancel, lease.Cancel{Keys: []lease.Key{key(3)}, Reason: "a copy was faster"})
 		quiet(b)
 		b.assign(task(4, "lose"))
 		quiet(b)

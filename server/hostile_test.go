@@ -195,7 +195,7 @@ func TestAFloodWithoutReadingIsHeldBack(t *testing.T) {
 		}
 		sent := 0
 		for ; sent < 10_000; sent++ { // each is answered by a thousand keys
-			if err := w.Send(lease.KindCancel, lease.Keys{Keys: keys, Reason: strings.Repeat("r", 150)}); err != nil {
+			if err := w.Send(lease.KindCancel, lease.Cancel{Keys: keys, Reason: strings.Repeat("r", 150)}); err != nil {
 				break
 			}
 		}
@@ -220,7 +220,7 @@ func TestHugeTasksAreBounded(t *testing.T) {
 			b.assign(v)
 		}
 		for i := range 10 {
-			b.send(lease.KindCancel, lease.Keys{Keys: []lease.Key{key(api.TaskID(100_000 + i))}})
+			b.send(lease.KindCancel, lease.Cancel{Keys: []lease.Key{key(api.TaskID(100_000 + i))}})
 		}
 		synctest.Wait()
 		for len(b.frames) > 0 {
@@ -253,7 +253,7 @@ func FuzzMessages(f *testing.F) {
 	}
 	f.Add(frames(func(w *wire.Writer) {
 		send(w, lease.KindAssign, lease.Assign{Tasks: []lease.Task{task(0, "echo", "x"), task(1, "wait", "never")}})
-		send(w, lease.KindCancel, lease.Keys{Keys: []lease.Key{key(1)}})
+		send(w, lease.KindCancel, lease.Cancel{Keys: []lease.Key{key(1)}})
 		send(w, lease.KindAck, lease.Keys{Keys: []lease.Key{key(0)}})
 		send(w, lease.KindRenew, struct{}{})
 		send(w, lease.KindRelease, struct{}{})

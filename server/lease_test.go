@@ -248,7 +248,7 @@ func TestCancel(t *testing.T) {
 		defer b.hangUp()
 		b.assign(task(0, "wait", "never"), task(1, "echo", "queued"))
 		b.next(lease.KindStarted)
-		b.send(lease.KindCancel, lease.Keys{Keys: []lease.Key{key(0), key(1), key(9)}, Reason: "not needed"})
+		b.send(lease.KindCancel, lease.Cancel{Keys: []lease.Key{key(0), key(1), key(9)}, Reason: "not needed"})
 		if g := b.back(3); g.Cause != api.CauseCanceled || g.Reason != "not needed" {
 			t.Fatalf("given back %+v", g)
 		}
@@ -257,10 +257,34 @@ func TestCancel(t *testing.T) {
 		}
 		b.assign(task(2, "echo", "x")) // the sandbox lives on
 		b.results(1)
-		b.send(lease.KindCancel, lease.Keys{Keys: []lease.Key{key(2)}}) // forget what is held
+		b.send(lease.KindCancel, lease.Cancel{Keys: []lease.Key{key(2)}}) // forget what is held
 		synctest.Wait()
 		if st := r.Status(); st.Held != 0 || r.rt.opened != 1 {
 			t.Fatalf("status %+v, %d sandboxes opened", st, r.rt.opened)
+		}
+	})
+}
+
+func TestCancelOfWhatHasNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		defer r.stop()
+		b, _ := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		b.assign(task(0, "echo", "held"))
+		b.results(1)
+		b.assign(task(1, "wait", "gate"), task(2, "echo", "queued"))
+		synctest.Wait()
+		b.send(lease.KindCancel, lease.Cancel{Keys: []lease.Key{key(0), key(1), key(2)}, Unbegun: true})
+		if g := b.back(1); g.Keys[0] != key(2) {
+			t.Fatalf("given back %+v", g)
+		}
+		r.rt.release("gate")
+		if got := b.results(1); got[0].Key != key(1) || !got[0].Exit.OK() {
+			t.Fatalf("results %+v", got)
+		}
+		if st := r.Status(); st.Held != 2 || r.rt.ran["queued"] != 0 {
+			t.Fatalf("status %+v, ran %v", st, r.rt.ran)
 		}
 	})
 }
@@ -274,7 +298,7 @@ func TestACommandThatDoesNotEndWhenAskedLosesItsSandbox(t *testing.T) {
 		b.assign(task(0, "stubborn"))
 		b.next(lease.KindStarted)
 		began := time.Now()
-		b.send(lease.KindCancel, lease.Keys{Keys: []lease.Key{key(0)}})
+		b.send(lease.KindCancel, lease.Cancel{Keys: []lease.Key{key(0)}})
 		b.back(1)
 		if d := time.Since(began); d > 5*time.Second {
 			t.Fatalf("it took %s", d)

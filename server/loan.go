@@ -105,6 +105,7 @@ type attempt struct {
 	bytes  int64
 	stored int64 // bytes of its outputs, while it is being saved
 	state  attemptState
+	begun  bool // the borrower was told that it runs, or is when it comes back
 	slot   *slot
 	stop   *ending // why it is to end without a result; nil if it is not
 

@@ -20,7 +20,6 @@ const (
 
 // message handles one frame of a borrower. An error ends the stream.
 func (s *Server) message(se *session, kind wire.Kind, payload []byte) error {
-	var keys lease.Keys
 	switch kind {
 	case lease.KindAssign:
 		var a lease.Assign
@@ -29,11 +28,13 @@ func (s *Server) message(se *session, kind wire.Kind, payload []byte) error {
 		}
 		return s.locked(se, func(l *loan) error { return s.assignLocked(l, se, a.Tasks, len(payload)) })
 	case lease.KindCancel:
-		if err := wire.Decode(payload, &keys); err != nil {
+		var c lease.Cancel
+		if err := wire.Decode(payload, &c); err != nil {
 			return err
 		}
-		return s.locked(se, func(l *loan) error { s.cancelLocked(l, se, keys); return nil })
+		return s.locked(se, func(l *loan) error { s.cancelLocked(l, se, c); return nil })
 	case lease.KindAck:
+		var keys lease.Keys
 		if err := wire.Decode(payload, &keys); err != nil {
 			return err
 		}
@@ -191,25 +192,25 @@ func (s *Server) giveBackAllLocked(l *loan, why ending) {
 	l.unstaged, l.ready = nil, nil
 }
 
-func (s *Server) cancelLocked(l *loan, se *session, m lease.Keys) {
+func (s *Server) cancelLocked(l *loan, se *session, m lease.Cancel) {
 	why := ending{api.CauseCanceled, clip(m.Reason)}
 	unwanted := map[lease.Key]bool{} // results that are held
 	var unknown []lease.Key
 	for _, k := range m.Keys {
 		at := l.attempts[k]
+		_, held := l.held[k]
 		switch {
+		case m.Unbegun && (held || at != nil && at.begun): // it goes on
 		case at != nil && at.state == attemptRunning:
 			s.stopAttemptLocked(at, why)
 		case at != nil && at.state == attemptSaving: // ended already: Finished answers
 		case at != nil:
 			s.giveBackLocked(at, why)
-		default:
-			if _, ok := l.held[k]; ok {
-				unwanted[k] = true
-				s.dropLocked(l, k)
-			} else if !unwanted[k] {
-				unknown = append(unknown, k)
-			}
+		case held:
+			unwanted[k] = true
+			s.dropLocked(l, k)
+		case !unwanted[k]:
+			unknown = append(unknown, k)
 		}
 	}
 	// of a result that was sent, Finished was the answer

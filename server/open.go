@@ -245,9 +245,14 @@ func (s *Server) attach(from api.Caller, st wire.Stream, o lease.Open) (*session
 	g := &lease.Grant{Share: s.shareLocked(l), TTL: api.Duration(lease.TTL), Grace: api.Duration(lease.Grace)}
 	l.share, l.ceiling = g.Share, max(l.ceiling, g.Credit)
 	var again []outgoing
+	var begun []lease.Key
 	for k, at := range l.attempts {
-		if at.state != attemptOver {
-			g.Running = append(g.Running, k)
+		if at.state == attemptOver {
+			continue
+		}
+		g.Running = append(g.Running, k)
+		if at.begun {
+			begun = append(begun, k)
 		}
 	}
 	for k, h := range l.held {
@@ -255,9 +260,10 @@ func (s *Server) attach(from api.Caller, st wire.Stream, o lease.Open) (*session
 		again = append(again, outgoing{key: k, size: h.size})
 	}
 	sortKeys(g.Running)
+	sortKeys(begun)
 	sortKeys(g.Finished)
 	slices.SortFunc(again, func(a, b outgoing) int { return compareKeys(a.key, b.key) })
-	se.put(func(out *outbox) { *out = outbox{grant: g} }) // whatever was queued since it is in the grant
+	se.put(func(out *outbox) { *out = outbox{grant: g, started: begun, keys: len(begun)} }) // whatever was queued since is in them
 	se.finished(again...)
 	s.dirty = true
 	return se, nil

@@ -222,7 +222,7 @@ func TestPauseOfOneSandbox(t *testing.T) {
 		}
 		// a cancel of what is frozen closes its sandbox: it could not end when asked
 		began := time.Now()
-		b.send(lease.KindCancel, lease.Keys{Keys: []lease.Key{{Task: one.Task, Attempt: 1}}})
+		b.send(lease.KindCancel, lease.Cancel{Keys: []lease.Key{{Task: one.Task, Attempt: 1}}})
 		if b.back(1); time.Since(began) > time.Second {
 			t.Fatalf("it took %s", time.Since(began))
 		}

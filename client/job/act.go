@@ -45,10 +45,10 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 				e.journal.add(entry{r: r, given: true, row: &api.Task{ID: k.Task, State: api.TaskRunning, Attempt: k.Attempt, Peer: a.peer,
 					Failures: int(r.sched.tasks[k.Task].fails)}})
 			}
-			e.journal.add(entry{r: r, then: func() { c.push(lease.KindAssign, a.keys, "") }})
+			e.journal.add(entry{r: r, then: func() { c.push(outgoing{kind: lease.KindAssign, keys: a.keys}) }})
 			return
 		}
-		c.push(lease.KindAssign, a.keys, "")
+		c.push(outgoing{kind: lease.KindAssign, keys: a.keys})
 	case actCancel:
 		e.behind(r, c, lease.KindCancel, a)
 	case actAck:
@@ -98,6 +98,6 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 // that free something at the lender keep their order that way.
 func (e *Engine) behind(r *run, c *conn, kind wire.Kind, a action) {
 	if c != nil {
-		e.journal.add(entry{r: r, then: func() { c.push(kind, a.keys, a.reason) }})
+		e.journal.add(entry{r: r, then: func() { c.push(outgoing{kind, a.keys, a.reason, a.unbegun}) }})
 	}
 }

@@ -45,9 +45,10 @@ type conn struct {
 }
 
 type outgoing struct {
-	kind   wire.Kind
-	keys   []lease.Key
-	reason string
+	kind    wire.Kind
+	keys    []lease.Key
+	reason  string // of a Cancel
+	unbegun bool   // of a Cancel
 }
 
 func (e *Engine) newConn(r *run, id api.LeaseID, peer api.PeerID) *conn {
@@ -65,12 +66,12 @@ func nudge(ch chan struct{}) {
 
 // push queues a message. What is queued when the stream breaks is dropped: on
 // resuming, both sides compare what they hold.
-func (c *conn) push(kind wire.Kind, keys []lease.Key, reason string) {
+func (c *conn) push(m outgoing) {
 	c.mu.Lock()
-	if kind == lease.KindRelease {
+	if m.kind == lease.KindRelease {
 		c.ending = true
 	}
-	c.out = append(c.out, outgoing{kind, keys, reason})
+	c.out = append(c.out, m)
 	c.mu.Unlock()
 	nudge(c.wake)
 }

@@ -22,6 +22,7 @@ type lender struct {
 	credit int
 	exec   func(lease.Task) lease.Result // nil: exit 0, stdout is the joined args
 	takes  func(lease.Task) time.Duration
+	stages func(lease.Task) bool                                     // its inputs never come
 	tweak  func(w *wire.Writer, kind wire.Kind, payload []byte) bool // true: it was answered by the test itself
 	refuse *lease.Refuse
 
@@ -41,6 +42,7 @@ type lender struct {
 type loaned struct {
 	open    lease.Open
 	queue   []lease.Task
+	staging []lease.Task
 	running map[lease.Key]bool
 	held    map[lease.Key]lease.Result
 	w       *wire.Writer
@@ -183,6 +185,9 @@ func (l *lender) open(st *memStream, w *wire.Writer, kind wire.Kind, payload []b
 		g.Finished = append(g.Finished, k)
 	}
 	l.send(x, lease.KindGrant, g)
+	if began := slices.Collect(maps.Keys(x.running)); len(began) > 0 {
+		l.send(x, lease.KindStarted, lease.Keys{Keys: sortKeys(began)})
+	}
 	for _, k := range sortKeys(slices.Collect(maps.Keys(x.held))) {
 		l.send(x, lease.KindFinished, lease.Finished{Results: []lease.Result{x.held[k]}})
 	}
@@ -212,26 +217,31 @@ func (l *lender) handle(x *loaned, kind wire.Kind, payload []byte) (done bool) {
 			if _, held := x.held[t.Key]; held || x.running[t.Key] {
 				l.broke = fmt.Sprintf("task %d attempt %d assigned twice", t.Task, t.Attempt)
 			}
-			x.queue = append(x.queue, t)
+			if l.stages != nil && l.stages(t) {
+				x.staging = append(x.staging, t)
+			} else {
+				x.queue = append(x.queue, t)
+			}
 		}
-		n := len(x.queue) + len(x.running)
+		n := len(x.queue) + len(x.staging) + len(x.running)
 		l.maxOut = max(l.maxOut, n)
 		if n > l.credit {
 			l.broke = fmt.Sprintf("%d attempts outstanding, credit %d", n, l.credit)
 		}
 		l.start(x)
 	case lease.KindCancel:
-		var k lease.Keys
+		var k lease.Cancel
 		if wire.Decode(payload, &k) != nil {
 			l.broke = "bad Cancel"
 			return true
 		}
 		var back []lease.Key
 		for _, key := range k.Keys {
-			if i := slices.IndexFunc(x.queue, func(t lease.Task) bool { return t.Key == key }); i >= 0 {
-				x.queue = slices.Delete(x.queue, i, i+1)
+			is := func(t lease.Task) bool { return t.Key == key }
+			if slices.ContainsFunc(x.queue, is) || slices.ContainsFunc(x.staging, is) {
+				x.queue, x.staging = slices.DeleteFunc(x.queue, is), slices.DeleteFunc(x.staging, is)
 				back = append(back, key)
-			} else if x.running[key] {
+			} else if x.running[key] && !k.Unbegun {
 				delete(x.running, key)
 				back = append(back, key)
 			}

@@ -54,6 +54,78 @@ func TestStragglerGetsACopy(t *testing.T) {
 	}
 }
 
+// The idle lenders' leases are long given up when the last task turns out to be late.
+func TestLateStragglerGetsACopyToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newLender("a", 2), newLender("b", 2)
+		a.takes = func(tk lease.Task) time.Duration {
+			if tk.Task == 0 && tk.Attempt == 1 {
+				return 10 * time.Hour
+			}
+			return 20 * time.Second
+		}
+		b.takes = a.takes
+		w := newWorld(t, NewMemStore(), a, b)
+		begin := time.Now()
+		end := w.wait(w.submit(batch(4)).ID, time.Hour)
+		_, ba, _, _ := a.counts()
+		_, bb, _, _ := b.counts()
+		if took := time.Since(begin); end.State != api.JobDone || ba[0]+bb[0] != 2 || took > 2*time.Minute || a.opens+b.opens != 3 {
+			t.Fatalf("took %s, %d leases, task 0 was begun %d times: %+v", took, a.opens+b.opens, ba[0]+bb[0], end)
+		}
+		w.close()
+	})
+}
+
+// A lender that has room for a task and never begins it is waited for for minutes.
+func TestTaskThatIsNeverBegunGetsACopy(t *testing.T) {
+	for _, restart := range []string{"", restartNever} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := newLender("a", 2), newLender("b", 2)
+			for _, l := range []*lender{a, b} {
+				l.stages = func(tk lease.Task) bool { return tk.Task == 0 && tk.Attempt == 1 }
+			}
+			w := newWorld(t, NewMemStore(), a, b)
+			begin := time.Now()
+			spec := batch(4)
+			spec.Restart = restart
+			end := w.wait(w.submit(spec).ID, time.Hour)
+			if took := time.Since(begin); end.State != api.JobDone || took < beginWithin || took > beginWithin+time.Minute {
+				t.Fatalf("restart %q: took %s: %+v", restart, took, end)
+			}
+			w.close()
+		})
+	}
+}
+
+// What was given to a lender that knows nothing of it any more may have begun there.
+func TestNeverAgainWhatMayHaveBegun(t *testing.T) {
+	for restart, want := range map[string]taskState{"": running, restartNever: recording} {
+		spec := batch(1)
+		spec.Restart = restart
+		p, err := compile(spec, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Unix(0, 0)
+		s := newSched("job", p, func() api.LeaseID { return "L" }, now)
+		s.onPeers([]api.Peer{fakePeer("a")}, now)
+		s.next(now)
+		g := lease.Grant{Share: lease.Share{Slots: 1, Credit: 1, State: api.LendOpen}}
+		s.onGranted("L", g, now)
+		s.next(now)
+		if s.tasks[0].state != running || s.tasks[0].attempt != 1 {
+			t.Fatalf("restart %q: %+v", restart, s.tasks[0])
+		}
+		s.onBroken("L", now)
+		s.onGranted("L", g, now)
+		s.next(now.Add(time.Minute))
+		if s.tasks[0].state != want || s.tasks[0].state == running && s.tasks[0].attempt != 2 {
+			t.Fatalf("restart %q: %+v", restart, s.tasks[0])
+		}
+	}
+}
+
 func TestQueuedTasksMoveToIdleLenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, fast := newLender("slow", 1), newLender("fast", 1)

@@ -106,7 +106,7 @@ func TestLogOfACanceledTaskEnds(t *testing.T) {
 func TestReleaseOnABrokenStreamIsForgotten(t *testing.T) {
 	c := (&Engine{ctx: t.Context()}).newConn(&run{}, "L", "p")
 	defer c.stop()
-	c.push(lease.KindRelease, nil, "")
+	c.push(outgoing{kind: lease.KindRelease})
 	c.setStream(nil)
 	if !c.isEnding() {
 		t.Error("while there is no stream the release is forgotten")

@@ -14,6 +14,7 @@ const (
 	idleFor      = 5 * time.Second        // an unused lease is given up after this
 	boredAfter   = time.Second            // an idle lender that long gets tasks again that it gave back
 	stealAfter   = 200 * time.Millisecond // a task queued this long elsewhere may be called back by an idle lender
+	beginWithin  = 5 * time.Minute        // a task that has not begun by then where there is a slot for it gets a copy; its inputs may be large
 	stuckAfter   = time.Second            // after this on a lender that is silent or paused, a copy is made
 	slowFactor   = 2                      // a task running this many times the usual (and slowFloor) gets a copy
 	slowFloor    = time.Second
@@ -59,12 +60,20 @@ type task struct {
 // attempt is one try, outstanding under a lease.
 type attempt struct {
 	state    attemptState
-	stolen   bool // called back to be run elsewhere
-	called   bool // Cancel was sent
+	called   recall
 	suspect  bool // its task would be blamed for the next machine lost under it
 	assigned time.Time
 	started  time.Time
 }
+
+// recall is what was asked for of an attempt.
+type recall uint8
+
+const (
+	notCalled     recall = iota
+	calledUnbegun        // it comes back if it has not begun
+	calledAnyhow
+)
 
 type attemptState uint8
 
@@ -158,7 +167,8 @@ type sched struct {
 	limbo      bool                      // tasks that may not run again were running when the node stopped
 	times      sample
 	meter      meter
-	stragglers int
+	stragglers int // attempts that an idle lender should relieve
+	unrelieved int // of them: no lease had room, and none was asked for since
 	slowFloor  time.Duration
 	defects    []string // broken invariants, for the log
 
@@ -182,14 +192,15 @@ const (
 )
 
 type action struct {
-	kind   actionKind
-	lease  api.LeaseID
-	peer   api.PeerID
-	keys   []lease.Key
-	reason string
-	result lease.Result
-	bare   bool // fetch nothing: the outputs will not be kept
-	row    api.Task
+	kind    actionKind
+	lease   api.LeaseID
+	peer    api.PeerID
+	keys    []lease.Key
+	reason  string
+	unbegun bool // of actCancel: what has begun goes on
+	result  lease.Result
+	bare    bool // fetch nothing: the outputs will not be kept
+	row     api.Task
 }
 
 func newSched(id api.JobID, p *plan, newLease func() api.LeaseID, now time.Time) *sched {

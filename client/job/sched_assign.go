@@ -28,7 +28,7 @@ func (s *sched) next(now time.Time) {
 // A job with fewer tasks than there are lenders asks only as many as it needs,
 // the roomiest and nearest first.
 func (s *sched) openLeases(now time.Time) {
-	if s.count.Waiting == 0 && s.stragglers == 0 {
+	if s.count.Waiting == 0 && s.unrelieved <= 0 {
 		return
 	}
 	useful := 0
@@ -42,8 +42,8 @@ func (s *sched) openLeases(now time.Time) {
 	if lanes {
 		room = maxLeases - len(s.leases)
 	}
-	if s.count.Waiting == 0 {
-		room = min(room, s.stragglers)
+	if s.count.Waiting == 0 { // for copies, which those that have the tasks are of no use for
+		room = min(s.unrelieved, maxLeases-len(s.leases))
 	}
 	if room <= 0 {
 		return
@@ -65,6 +65,7 @@ func (s *sched) openLeases(now time.Time) {
 	for _, n := range can[:min(room, len(can))] {
 		t := s.tenure(s.newLease(), n, opening, now)
 		s.act(action{kind: actOpen, lease: t.id, peer: n.id})
+		s.unrelieved--
 	}
 }
 

@@ -25,14 +25,23 @@ func (s *sched) onPause(reason string, now time.Time) error {
 func (s *sched) unqueue(t *tenure, reason string) {
 	var keys []lease.Key
 	for _, k := range sortedKeys(t.out) {
-		if a := t.out[k]; a.state == attQueued && !a.called {
-			a.called = true
+		if a := t.out[k]; a.state == attQueued && a.called == notCalled {
 			keys = append(keys, k)
 		}
 	}
-	if len(keys) > 0 {
-		s.act(action{kind: actCancel, lease: t.id, keys: keys, reason: reason})
+	s.callUnbegun(t, keys, reason)
+}
+
+// callUnbegun calls attempts back that have not begun, as far as was heard: those
+// that have begun meanwhile go on.
+func (s *sched) callUnbegun(t *tenure, keys []lease.Key, reason string) {
+	if len(keys) == 0 {
+		return
 	}
+	for _, k := range keys {
+		t.out[k].called = calledUnbegun
+	}
+	s.act(action{kind: actCancel, lease: t.id, keys: keys, reason: reason, unbegun: true})
 }
 
 // onResume undoes onPause, and gives nodes that were set aside another chance.
@@ -92,8 +101,8 @@ func (s *sched) finishIfDone(now time.Time) bool {
 	for _, t := range s.sorted() {
 		var keys []lease.Key
 		for _, k := range sortedKeys(t.out) {
-			if a := t.out[k]; a.state <= attRunning && !a.called {
-				a.called = true
+			if a := t.out[k]; a.state <= attRunning && a.called < calledAnyhow {
+				a.called = calledAnyhow
 				keys = append(keys, k)
 			}
 		}
@@ -173,6 +182,7 @@ func (s *sched) restore(row api.Task) {
 		switch {
 		case row.State == api.TaskDone:
 			n.done++
+			s.times.add(time.Duration(row.Usage.Wall))
 		case row.Cause == api.CauseFailed:
 			n.failed++
 		}

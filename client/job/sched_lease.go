@@ -66,11 +66,6 @@ func (s *sched) onGranted(id api.LeaseID, g lease.Grant, now time.Time) {
 	delete(s.known, id)
 	t.node.refusals, t.node.refused, t.node.invalid = 0, "", false
 	t.share = sane(g.Share)
-	if s.state.Terminal() {
-		t.to(releasing, now)
-	} else {
-		t.to(open, now)
-	}
 	t.idleSince, t.rateFrom, t.rateN = now, now, 0
 	if s.began.IsZero() {
 		s.began = now
@@ -80,8 +75,10 @@ func (s *sched) onGranted(id api.LeaseID, g lease.Grant, now time.Time) {
 		return
 	}
 	s.reconcile(t, g, fromJournal, now)
-	if t.phase == releasing {
-		s.act(action{kind: actRelease, lease: id})
+	if s.state.Terminal() {
+		s.release(t, now)
+	} else {
+		t.to(open, now)
 	}
 }
 
@@ -107,9 +104,14 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 	for _, k := range slices.Concat(g.Running, g.Finished) {
 		st := named[k]
 		if a := t.out[k]; a != nil {
-			if a.state < attHeld && st == attHeld {
+			switch {
+			case a.state < attHeld && st == attHeld:
 				t.move(a, attHeld)
 				a.assigned = now // the wait for its result begins here
+			case a.called == calledUnbegun: // the Cancel may not have come through
+				a.called = notCalled
+			case a.called == calledAnyhow && a.state <= attRunning:
+				cancel = append(cancel, k)
 			}
 			continue
 		}

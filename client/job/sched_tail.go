@@ -78,7 +78,7 @@ type straggler struct {
 // called back and then given elsewhere; what runs, or cannot be called back, gets
 // a copy, and the first result wins.
 func (s *sched) rebalance(now time.Time) {
-	s.stragglers = 0
+	s.stragglers, s.unrelieved = 0, 0
 	if s.count.Waiting > 0 || s.count.Running == 0 || s.state != api.JobRunning || !s.plan.strategy.Moves() || s.hold(now) {
 		return
 	}
@@ -95,7 +95,12 @@ func (s *sched) rebalance(now time.Time) {
 			}
 		}
 	}
-	s.stragglers = len(found)
+	s.stragglers, s.unrelieved = len(found), len(found)
+	for _, t := range s.leases {
+		if t.phase == opening {
+			s.unrelieved--
+		}
+	}
 	for _, t := range s.usable(now) {
 		free := min(t.share.Slots, t.share.Credit) - t.active()
 		var copies []lease.Key
@@ -105,12 +110,12 @@ func (s *sched) rebalance(now time.Time) {
 				continue
 			}
 			found[i].a = nil
+			s.unrelieved--
 			free--
 			if g.copy {
 				copies = append(copies, s.give(t, g.k.Task, now))
 			} else {
-				g.a.stolen, g.a.called = true, true
-				s.act(action{kind: actCancel, lease: g.t.id, keys: []lease.Key{g.k}, reason: "to run on an idle node"})
+				s.callUnbegun(g.t, []lease.Key{g.k}, "to run on an idle node")
 			}
 		}
 		if len(copies) > 0 {
@@ -123,17 +128,21 @@ func (s *sched) rebalance(now time.Time) {
 func (s *sched) late(t *tenure, a *attempt, usual time.Duration, now time.Time) (moves, dup bool) {
 	stuck := !t.takes() || t.node.aside != ""
 	age := now.Sub(a.assigned)
+	wait := beginWithin
+	if t.active() > t.share.Slots {
+		wait = stealAfter
+	}
 	switch {
 	case t.phase != open: // it comes back, or is lost, in a moment
 		return false, false
 	case s.never():
-		return a.state == attQueued && !a.called && !stuck && age > stealAfter && t.active() > t.share.Slots, false
+		return a.state == attQueued && a.called == notCalled && !stuck && age > wait, false
 	case stuck:
 		return age > stuckAfter && now.Sub(t.since) > stuckAfter, true
-	case a.called:
+	case a.called != notCalled:
 		return age > stuckAfter+stealAfter, true // asked for back, no answer
 	case a.state == attQueued:
-		return age > stealAfter && t.active() > t.share.Slots, false
+		return age > wait, wait == beginWithin
 	default:
 		return usual > 0 && now.Sub(a.started) > max(s.slowFloor, slowFactor*usual), true
 	}

@@ -18,6 +18,9 @@ func (s *sched) onStarted(id api.LeaseID, keys []lease.Key, now time.Time) {
 		if a := t.out[k]; a != nil && a.state == attQueued {
 			t.move(a, attRunning)
 			a.started = now
+			if a.called == calledUnbegun {
+				a.called = notCalled // too late for that
+			}
 		}
 	}
 }
@@ -171,8 +174,8 @@ func (s *sched) callBack(id api.TaskID, from api.LeaseID, but lease.Key, reason 
 				continue
 			}
 			left--
-			if (k != but || t.id != from) && a.state <= attRunning && !a.called {
-				a.called = true
+			if (k != but || t.id != from) && a.state <= attRunning && a.called < calledAnyhow {
+				a.called = calledAnyhow
 				s.act(action{kind: actCancel, lease: t.id, keys: []lease.Key{k}, reason: reason})
 			}
 		}
@@ -251,7 +254,7 @@ func (s *sched) onGivenBack(id api.LeaseID, keys []lease.Key, cause api.Cause, r
 		}
 		why := cause
 		switch {
-		case cause == api.CauseCanceled && a.called:
+		case cause == api.CauseCanceled && a.called != notCalled:
 		case cause == api.CauseWithdrawn || cause == api.CauseCanceled:
 			why = api.CauseWithdrawn // canceled, but not by us: the owner's doing
 		default:

@@ -43,7 +43,7 @@ func (c *conn) send(w *wire.Writer, out []outgoing) error {
 	for i := 0; i < len(out); {
 		m := out[i]
 		keys := m.keys
-		for i++; i < len(out) && out[i].kind == m.kind && out[i].reason == m.reason; i++ {
+		for i++; i < len(out) && out[i].kind == m.kind && out[i].reason == m.reason && out[i].unbegun == m.unbegun; i++ {
 			keys = append(keys, out[i].keys...)
 		}
 		var err error
@@ -55,7 +55,7 @@ func (c *conn) send(w *wire.Writer, out []outgoing) error {
 		default:
 			for len(keys) > 0 && err == nil {
 				n := min(len(keys), lease.MaxBatch)
-				err = buffer(w, m.kind, lease.Keys{Keys: keys[:n], Reason: m.reason})
+				err = buffer(w, m.kind, m.payload(keys[:n]))
 				keys = keys[n:]
 			}
 		}
@@ -64,6 +64,14 @@ func (c *conn) send(w *wire.Writer, out []outgoing) error {
 		}
 	}
 	return w.Flush()
+}
+
+// payload is a message about keys.
+func (m outgoing) payload(keys []lease.Key) any {
+	if m.kind == lease.KindCancel {
+		return lease.Cancel{Keys: keys, Reason: m.reason, Unbegun: m.unbegun}
+	}
+	return lease.Keys{Keys: keys}
 }
 
 // sendTasks renders tasks here, outside the engine's lock.

@@ -22,12 +22,18 @@ type sim struct {
 	journal []simStep
 	fetches []action
 	rows    map[api.TaskID][]api.Task // durable
-	unhad   map[lease.Key]bool        // outputs could not be fetched
+	unhad   map[simKey]bool           // may be acknowledged unrecorded: outputs could not be fetched, or it was called back
+	begun   map[api.TaskID]int        // by lenders, in all
 	late    []func()                  // messages of broken streams, delivered too late
 	leaseN  int
 	chaos   bool
 	log     []string
 	failing float64 // share of results that fail
+}
+
+type simKey struct {
+	lease api.LeaseID
+	key   lease.Key
 }
 
 type simStep struct {
@@ -36,6 +42,7 @@ type simStep struct {
 	key   lease.Key
 	ack   []lease.Key
 	kind  actionKind
+	mild  bool // what has begun goes on
 }
 
 type simLender struct {
@@ -65,14 +72,15 @@ func (m *sim) note(format string, args ...any) {
 }
 
 func newSim(seed uint64) *sim {
-	m := &sim{rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0), rows: map[api.TaskID][]api.Task{}, unhad: map[lease.Key]bool{}, chaos: true}
-	spec := batch(int64(1 + m.rnd.IntN(120)))
+	m := &sim{rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0), rows: map[api.TaskID][]api.Task{}, unhad: map[simKey]bool{}, begun: map[api.TaskID]int{}, chaos: true}
+	tasks := int64(1 + m.rnd.IntN(120))
+	spec := batch(tasks)
 	spec.Retry = m.rnd.IntN(3)
 	m.failing = []float64{0, 0, 0.05, 0.3}[m.rnd.IntN(4)]
 	n := 1 + m.rnd.IntN(5)
 	for i := range n {
 		l := &simLender{id: api.PeerID(fmt.Sprint("L", i)), up: true, slots: 1 + m.rnd.IntN(4), leases: map[api.LeaseID]*simLease{}}
-		l.liar = i > 0 && m.chance(0.2)
+		l.liar = i > 0 && m.chance(0.2) && tasks >= 10 // in fewer no time is usual, and a task that never ends is waited for
 		m.lenders = append(m.lenders, l)
 	}
 	if m.chance(0.2) {
@@ -123,6 +131,11 @@ func (m *sim) lease(id api.LeaseID) *simLease {
 func (m *sim) settle() {
 	m.s.next(m.now)
 	for _, a := range m.s.take() {
+		if a.kind == actCancel && !a.unbegun {
+			for _, k := range a.keys {
+				m.unhad[simKey{a.lease, k}] = true
+			}
+		}
 		m.note("act %d %s keys %v row %+v", a.kind, a.lease, a.keys, a.row.ID)
 		switch a.kind {
 		case actOpen:
@@ -138,7 +151,7 @@ func (m *sim) settle() {
 				x.queue = append(x.queue, a.keys...)
 			}
 		case actCancel, actRelease, actAck:
-			m.journal = append(m.journal, simStep{kind: a.kind, lease: a.lease, ack: a.keys})
+			m.journal = append(m.journal, simStep{kind: a.kind, lease: a.lease, ack: a.keys, mild: a.unbegun})
 		case actDrop:
 			if x := m.lease(a.lease); x != nil {
 				delete(x.l.leases, a.lease)
@@ -179,6 +192,9 @@ func (m *sim) answer(x *simLease, resume bool) {
 		}
 		m.note("granted %s %+v", x.id, g)
 		m.s.onGranted(x.id, g, m.now)
+		if began := slices.Clone(x.running); len(began) > 0 {
+			x.inbox = append([]func(){func() { m.s.onStarted(x.id, began, m.now) }}, x.inbox...)
+		}
 	}
 }
 
@@ -216,7 +232,7 @@ func (m *sim) commit(n int) error {
 				if x == nil {
 					continue
 				}
-				if _, held := x.held[k]; held && !x.l.liar && len(m.rows[k.Task]) == 0 && !m.unhad[k] && !m.s.state.Terminal() && m.s.valid(k) && m.s.tasks[k.Task].attempt == k.Attempt {
+				if _, held := x.held[k]; held && !x.l.liar && len(m.rows[k.Task]) == 0 && !m.unhad[simKey{st.lease, k}] && !m.s.state.Terminal() && m.s.valid(k) && m.s.tasks[k.Task].attempt == k.Attempt {
 					return fmt.Errorf("%v acknowledged, nothing of its task is in the journal", k)
 				}
 				if x.connected {
@@ -235,7 +251,15 @@ func (m *sim) commit(n int) error {
 				}
 				return false
 			}
-			x.queue, x.running = slices.DeleteFunc(x.queue, drop), slices.DeleteFunc(x.running, drop)
+			x.queue = slices.DeleteFunc(x.queue, drop)
+			if !st.mild {
+				for _, k := range x.running {
+					if t, tk := m.s.leases[x.id], m.s.tasks[k.Task]; slices.Contains(st.ack, k) && t != nil && t.out[k] != nil && tk.state == running && tk.live == 1 && !x.l.liar {
+						return fmt.Errorf("%v was ended while it ran, and its task runs nowhere else", k)
+					}
+				}
+				x.running = slices.DeleteFunc(x.running, drop)
+			}
 			if len(back) > 0 {
 				x.inbox = append(x.inbox, func() { m.s.onGivenBack(x.id, back, api.CauseCanceled, "canceled", m.now) })
 			}
@@ -280,7 +304,7 @@ func (m *sim) fetched() {
 	var err error
 	if m.chaos && m.chance(0.05) {
 		err = api.Errorf(api.KindNotFound, "gone")
-		m.unhad[a.result.Key] = true
+		m.unhad[simKey{a.lease, a.result.Key}] = true
 	}
 	m.s.onFetched(a.lease, a.result, err, m.now)
 }

@@ -39,6 +39,7 @@ func (m *sim) work(l *simLender) {
 		for len(x.queue) > 0 && len(x.running) < l.slots && !l.paused {
 			k := x.queue[0]
 			x.queue, x.running = x.queue[1:], append(x.running, k)
+			m.begun[k.Task]++
 			x.inbox = append(x.inbox, func() { m.s.onStarted(x.id, []lease.Key{k}, m.now) })
 		}
 		if len(x.running) > 0 && !l.paused && m.chance(0.7) {

@@ -66,8 +66,8 @@ func (m *sim) run() error {
 	return m.verdict()
 }
 
-// verdict: every task has one result that counts, and retries were spent on
-// failures only.
+// verdict: every task has one result that counts, retries were spent on failures
+// only, and what may not run twice did not.
 func (m *sim) verdict() error {
 	for id := range api.TaskID(m.s.count.Total) {
 		final, failures := 0, 0
@@ -80,10 +80,16 @@ func (m *sim) verdict() error {
 				if row.Failures != failures {
 					return fmt.Errorf("task %d: %d failures booked, %d happened", id, row.Failures, failures)
 				}
+				if row.State == api.TaskFailed && row.Cause == api.CauseCanceled {
+					return fmt.Errorf("task %d failed because it was called back: %s", id, row.Error)
+				}
 				if row.State == api.TaskFailed && row.Cause == api.CauseLost && m.s.plan.spec.Restart != restartNever && len(m.lenders) < crashLimit {
 					return fmt.Errorf("task %d failed because it was lost", id)
 				}
 			}
+		}
+		if m.s.never() && m.begun[id] > 1+failures {
+			return fmt.Errorf("restart: never, but task %d was begun %d times after %d failures", id, m.begun[id], failures)
 		}
 		if final != 1 {
 			return fmt.Errorf("task %d has %d final results: %+v", id, final, m.rows[id])

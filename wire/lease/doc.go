@@ -43,7 +43,8 @@
 //	  Open     ask for a lease, or, with Resume, for one that exists; says what is wanted
 //	  Assign   tasks to execute; never more outstanding than the credit
 //	  Cancel   stop or unqueue these attempts; they end in GivenBack(canceled), or
-//	           in Finished if they had ended already
+//	           in Finished if they had ended already. With Unbegun, what has begun
+//	           goes on, and only its Started or Finished answers
 //	  Ack      these results are secured: drop them
 //	  Renew    the borrower lives (every RenewEvery)
 //	  Release  no more tasks will come; the lender ends the lease when nothing is
@@ -51,7 +52,7 @@
 //
 //	lender -> borrower
 //	  Grant      the lease stands, with slots and credit; after Resume also what is
-//	             held: Running and Finished attempts, by key
+//	             held: Running and Finished attempts, by key. Started is sent again
 //	  Refuse     no, and why, in words for the user; the stream ends
 //	  Update     slots, credit or lending state changed (fair shares, pause, limits)
 //	  Started    these attempts began to run

@@ -90,10 +90,16 @@ type Assign struct {
 	Tasks []Task `json:"tasks"`
 }
 
-// Keys is the payload of Cancel, Ack and Started.
+// Keys is the payload of Ack and Started.
 type Keys struct {
-	Keys   []Key  `json:"keys"`
-	Reason string `json:"reason,omitempty"`
+	Keys []Key `json:"keys"`
+}
+
+// Cancel stops attempts.
+type Cancel struct {
+	Keys    []Key  `json:"keys"`
+	Reason  string `json:"reason,omitempty"`
+	Unbegun bool   `json:"unbegun,omitempty"` // only those that have not begun to run
 }
 
 // Grant says that the lease stands.
@@ -101,7 +107,7 @@ type Grant struct {
 	Share
 	TTL      api.Duration `json:"ttl"`
 	Grace    api.Duration `json:"grace"`
-	Running  []Key        `json:"running,omitempty"`  // after Resume: running or queued
+	Running  []Key        `json:"running,omitempty"`  // after Resume: running or queued; Started follows for those that run
 	Finished []Key        `json:"finished,omitempty"` // after Resume: held, about to be sent
 }
 
