@@ -35,8 +35,8 @@ type outcome struct {
 	cpu    time.Duration // of it, in usage
 }
 
-// begin tells the borrower that an attempt runs, unless it was taken away before.
-// What is called back only if it has not begun never does both.
+// begin tells the borrower that an attempt runs, and true, unless it was taken away
+// before: an attempt either begins or is given back as one that has not begun.
 func (s *Server) begin(at *attempt) bool {
 	s.mu.Lock()
 	defer s.unlock()

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -286,6 +287,59 @@ func TestCancelOfWhatHasNotBegun(t *testing.T) {
 		if st := r.Status(); st.Held != 2 || r.rt.ran["queued"] != 0 {
 			t.Fatalf("status %+v, ran %v", st, r.rt.ran)
 		}
+	})
+}
+
+// What waits for its sandbox has a slot, and has not begun.
+func TestCancelOfWhatIsAboutToBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		defer r.stop()
+		r.rt.opening = make(chan struct{})
+		b, _ := r.lend(alice, anOpen("L1"))
+		defer b.hangUp()
+		b.assign(task(0, "echo", "early"))
+		synctest.Wait()
+		b.send(lease.KindCancel, lease.Cancel{Keys: []lease.Key{key(0)}, Unbegun: true})
+		synctest.Wait()
+		close(r.rt.opening)
+		if f := b.next(lease.KindStarted, lease.KindGivenBack); f.kind != lease.KindGivenBack {
+			t.Fatalf("frame %d came", f.kind)
+		}
+		if r.rt.ran["early"] != 0 {
+			t.Fatal("it ran")
+		}
+	})
+}
+
+// Who resumes hears what runs, and what ran and was taken away meanwhile.
+func TestResumeTellsWhatBegan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		defer r.stop()
+		o := anOpen("L1")
+		b, first := r.lend(alice, o)
+		b.assign(task(0, "wait", "never"), task(1, "wait", "gate"), task(2, "echo", "queued"))
+		synctest.Wait()
+		b.hangUp()
+		synctest.Wait()
+		for _, sb := range r.Sandboxes(t.Context()) {
+			if sb.Task == 0 {
+				if err := r.Kill(t.Context(), sb.ID, "a film"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		o.Resume = true
+		b, g := r.lend(alice, o)
+		defer b.hangUp()
+		if g.Memory != first.Memory || g.Memory == "" || len(g.Ended) != 1 || g.Ended[0] != key(0) {
+			t.Fatalf("granted %+v, at first %+v", g, first)
+		}
+		if f := b.next(lease.KindStarted); !bytes.Contains(f.body, []byte(`{"t":1,"a":1}`)) || bytes.Contains(f.body, []byte(`"t":0`)) {
+			t.Fatalf("started: %s", f.body)
+		}
+		r.rt.release("gate")
 	})
 }
 

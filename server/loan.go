@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ type peer struct {
 	name   string
 	loans  int
 	guests int    // long-lived containers
-	begun  int    // attempts that have not ended, over all leases
+	given  int    // attempts that have not ended, over all leases
 	bytes  int64  // of them
 	held   int    // results not acknowledged, over all leases
 	kept   int64  // bytes of them, in the journal
@@ -57,6 +58,8 @@ type loan struct {
 	held     map[lease.Key]held
 	pins     map[int64]int // results that still need each generation of pins
 	lastPin  int64
+	memory   string      // names the life of gaveUp
+	gaveUp   []lease.Key // attempts that began and were given back
 
 	slots   map[*slot]struct{}
 	busy    int
@@ -105,7 +108,7 @@ type attempt struct {
 	bytes  int64
 	stored int64 // bytes of its outputs, while it is being saved
 	state  attemptState
-	begun  bool // the borrower was told that it runs, or is when it comes back
+	begun  bool // its command was started, or was about to be
 	slot   *slot
 	stop   *ending // why it is to end without a result; nil if it is not
 
@@ -126,6 +129,14 @@ type held struct {
 	pin    int64
 	size   int
 	stored int64 // bytes of its outputs in the blob store
+}
+
+// maxGaveUp bounds what is remembered of a lease, and said to who resumes it.
+const maxGaveUp = 1000
+
+// forget begins a new memory. Its name is nothing but another than before.
+func (l *loan) forget() {
+	l.memory, l.gaveUp = strconv.FormatInt(time.Now().UnixNano(), 36), nil
 }
 
 // peek is the next attempt that wants a slot, or nil.

@@ -104,7 +104,7 @@ func (s *Server) assignLocked(l *loan, se *session, tasks []lease.Task, size int
 		if no == nil && l.peer.bytes+each > hardBytes {
 			no = &ending{api.CauseWithdrawn, "too many bytes of tasks are queued here"}
 		}
-		if no == nil && (l.peer.held+l.peer.begun >= 2*lease.MaxHeld || l.peer.kept >= 2*keptBytes) {
+		if no == nil && (l.peer.held+l.peer.given >= 2*lease.MaxHeld || l.peer.kept >= 2*keptBytes) {
 			no = &ending{api.CauseWithdrawn, fmt.Sprintf("%d results wait to be acknowledged", l.peer.held)}
 		}
 		if no != nil {
@@ -146,7 +146,7 @@ func (s *Server) noLocked(l *loan) *ending {
 func (s *Server) takeLocked(l *loan, t lease.Task, size int64) {
 	at := &attempt{loan: l, task: t, bytes: size, state: attemptStaging}
 	l.attempts[t.Key] = at
-	l.peer.begun++
+	l.peer.given++
 	l.peer.bytes += size
 	l.active = time.Now()
 	if l.common.done && !ownInputs(t) {
@@ -165,7 +165,7 @@ func (s *Server) overLocked(at *attempt) {
 	}
 	at.state = attemptOver
 	delete(l.attempts, at.task.Key)
-	l.peer.begun--
+	l.peer.given--
 	l.peer.bytes -= at.bytes
 	s.storeLocked(l.peer, -at.stored)
 	l.active = time.Now()
@@ -177,6 +177,12 @@ func (s *Server) giveBackLocked(at *attempt, why ending) {
 		return
 	}
 	s.overLocked(at)
+	if at.begun {
+		if len(at.loan.gaveUp) >= maxGaveUp {
+			at.loan.forget()
+		}
+		at.loan.gaveUp = append(at.loan.gaveUp, at.task.Key)
+	}
 	if se := at.loan.out.Load(); se != nil {
 		se.givenBack(why, at.task.Key)
 	}

@@ -242,7 +242,7 @@ func (s *Server) attach(from api.Caller, st wire.Stream, o lease.Open) (*session
 	l.out.Store(se)
 	s.barLocked(l)
 	s.reshareLocked()
-	g := &lease.Grant{Share: s.shareLocked(l), TTL: api.Duration(lease.TTL), Grace: api.Duration(lease.Grace)}
+	g := &lease.Grant{Share: s.shareLocked(l), TTL: api.Duration(lease.TTL), Grace: api.Duration(lease.Grace), Memory: l.memory, Ended: slices.Clone(l.gaveUp)}
 	l.share, l.ceiling = g.Share, max(l.ceiling, g.Credit)
 	var again []outgoing
 	var begun []lease.Key
@@ -263,7 +263,7 @@ func (s *Server) attach(from api.Caller, st wire.Stream, o lease.Open) (*session
 	sortKeys(begun)
 	sortKeys(g.Finished)
 	slices.SortFunc(again, func(a, b outgoing) int { return compareKeys(a.key, b.key) })
-	se.put(func(out *outbox) { *out = outbox{grant: g, started: begun, keys: len(begun)} }) // whatever was queued since is in them
+	se.put(func(out *outbox) { *out = outbox{grant: g, started: begun, keys: len(begun)} }) // grant and starts stand for whatever was queued since
 	se.finished(again...)
 	s.dirty = true
 	return se, nil
@@ -313,6 +313,7 @@ func (s *Server) addLoanLocked(name string, from api.Caller, o lease.Open) *loan
 		id: o.Lease, peer: p, who: from, open: o, since: now.UTC(), seen: now, active: now,
 		attempts: map[lease.Key]*attempt{}, held: map[lease.Key]held{}, pins: map[int64]int{}, slots: map[*slot]struct{}{},
 	}
+	l.forget()
 	l.wanted = o.Slots
 	l.live.Store(o.Live)
 	l.ctx, l.cancel = context.WithCancel(context.Background()) // ends with the lease, not with a stream

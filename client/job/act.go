@@ -45,7 +45,9 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 				e.journal.add(entry{r: r, given: true, row: &api.Task{ID: k.Task, State: api.TaskRunning, Attempt: k.Attempt, Peer: a.peer,
 					Failures: int(r.sched.tasks[k.Task].fails)}})
 			}
-			e.journal.add(entry{r: r, then: func() { c.push(outgoing{kind: lease.KindAssign, keys: a.keys}) }})
+			e.journal.add(entry{r: r, then: func() { // the stream may have broken meanwhile, and what was not sent been given elsewhere
+				c.push(outgoing{kind: lease.KindAssign, keys: r.sched.still(a.lease, a.keys)})
+			}})
 			return
 		}
 		c.push(outgoing{kind: lease.KindAssign, keys: a.keys})
@@ -98,6 +100,6 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 // that free something at the lender keep their order that way.
 func (e *Engine) behind(r *run, c *conn, kind wire.Kind, a action) {
 	if c != nil {
-		e.journal.add(entry{r: r, then: func() { c.push(outgoing{kind, a.keys, a.reason, a.unbegun}) }})
+		e.journal.add(entry{r: r, then: func() { c.push(outgoing{kind: kind, keys: a.keys, reason: a.reason, unbegun: a.unbegun}) }})
 	}
 }

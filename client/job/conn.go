@@ -230,8 +230,10 @@ func (c *conn) session(resume bool, timeout time.Duration) (granted bool, err er
 	if err != nil {
 		return false, err
 	}
+	c.e.mu.Lock() // nothing may be sent before both sides know what the other holds
 	c.setStream(st)
-	c.e.event(c.r, func(s *sched, now time.Time) { s.onGranted(c.id, grant, now) })
+	c.e.eventLocked(c.r, func(s *sched, now time.Time) { s.onGranted(c.id, grant, now) })
+	c.e.mu.Unlock()
 	if err := st.SetWriteDeadline(time.Time{}); err != nil {
 		return true, err
 	}

@@ -174,7 +174,7 @@ func (l *lender) open(st *memStream, w *wire.Writer, kind wire.Kind, payload []b
 		l.leases[o.Lease] = x
 	}
 	x.w, x.st = w, st
-	g := lease.Grant{Share: x.share, TTL: api.Duration(lease.TTL), Grace: api.Duration(lease.Grace)}
+	g := lease.Grant{Share: x.share, TTL: api.Duration(lease.TTL), Grace: api.Duration(lease.Grace), Memory: fmt.Sprint("after ", l.epoch)}
 	for k := range x.running {
 		g.Running = append(g.Running, k)
 	}

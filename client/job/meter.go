@@ -53,10 +53,13 @@ func (s *sample) add(d time.Duration) {
 	s.n++
 }
 
+// fewTimes say what is usual.
+const fewTimes = 3
+
 // usual is what three of four tasks stay under; 0 while too few have ended.
 func (s *sample) usual() time.Duration {
 	n := min(s.n, len(s.d))
-	if n < 3 {
+	if n < fewTimes {
 		return 0
 	}
 	all := slices.Clone(s.d[:n])

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -98,31 +99,77 @@ func TestTaskThatIsNeverBegunGetsACopy(t *testing.T) {
 	}
 }
 
-// What was given to a lender that knows nothing of it any more may have begun there.
+// A task that a lender does not name after the stream broke runs elsewhere; under
+// restart: never only if the lender would know that it began.
 func TestNeverAgainWhatMayHaveBegun(t *testing.T) {
-	for restart, want := range map[string]taskState{"": running, restartNever: recording} {
-		spec := batch(1)
-		spec.Restart = restart
-		p, err := compile(spec, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		now := time.Unix(0, 0)
-		s := newSched("job", p, func() api.LeaseID { return "L" }, now)
-		s.onPeers([]api.Peer{fakePeer("a")}, now)
-		s.next(now)
-		g := lease.Grant{Share: lease.Share{Slots: 1, Credit: 1, State: api.LendOpen}}
-		s.onGranted("L", g, now)
-		s.next(now)
-		if s.tasks[0].state != running || s.tasks[0].attempt != 1 {
-			t.Fatalf("restart %q: %+v", restart, s.tasks[0])
-		}
-		s.onBroken("L", now)
-		s.onGranted("L", g, now)
-		s.next(now.Add(time.Minute))
-		if s.tasks[0].state != want || s.tasks[0].state == running && s.tasks[0].attempt != 2 {
-			t.Fatalf("restart %q: %+v", restart, s.tasks[0])
-		}
+	began := []lease.Key{{Task: 0, Attempt: 1}}
+	for _, c := range []struct {
+		name, restart, memory string
+		running, ended        []lease.Key
+		again                 bool
+	}{
+		{name: "may run twice", memory: "another", again: true},
+		{name: "remembered", restart: restartNever, memory: "m", again: true},
+		{name: "given back", restart: restartNever, memory: "m", ended: began},
+		{name: "the lender was restarted", restart: restartNever, memory: "another"},
+		{name: "a lender that never remembers", restart: restartNever},
+		{name: "named, and then given back before it began", restart: restartNever, memory: "m", running: began, again: true},
+		{name: "named by a lender that never remembers, and given back", restart: restartNever, running: began},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			spec := batch(1)
+			spec.Restart = c.restart
+			p, err := compile(spec, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := time.Unix(0, 0)
+			s := newSched("job", p, func() api.LeaseID { return "L" }, now)
+			s.onPeers([]api.Peer{fakePeer("a")}, now)
+			s.next(now)
+			g := lease.Grant{Share: lease.Share{Slots: 1, Credit: 1, State: api.LendOpen}, Memory: "m"}
+			s.onGranted("L", g, now)
+			s.next(now)
+			s.onBroken("L", now)
+			g.Memory, g.Running, g.Ended = c.memory, c.running, c.ended
+			s.onGranted("L", g, now)
+			s.onGivenBack("L", c.running, api.CauseWithdrawn, "paused by the owner", now)
+			s.next(now.Add(time.Minute))
+			if tk := s.tasks[0]; c.again && (tk.state != running || tk.attempt != 2) || !c.again && tk.state != recording {
+				t.Fatalf("%+v", tk)
+			}
+		})
+	}
+}
+
+// A pause of the job whose Cancel was lost with the stream is said again.
+func TestCancelLostWithTheStream(t *testing.T) {
+	p, err := compile(batch(2), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(0, 0)
+	s := newSched("job", p, func() api.LeaseID { return "L" }, now)
+	s.onPeers([]api.Peer{fakePeer("a")}, now)
+	s.next(now)
+	g := lease.Grant{Share: lease.Share{Slots: 1, Credit: 2, State: api.LendOpen}, Memory: "m"}
+	s.onGranted("L", g, now)
+	s.next(now)
+	if err := s.onPause("", now); err != nil {
+		t.Fatal(err)
+	}
+	s.onBroken("L", now)
+	s.take()
+	g.Running = []lease.Key{{Task: 0, Attempt: 1}, {Task: 1, Attempt: 1}}
+	s.onGranted("L", g, now)
+	acts := s.take()
+	if len(acts) != 1 || acts[0].kind != actCancel || !acts[0].unbegun || !slices.Equal(acts[0].keys, g.Running) {
+		t.Fatalf("%+v", acts)
+	}
+	s.onStarted("L", g.Running[:1], now)
+	s.onGivenBack("L", g.Running[1:], api.CauseCanceled, "", now)
+	if s.count.Running != 1 || s.count.Waiting != 1 || s.node("a").lost != 0 {
+		t.Fatalf("%+v, %d lost", s.count, s.node("a").lost)
 	}
 }
 

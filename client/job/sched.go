@@ -14,7 +14,7 @@ const (
 	idleFor      = 5 * time.Second        // an unused lease is given up after this
 	boredAfter   = time.Second            // an idle lender that long gets tasks again that it gave back
 	stealAfter   = 200 * time.Millisecond // a task queued this long elsewhere may be called back by an idle lender
-	beginWithin  = 5 * time.Minute        // a task that has not begun by then where there is a slot for it gets a copy; its inputs may be large
+	beginWithin  = 5 * time.Minute        // a task that has not begun by then where there is a slot for it may run elsewhere; its inputs may be large
 	stuckAfter   = time.Second            // after this on a lender that is silent or paused, a copy is made
 	slowFactor   = 2                      // a task running this many times the usual (and slowFloor) gets a copy
 	slowFloor    = time.Second
@@ -23,6 +23,7 @@ const (
 	lostStreak   = 20      // tasks lost in a row before a machine is set aside
 	maxLeases    = 256     // of one job at once
 	maxCredit    = 10_000  // believed of one lender
+	maxMemory    = 64      // bytes of a lender's name for it
 	maxUnsettled = 5_000   // results of one lease on their way into the journal before it gets no more tasks
 	maxAttempts  = 1 << 20 // of one task, then it fails
 	badLuck      = 0.001   // a streak of failures less likely than this is the machine's
@@ -64,6 +65,7 @@ type attempt struct {
 	suspect  bool // its task would be blamed for the next machine lost under it
 	assigned time.Time
 	started  time.Time
+	calledAt time.Time
 }
 
 // recall is what was asked for of an attempt.
@@ -125,6 +127,7 @@ type tenure struct {
 	phase phase
 	since time.Time // of the phase, or of the lender's last change of mind
 	old   bool      // of before a restart, and not heard from yet
+	knows string    // the lender's memory, by its last Grant
 	share lease.Share
 	out   map[lease.Key]*attempt
 	late  map[lease.Key]struct{} // was out when the lease was lost; still welcome
@@ -136,7 +139,8 @@ type tenure struct {
 	over      int // of out: ended there, not yet in the journal here
 	suspects  int // of out
 	idleSince time.Time
-	rate      float64 // results a second
+	fullAt    time.Time // when it last had more to run than slots
+	rate      float64   // results a second
 	rateFrom  time.Time
 	rateN     int
 	took      time.Duration // of a task that was done, on average
@@ -168,7 +172,7 @@ type sched struct {
 	times      sample
 	meter      meter
 	stragglers int // attempts that an idle lender should relieve
-	unrelieved int // of them: no lease had room, and none was asked for since
+	unrelieved int // slots for stragglers that no lease has, and none was asked for
 	slowFloor  time.Duration
 	defects    []string // broken invariants, for the log
 

@@ -31,19 +31,15 @@ func (s *sched) openLeases(now time.Time) {
 	if s.count.Waiting == 0 && s.unrelieved <= 0 {
 		return
 	}
-	useful := 0
+	room, useful := maxLeases-len(s.leases), 0
 	for _, t := range s.leases {
 		if t.phase == opening || (t.phase == open && t.node.fit() && t.takes() && t.share.Slots > 0) {
 			useful++
 		}
 	}
-	room := min(int(s.count.Waiting+s.count.Running)-useful, maxLeases-len(s.leases))
 	lanes := s.plan.strategy.Lanes() > 1 // then a lease is useful to its own lane only
-	if lanes {
-		room = maxLeases - len(s.leases)
-	}
-	if s.count.Waiting == 0 { // for copies, which those that have the tasks are of no use for
-		room = min(s.unrelieved, maxLeases-len(s.leases))
+	if !lanes && s.count.Waiting > 0 {   // stragglers need others than have them
+		room = min(room, int(s.count.Waiting+s.count.Running)-useful)
 	}
 	if room <= 0 {
 		return
@@ -63,9 +59,14 @@ func (s *sched) openLeases(now time.Time) {
 		return cmp.Or(cmp.Compare(a.refusals, b.refusals), cmp.Compare(guess[b], guess[a]), cmp.Compare(a.peer.Latency, b.peer.Latency))
 	})
 	for _, n := range can[:min(room, len(can))] {
+		if s.count.Waiting == 0 {
+			if s.unrelieved <= 0 {
+				return
+			}
+			s.unrelieved -= guess[n]
+		}
 		t := s.tenure(s.newLease(), n, opening, now)
 		s.act(action{kind: actOpen, lease: t.id, peer: n.id})
-		s.unrelieved--
 	}
 }
 

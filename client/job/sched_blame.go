@@ -38,7 +38,7 @@ func (s *sched) unmark(id api.TaskID, n *node) bool {
 // blameNode counts a failed task against the machine and sets it aside when
 // that many failures in a row cannot be chance, going by how the job's tasks
 // fare elsewhere.
-func (s *sched) blameNode(n *node) {
+func (s *sched) blameNode(n *node, now time.Time) {
 	n.failed++
 	n.failStreak++
 	var elseDone, elseFailed int64
@@ -57,15 +57,15 @@ func (s *sched) blameNode(n *node) {
 		chance *= usual
 	}
 	if n.failStreak >= 5 && chance < badLuck {
-		s.setAside(n, fmt.Sprintf("%d tasks in a row failed on it while others succeed elsewhere", n.failStreak))
+		s.setAside(n, fmt.Sprintf("%d tasks in a row failed on it while others succeed elsewhere", n.failStreak), now)
 	}
 }
 
 // blameLoss counts an occasion, of one lost task or many, against the machine.
-func (s *sched) blameLoss(n *node, reason string) {
+func (s *sched) blameLoss(n *node, reason string, now time.Time) {
 	n.lossStreak++
 	if n.lossStreak >= lostStreak && n.aside == "" {
-		s.setAside(n, fmt.Sprintf("it lost tasks %d times in a row and ended none, the last time: %s", n.lossStreak, reason))
+		s.setAside(n, fmt.Sprintf("it lost tasks %d times in a row and ended none, the last time: %s", n.lossStreak, reason), now)
 	}
 }
 
@@ -78,10 +78,10 @@ func (n *node) rest(now time.Time) {
 }
 
 // setAside uses a node no more for this job; what it has not begun is called back.
-func (s *sched) setAside(n *node, why string) {
+func (s *sched) setAside(n *node, why string, now time.Time) {
 	n.aside = why
 	if n.lease != nil {
-		s.unqueue(n.lease, "not used for this job any more")
+		s.unqueue(n.lease, "not used for this job any more", now)
 	}
 	s.act(action{kind: actChanged})
 }

@@ -15,31 +15,31 @@ func (s *sched) onPause(reason string, now time.Time) error {
 	}
 	s.state, s.reason = api.JobPaused, reason
 	for _, t := range s.sorted() {
-		s.unqueue(t, "job paused")
+		s.unqueue(t, "job paused", now)
 	}
 	s.act(action{kind: actChanged})
 	return nil
 }
 
 // unqueue calls back what a lender has not begun.
-func (s *sched) unqueue(t *tenure, reason string) {
+func (s *sched) unqueue(t *tenure, reason string, now time.Time) {
 	var keys []lease.Key
 	for _, k := range sortedKeys(t.out) {
 		if a := t.out[k]; a.state == attQueued && a.called == notCalled {
 			keys = append(keys, k)
 		}
 	}
-	s.callUnbegun(t, keys, reason)
+	s.callUnbegun(t, keys, reason, now)
 }
 
 // callUnbegun calls attempts back that have not begun, as far as was heard: those
 // that have begun meanwhile go on.
-func (s *sched) callUnbegun(t *tenure, keys []lease.Key, reason string) {
+func (s *sched) callUnbegun(t *tenure, keys []lease.Key, reason string, now time.Time) {
 	if len(keys) == 0 {
 		return
 	}
 	for _, k := range keys {
-		t.out[k].called = calledUnbegun
+		t.out[k].called, t.out[k].calledAt = calledUnbegun, now
 	}
 	s.act(action{kind: actCancel, lease: t.id, keys: keys, reason: reason, unbegun: true})
 }
@@ -182,7 +182,9 @@ func (s *sched) restore(row api.Task) {
 		switch {
 		case row.State == api.TaskDone:
 			n.done++
-			s.times.add(time.Duration(row.Usage.Wall))
+			if wall := time.Duration(row.Usage.Wall); wall > 0 && s.times.n < fewTimes { // until there are some of this run
+				s.times.add(wall)
+			}
 		case row.Cause == api.CauseFailed:
 			n.failed++
 		}

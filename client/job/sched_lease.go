@@ -66,19 +66,18 @@ func (s *sched) onGranted(id api.LeaseID, g lease.Grant, now time.Time) {
 	delete(s.known, id)
 	t.node.refusals, t.node.refused, t.node.invalid = 0, "", false
 	t.share = sane(g.Share)
+	t.to(open, now)
 	t.idleSince, t.rateFrom, t.rateN = now, now, 0
 	if s.began.IsZero() {
 		s.began = now
 	}
-	if len(g.Running)+len(g.Finished) > 2*maxCredit {
+	if len(g.Running)+len(g.Finished) > 2*maxCredit || len(g.Ended) > maxCredit || len(g.Memory) > maxMemory {
 		s.onBreach(id, "it claims to hold more tasks than it was ever given", now)
 		return
 	}
 	s.reconcile(t, g, fromJournal, now)
 	if s.state.Terminal() {
 		s.release(t, now)
-	} else {
-		t.to(open, now)
 	}
 }
 
@@ -86,21 +85,34 @@ func (s *sched) onGranted(id api.LeaseID, g lease.Grant, now time.Time) {
 func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.Time) {
 	named := make(map[lease.Key]attemptState, len(g.Running)+len(g.Finished))
 	for _, k := range g.Running {
-		named[k] = attRunning
+		named[k] = attQueued
+		if g.Memory == "" { // Started is not sent again
+			named[k] = attRunning
+		}
 	}
 	for _, k := range g.Finished {
 		named[k] = attHeld
 	}
+	ended := make(map[lease.Key]bool, len(g.Ended))
+	for _, k := range g.Ended {
+		ended[k] = true
+	}
+	remembers := g.Memory != "" && g.Memory == t.knows
+	t.knows = g.Memory
 	for _, k := range sortedKeys(t.out) {
 		a := t.out[k]
-		if _, holds := named[k]; !holds && a.state <= attHeld {
-			s.lose(t, k, a, api.CauseLost, "the lender does not hold it any more", now)
+		if _, holds := named[k]; holds || a.state > attHeld {
+			continue
 		}
+		if s.never() && a.state == attQueued && (!remembers || ended[k]) {
+			t.move(a, attRunning) // it may have been
+		}
+		s.lose(t, k, a, api.CauseLost, "the lender does not hold it any more", now)
 	}
 	late := t.late
 	t.late = map[lease.Key]struct{}{}
 	t.unwanted = map[lease.Key]struct{}{}
-	var cancel []lease.Key
+	var again, cancel []lease.Key
 	for _, k := range slices.Concat(g.Running, g.Finished) {
 		st := named[k]
 		if a := t.out[k]; a != nil {
@@ -108,9 +120,12 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 			case a.state < attHeld && st == attHeld:
 				t.move(a, attHeld)
 				a.assigned = now // the wait for its result begins here
-			case a.called == calledUnbegun: // the Cancel may not have come through
-				a.called = notCalled
-			case a.called == calledAnyhow && a.state <= attRunning:
+			case a.state == attQueued && s.never() && g.Memory == "": // its Started may be lost
+				t.move(a, attRunning)
+				a.started = now
+			case a.state == attQueued && a.called == calledUnbegun: // the Cancel may be lost
+				again = append(again, k)
+			case a.state <= attRunning && a.called == calledAnyhow:
 				cancel = append(cancel, k)
 			}
 			continue
@@ -128,6 +143,7 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 			cancel = append(cancel, k)
 		}
 	}
+	s.callUnbegun(t, again, "not needed here any more", now)
 	if len(cancel) > 0 {
 		s.act(action{kind: actCancel, lease: t.id, keys: cancel, reason: "not needed any more"})
 	}
@@ -239,7 +255,7 @@ func (s *sched) onLost(id api.LeaseID, reason string, now time.Time) {
 	t.to(lost, now)
 	delete(s.known, id)
 	if len(t.out) > 0 {
-		s.blameLoss(t.node, reason)
+		s.blameLoss(t.node, reason, now)
 	}
 	s.loseAll(t, reason, now)
 }
@@ -258,7 +274,8 @@ func (s *sched) onBreach(id api.LeaseID, what string, now time.Time) {
 		return
 	}
 	s.act(action{kind: actDrop, lease: id, peer: t.node.id})
-	s.setAside(t.node, "it broke the protocol: "+clip(oneLine(what), 200))
+	s.setAside(t.node, "it broke the protocol: "+clip(oneLine(what), 200), now)
+	t.to(lost, now) // whatever it has may have begun
 	s.forget(t, now)
 }
 
@@ -283,6 +300,14 @@ func (s *sched) hold(now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// still is which keys are queued under a lease.
+func (s *sched) still(id api.LeaseID, keys []lease.Key) []lease.Key {
+	t := s.leases[id]
+	return slices.DeleteFunc(slices.Clone(keys), func(k lease.Key) bool {
+		return t == nil || t.out[k] == nil || t.out[k].state != attQueued
+	})
 }
 
 func sortedKeys(m map[lease.Key]*attempt) []lease.Key {

@@ -15,6 +15,9 @@ func (s *sched) onTick(now time.Time) {
 		if t.phase == open && t.rateN > 0 {
 			t.measure(0, now)
 		}
+		if t.active() > t.share.Slots {
+			t.fullAt = now
+		}
 		if t.phase == releasing && now.Sub(t.since) > releaseIn {
 			s.act(action{kind: actDrop, lease: t.id, peer: t.node.id}) // it ends by itself there
 			s.forget(t, now)
@@ -74,9 +77,10 @@ type straggler struct {
 }
 
 // rebalance looks, when nothing waits, for attempts that sit on a slow, silent
-// or stopped lender while others have slots to spare. What has not begun is
-// called back and then given elsewhere; what runs, or cannot be called back, gets
-// a copy, and the first result wins.
+// or stopped lender while others have slots to spare. What waits for a slot there
+// is called back and then given elsewhere; what runs, does not begin though there
+// is a slot, or does not come back, gets a copy, and the first result wins. Under
+// restart: never there are no copies, and what does not begin is called back, too.
 func (s *sched) rebalance(now time.Time) {
 	s.stragglers, s.unrelieved = 0, 0
 	if s.count.Waiting > 0 || s.count.Running == 0 || s.state != api.JobRunning || !s.plan.strategy.Moves() || s.hold(now) {
@@ -90,17 +94,12 @@ func (s *sched) rebalance(now time.Time) {
 			if tk := &s.tasks[k.Task]; tk.state != running || tk.live != 1 || a.state == attFetching {
 				continue
 			}
-			if moves, dup := s.late(t, a, usual, now); moves {
+			if moves, dup := s.late(t, k, a, usual, now); moves {
 				found = append(found, straggler{t, k, a, dup})
 			}
 		}
 	}
 	s.stragglers, s.unrelieved = len(found), len(found)
-	for _, t := range s.leases {
-		if t.phase == opening {
-			s.unrelieved--
-		}
-	}
 	for _, t := range s.usable(now) {
 		free := min(t.share.Slots, t.share.Credit) - t.active()
 		var copies []lease.Key
@@ -115,35 +114,42 @@ func (s *sched) rebalance(now time.Time) {
 			if g.copy {
 				copies = append(copies, s.give(t, g.k.Task, now))
 			} else {
-				s.callUnbegun(g.t, []lease.Key{g.k}, "to run on an idle node")
+				s.callUnbegun(g.t, []lease.Key{g.k}, "to run on an idle node", now)
 			}
 		}
 		if len(copies) > 0 {
 			s.act(action{kind: actAssign, lease: t.id, peer: t.node.id, keys: copies})
 		}
 	}
+	for _, t := range s.leases {
+		if t.phase == opening {
+			s.unrelieved -= s.slotsGuess(t.node)
+		}
+	}
 }
 
 // late tells whether an attempt should be relieved, and whether by a copy.
-func (s *sched) late(t *tenure, a *attempt, usual time.Duration, now time.Time) (moves, dup bool) {
+func (s *sched) late(t *tenure, k lease.Key, a *attempt, usual time.Duration, now time.Time) (moves, dup bool) {
 	stuck := !t.takes() || t.node.aside != ""
 	age := now.Sub(a.assigned)
-	wait := beginWithin
-	if t.active() > t.share.Slots {
-		wait = stealAfter
+	full := t.active() > t.share.Slots
+	overdue := a.state == attQueued && age > stealAfter
+	if !full { // it is being prepared; longer on the next lender, which may need as long
+		overdue = a.state == attQueued && min(age, now.Sub(t.fullAt)) > beginWithin<<min(k.Attempt-1, 6)
 	}
 	switch {
 	case t.phase != open: // it comes back, or is lost, in a moment
 		return false, false
 	case s.never():
-		return a.state == attQueued && a.called == notCalled && !stuck && age > wait, false
+		return overdue && !stuck && a.called == notCalled, false
 	case stuck:
 		return age > stuckAfter && now.Sub(t.since) > stuckAfter, true
-	case a.called != notCalled:
-		return age > stuckAfter+stealAfter, true // asked for back, no answer
+	case a.called == calledAnyhow, a.called == calledUnbegun && a.state == attQueued: // no answer yet
+		return now.Sub(a.calledAt) > stuckAfter, true
 	case a.state == attQueued:
-		return age > wait, wait == beginWithin
+		return overdue, !full
 	default:
-		return usual > 0 && now.Sub(a.started) > max(s.slowFloor, slowFactor*usual), true
+		ran, limit := now.Sub(a.started), time.Duration(s.plan.spec.Limits.Wall)
+		return usual > 0 && ran > max(s.slowFloor, slowFactor*usual) || limit > 0 && ran > limit+lease.TTL, true
 	}
 }

@@ -18,9 +18,6 @@ func (s *sched) onStarted(id api.LeaseID, keys []lease.Key, now time.Time) {
 		if a := t.out[k]; a != nil && a.state == attQueued {
 			t.move(a, attRunning)
 			a.started = now
-			if a.called == calledUnbegun {
-				a.called = notCalled // too late for that
-			}
 		}
 	}
 }
@@ -227,7 +224,7 @@ func (s *sched) credit(n *node, t *tenure, row api.Task, now time.Time) {
 	n.busy += time.Duration(row.Usage.Wall)
 	n.lossStreak = 0
 	if row.Cause == api.CauseFailed {
-		s.blameNode(n)
+		s.blameNode(n, now)
 		return // failing fast is no speed
 	}
 	n.done++
@@ -267,7 +264,7 @@ func (s *sched) onGivenBack(id api.LeaseID, keys []lease.Key, cause api.Cause, r
 		lossy = lossy || why == api.CauseLost
 	}
 	if lossy {
-		s.blameLoss(t.node, clip(oneLine(reason), 200))
+		s.blameLoss(t.node, clip(oneLine(reason), 200), now)
 	}
 }
 

@@ -48,8 +48,10 @@ type simStep struct {
 type simLender struct {
 	id     api.PeerID
 	liar   bool
+	old    bool // of before Cancel.Unbegun and Grant.Memory
 	up     bool
 	paused bool
+	died   int
 	slots  int
 	leases map[api.LeaseID]*simLease
 }
@@ -63,7 +65,8 @@ type simLease struct {
 	queue     []lease.Key
 	running   []lease.Key
 	held      map[lease.Key]lease.Result
-	inbox     []func() // to the scheduler, in order
+	ended     []lease.Key // begun and given back, since it died last
+	inbox     []func()    // to the scheduler, in order
 }
 
 func (m *sim) chance(p float64) bool { return m.rnd.Float64() < p }
@@ -76,11 +79,15 @@ func newSim(seed uint64) *sim {
 	tasks := int64(1 + m.rnd.IntN(120))
 	spec := batch(tasks)
 	spec.Retry = m.rnd.IntN(3)
+	if tasks < 10 || m.chance(0.5) { // of few tasks no time is usual, and without a limit one that never ends is waited for
+		spec.Limits.Wall = api.Duration(time.Minute)
+	}
 	m.failing = []float64{0, 0, 0.05, 0.3}[m.rnd.IntN(4)]
 	n := 1 + m.rnd.IntN(5)
 	for i := range n {
 		l := &simLender{id: api.PeerID(fmt.Sprint("L", i)), up: true, slots: 1 + m.rnd.IntN(4), leases: map[api.LeaseID]*simLease{}}
-		l.liar = i > 0 && m.chance(0.2) && tasks >= 10 // in fewer no time is usual, and a task that never ends is waited for
+		l.liar = i > 0 && m.chance(0.2)
+		l.old = m.chance(0.15)
 		m.lenders = append(m.lenders, l)
 	}
 	if m.chance(0.2) {
@@ -183,7 +190,11 @@ func (m *sim) answer(x *simLease, resume bool) {
 		m.s.onRefused(x.id, api.KindNotFound, "no such lease", m.now)
 	default:
 		x.connected, x.lost = true, false
-		g := lease.Grant{Share: m.share(x.l), Running: append(slices.Clone(x.running), x.queue...), Finished: sortKeys(slices.Collect(maps.Keys(x.held)))}
+		g := lease.Grant{Share: m.share(x.l), Running: append(slices.Clone(x.running), x.queue...), Finished: sortKeys(slices.Collect(maps.Keys(x.held))),
+			Memory: fmt.Sprint("after ", x.l.died), Ended: x.ended}
+		if x.l.old {
+			g.Memory, g.Ended = "", nil
+		}
 		if x.l.liar && m.chaos && m.chance(0.3) {
 			g.Running = append(g.Running, lease.Key{Task: api.TaskID(m.rnd.IntN(200)), Attempt: 1}, lease.Key{Task: -5, Attempt: -1})
 		}
@@ -192,7 +203,7 @@ func (m *sim) answer(x *simLease, resume bool) {
 		}
 		m.note("granted %s %+v", x.id, g)
 		m.s.onGranted(x.id, g, m.now)
-		if began := slices.Clone(x.running); len(began) > 0 {
+		if began := slices.Clone(x.running); len(began) > 0 && !x.l.old {
 			x.inbox = append([]func(){func() { m.s.onStarted(x.id, began, m.now) }}, x.inbox...)
 		}
 	}
@@ -225,7 +236,7 @@ func (m *sim) commit(n int) error {
 				m.rows[k.Task] = append(m.rows[k.Task], api.Task{ID: k.Task, State: api.TaskRunning, Attempt: k.Attempt, Failures: int(m.s.tasks[k.Task].fails)})
 			}
 			if x != nil && x.connected {
-				x.queue = append(x.queue, st.ack...)
+				x.queue = append(x.queue, m.s.still(st.lease, st.ack)...)
 			}
 		case actAck:
 			for _, k := range st.ack {
@@ -252,16 +263,19 @@ func (m *sim) commit(n int) error {
 				return false
 			}
 			x.queue = slices.DeleteFunc(x.queue, drop)
-			if !st.mild {
+			if !st.mild || x.l.old {
 				for _, k := range x.running {
-					if t, tk := m.s.leases[x.id], m.s.tasks[k.Task]; slices.Contains(st.ack, k) && t != nil && t.out[k] != nil && tk.state == running && tk.live == 1 && !x.l.liar {
+					if t, tk := m.s.leases[x.id], m.s.tasks[k.Task]; slices.Contains(st.ack, k) && t != nil && t.out[k] != nil && tk.state == running && tk.live == 1 && !x.l.liar && !st.mild {
 						return fmt.Errorf("%v was ended while it ran, and its task runs nowhere else", k)
 					}
 				}
 				x.running = slices.DeleteFunc(x.running, drop)
 			}
 			if len(back) > 0 {
-				x.inbox = append(x.inbox, func() { m.s.onGivenBack(x.id, back, api.CauseCanceled, "canceled", m.now) })
+				x.inbox = append(x.inbox, func() {
+					m.note("canceled %s %v", x.id, back)
+					m.s.onGivenBack(x.id, back, api.CauseCanceled, "canceled", m.now)
+				})
 			}
 		case actRelease:
 			if x != nil && x.connected {

@@ -40,7 +40,7 @@ func (m *sim) work(l *simLender) {
 			k := x.queue[0]
 			x.queue, x.running = x.queue[1:], append(x.running, k)
 			m.begun[k.Task]++
-			x.inbox = append(x.inbox, func() { m.s.onStarted(x.id, []lease.Key{k}, m.now) })
+			x.inbox = append(x.inbox, func() { m.note("started %s %v", x.id, k); m.s.onStarted(x.id, []lease.Key{k}, m.now) })
 		}
 		if len(x.running) > 0 && !l.paused && m.chance(0.7) {
 			i := m.rnd.IntN(len(x.running))
@@ -96,8 +96,9 @@ func (m *sim) harm(l *simLender) {
 		l.up = false
 		m.breakStreams(l)
 		for _, x := range l.leases {
-			x.queue, x.running = nil, nil
+			x.queue, x.running, x.ended = nil, nil, nil
 		}
+		l.died++
 		m.peers()
 	case 2:
 		l.up = true
@@ -114,10 +115,11 @@ func (m *sim) harm(l *simLender) {
 		for _, id := range slices.Sorted(maps.Keys(l.leases)) {
 			x := l.leases[id]
 			back := append(slices.Clone(x.queue), x.running...)
+			cause := []api.Cause{api.CauseWithdrawn, api.CauseLost}[m.rnd.IntN(2)]
+			x.ended = append(x.ended, x.running...)
+			x.queue, x.running = nil, nil
 			if x.connected && len(back) > 0 {
-				x.queue, x.running = nil, nil
-				cause := []api.Cause{api.CauseWithdrawn, api.CauseLost}[m.rnd.IntN(2)]
-				x.inbox = append(x.inbox, func() { m.s.onGivenBack(x.id, back, cause, "owner", m.now) })
+				x.inbox = append(x.inbox, func() { m.note("given back %s %v", x.id, back); m.s.onGivenBack(x.id, back, cause, "owner", m.now) })
 			}
 		}
 	case 5:

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/Akilan1999/p2p-rendering-computation/api"
@@ -66,6 +67,15 @@ func (m *sim) run() error {
 	return m.verdict()
 }
 
+// by is the lender that a row names, or one of nothing.
+func (m *sim) by(id api.PeerID) *simLender {
+	i := slices.IndexFunc(m.lenders, func(l *simLender) bool { return l.id == id })
+	if i < 0 {
+		return &simLender{}
+	}
+	return m.lenders[i]
+}
+
 // verdict: every task has one result that counts, retries were spent on failures
 // only, and what may not run twice did not.
 func (m *sim) verdict() error {
@@ -80,7 +90,10 @@ func (m *sim) verdict() error {
 				if row.Failures != failures {
 					return fmt.Errorf("task %d: %d failures booked, %d happened", id, row.Failures, failures)
 				}
-				if row.State == api.TaskFailed && row.Cause == api.CauseCanceled {
+				if row.State == api.TaskFailed && m.begun[id] == 0 && strings.Contains(row.Error, "does not hold it any more") && m.by(row.Peer).died == 0 && !m.by(row.Peer).old {
+					return fmt.Errorf("task %d failed, and it was certainly not begun", id)
+				}
+				if row.State == api.TaskFailed && row.Cause == api.CauseCanceled && !m.by(row.Peer).old {
 					return fmt.Errorf("task %d failed because it was called back: %s", id, row.Error)
 				}
 				if row.State == api.TaskFailed && row.Cause == api.CauseLost && m.s.plan.spec.Restart != restartNever && len(m.lenders) < crashLimit {

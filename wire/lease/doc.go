@@ -44,7 +44,7 @@
 //	  Assign   tasks to execute; never more outstanding than the credit
 //	  Cancel   stop or unqueue these attempts; they end in GivenBack(canceled), or
 //	           in Finished if they had ended already. With Unbegun, what has begun
-//	           goes on, and only its Started or Finished answers
+//	           goes on as if it had not been named
 //	  Ack      these results are secured: drop them
 //	  Renew    the borrower lives (every RenewEvery)
 //	  Release  no more tasks will come; the lender ends the lease when nothing is
@@ -52,7 +52,7 @@
 //
 //	lender -> borrower
 //	  Grant      the lease stands, with slots and credit; after Resume also what is
-//	             held: Running and Finished attempts, by key. Started is sent again
+//	             held: Running and Finished attempts, by key
 //	  Refuse     no, and why, in words for the user; the stream ends
 //	  Update     slots, credit or lending state changed (fair shares, pause, limits)
 //	  Started    these attempts began to run
@@ -82,6 +82,12 @@
 // finished and not acknowledged, from its journal; attempts that were queued or
 // running are gone, and are simply not named in Grant: the borrower counts
 // them lost.
+//
+// After Resume, a lender that names its Memory sends Started again for every
+// attempt that runs, and names in Ended those that began and were given back,
+// whether the borrower heard of it or not. Where the Memory is the one of the
+// Grant before, an attempt that is nowhere named was certainly not begun, and may
+// run elsewhere in a job with restart: never, too.
 //
 // # Bounds
 //

@@ -107,8 +107,10 @@ type Grant struct {
 	Share
 	TTL      api.Duration `json:"ttl"`
 	Grace    api.Duration `json:"grace"`
-	Running  []Key        `json:"running,omitempty"`  // after Resume: running or queued; Started follows for those that run
+	Running  []Key        `json:"running,omitempty"`  // after Resume: running or queued
 	Finished []Key        `json:"finished,omitempty"` // after Resume: held, about to be sent
+	Memory   string       `json:"memory,omitempty"`   // another one: the lender may have forgotten attempts that it began; "" never remembers
+	Ended    []Key        `json:"ended,omitempty"`    // after Resume: of this memory, began and have no result
 }
 
 // Share is what the lease may use now. It is the payload of Update.
