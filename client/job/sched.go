@@ -132,8 +132,10 @@ type tenure struct {
 	out   map[lease.Key]*attempt
 	late  map[lease.Key]struct{} // was out when the lease was lost; still welcome
 	// unwanted turned out to be there on a resume and were canceled. The lender
-	// counts them until it has answered, and an Assign may overtake the Cancel.
-	unwanted map[lease.Key]struct{}
+	// counts them until it has answered, and an Assign may overtake the Cancel; so
+	// do we, until unwantedTill.
+	unwanted     map[lease.Key]struct{}
+	unwantedTill time.Time
 
 	queued    int // of out
 	over      int // of out: ended there, not yet in the journal here

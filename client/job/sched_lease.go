@@ -111,7 +111,7 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 	}
 	late := t.late
 	t.late = map[lease.Key]struct{}{}
-	t.unwanted = map[lease.Key]struct{}{}
+	t.unwanted, t.unwantedTill = map[lease.Key]struct{}{}, now.Add(lease.TTL)
 	var again, cancel []lease.Key
 	for _, k := range slices.Concat(g.Running, g.Finished) {
 		st := named[k]

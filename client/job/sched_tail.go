@@ -15,6 +15,9 @@ func (s *sched) onTick(now time.Time) {
 		if t.phase == open && t.rateN > 0 {
 			t.measure(0, now)
 		}
+		if now.After(t.unwantedTill) {
+			clear(t.unwanted) // it may have made them up
+		}
 		if t.active() > t.share.Slots {
 			t.fullAt = now
 		}
