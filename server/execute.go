@@ -53,9 +53,6 @@ func (s *Server) begin(at *attempt) bool {
 // execute runs one attempt in the slot's sandbox.
 func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
 	ctx, l := at.ctx, sl.loan
-	if !s.begin(at) {
-		return outcome{err: ctx.Err()}
-	}
 	cmd, in, bytesIn, err := s.command(ctx, sl, at.task)
 	if f := (fault{}); errors.As(err, &f) {
 		return s.taskFault(sl, at, 125, f.msg)
@@ -68,6 +65,9 @@ func (s *Server) execute(sl *slot, sb runtime.Sandbox, at *attempt) outcome {
 		return outcome{err: err}
 	}
 	defer closeIn()
+	if !s.begin(at) {
+		return outcome{err: ctx.Err()}
+	}
 
 	outs := outputs{ctx: ctx, blobs: s.cfg.Blobs}
 	stdout := &capture{ctx: ctx, blobs: s.cfg.Blobs, loan: l, key: at.task.Key, name: "stdout"}

@@ -31,6 +31,7 @@ type fakeRuntime struct {
 	openErr error
 	onTidy  func(context.Context) error // nil: there is never anything to do
 	opening chan struct{}               // Open waits until it is closed, if there is one
+	closing chan struct{}               // and Close
 	left    []runtime.Sandbox           // what Recover finds
 	gates   map[string]chan struct{}    // "wait NAME" ends when closed
 	ran     map[string]int              // how often each first argument of "echo" ran
@@ -156,7 +157,14 @@ func (s *fakeSandbox) isPaused() bool {
 	return s.paused
 }
 
-func (s *fakeSandbox) Close(context.Context) error {
+func (s *fakeSandbox) Close(ctx context.Context) error {
+	if s.r.closing != nil {
+		select {
+		case <-s.r.closing:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

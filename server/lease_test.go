@@ -312,6 +312,32 @@ func TestCancelOfWhatIsAboutToBegin(t *testing.T) {
 	})
 }
 
+// A node on its way down gives back what is still assigned to it, and says that it takes no more.
+func TestAssignOnTheWayDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		r.rt.closing = make(chan struct{})
+		b, _ := r.lend(alice, anOpen("L1"))
+		b.assign(task(0, "wait", "never"))
+		synctest.Wait()
+		stopped := make(chan struct{})
+		go func() { defer close(stopped); r.stop() }()
+		if sh := expect[lease.Share](b, lease.KindUpdate); sh.Slots != 0 || sh.Credit != 0 {
+			t.Fatalf("share %+v", sh)
+		}
+		if g := b.back(1); g.Keys[0] != key(0) {
+			t.Fatalf("given back %+v", g)
+		}
+		b.assign(task(1, "echo", "late"))
+		if g := b.back(1); g.Keys[0] != key(1) || g.Cause != api.CauseWithdrawn {
+			t.Fatalf("given back %+v", g)
+		}
+		close(r.rt.closing)
+		<-stopped
+		b.hangUp()
+	})
+}
+
 // Who resumes hears what runs, and what ran and was taken away meanwhile.
 func TestResumeTellsWhatBegan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

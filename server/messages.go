@@ -26,19 +26,19 @@ func (s *Server) message(se *session, kind wire.Kind, payload []byte) error {
 		if err := wire.Decode(payload, &a); err != nil {
 			return err
 		}
-		return s.locked(se, func(l *loan) error { return s.assignLocked(l, se, a.Tasks, len(payload)) })
+		return s.locked(se, kind, func(l *loan) error { return s.assignLocked(l, se, a.Tasks, len(payload)) })
 	case lease.KindCancel:
 		var c lease.Cancel
 		if err := wire.Decode(payload, &c); err != nil {
 			return err
 		}
-		return s.locked(se, func(l *loan) error { s.cancelLocked(l, se, c); return nil })
+		return s.locked(se, kind, func(l *loan) error { s.cancelLocked(l, se, c); return nil })
 	case lease.KindAck:
 		var keys lease.Keys
 		if err := wire.Decode(payload, &keys); err != nil {
 			return err
 		}
-		return s.locked(se, func(l *loan) error {
+		return s.locked(se, kind, func(l *loan) error {
 			full := s.fullLocked(l.peer)
 			for _, k := range keys.Keys {
 				s.dropLocked(l, k)
@@ -50,12 +50,12 @@ func (s *Server) message(se *session, kind wire.Kind, payload []byte) error {
 			return nil
 		})
 	case lease.KindRenew:
-		return s.locked(se, func(*loan) error {
+		return s.locked(se, kind, func(*loan) error {
 			se.put(func(o *outbox) { o.renewed = true })
 			return nil
 		})
 	case lease.KindRelease:
-		return s.locked(se, func(l *loan) error {
+		return s.locked(se, kind, func(l *loan) error {
 			l.released = true
 			s.settleLocked(l)
 			return nil
@@ -65,14 +65,14 @@ func (s *Server) message(se *session, kind wire.Kind, payload []byte) error {
 }
 
 // locked runs fn on the loan that se carries, unless a newer stream does.
-func (s *Server) locked(se *session, fn func(l *loan) error) error {
+func (s *Server) locked(se *session, kind wire.Kind, fn func(l *loan) error) error {
 	s.mu.Lock()
 	defer s.unlock()
 	l := se.loan
 	if l.out.Load() != se || l.ended {
 		return api.Errorf(api.KindUnavailable, "the lease is carried by another stream or has ended")
 	}
-	if s.down {
+	if s.down && kind != lease.KindAssign { // what is assigned is given back
 		return nil // nothing is begun or ended any more; what is held can be acknowledged after the restart
 	}
 	l.seen = time.Now()

@@ -336,6 +336,7 @@ func (s *Server) shutDown() {
 		for sl := range l.slots {
 			s.stopSlotLocked(sl, &why)
 		}
+		s.creditLocked(l)
 		l.cancel() // stagers
 	}
 	s.unlock()

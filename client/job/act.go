@@ -46,7 +46,7 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 					Failures: int(r.sched.tasks[k.Task].fails)}})
 			}
 			e.journal.add(entry{r: r, then: func() { // the stream may have broken meanwhile, and what was not sent been given elsewhere
-				c.push(outgoing{kind: lease.KindAssign, keys: r.sched.still(a.lease, a.keys)})
+				c.push(outgoing{kind: lease.KindAssign, keys: r.sched.send(a.lease, a.keys)})
 			}})
 			return
 		}
@@ -77,6 +77,8 @@ func (e *Engine) do(r *run, a action, now time.Time) {
 			en.key = a.keys[0]
 		}
 		e.journal.add(en)
+	case actWaits:
+		e.journal.add(entry{r: r, given: true, row: &a.row})
 	case actLost:
 		if !r.named[a.row.Peer] { // who follows the job knows where it was lost
 			r.named[a.row.Peer] = true

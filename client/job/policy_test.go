@@ -106,13 +106,14 @@ func TestNeverAgainWhatMayHaveBegun(t *testing.T) {
 	for _, c := range []struct {
 		name, restart, memory string
 		running, ended        []lease.Key
-		again                 bool
+		unsent, again         bool
 	}{
 		{name: "may run twice", memory: "another", again: true},
 		{name: "remembered", restart: restartNever, memory: "m", again: true},
 		{name: "given back", restart: restartNever, memory: "m", ended: began},
 		{name: "the lender was restarted", restart: restartNever, memory: "another"},
 		{name: "a lender that never remembers", restart: restartNever},
+		{name: "it waited for the journal", restart: restartNever, memory: "another", unsent: true, again: true},
 		{name: "named, and then given back before it began", restart: restartNever, memory: "m", running: began, again: true},
 		{name: "named by a lender that never remembers, and given back", restart: restartNever, running: began},
 	} {
@@ -130,6 +131,9 @@ func TestNeverAgainWhatMayHaveBegun(t *testing.T) {
 			g := lease.Grant{Share: lease.Share{Slots: 1, Credit: 1, State: api.LendOpen}, Memory: "m"}
 			s.onGranted("L", g, now)
 			s.next(now)
+			if !c.unsent {
+				s.send("L", began)
+			}
 			s.onBroken("L", now)
 			g.Memory, g.Running, g.Ended = c.memory, c.running, c.ended
 			s.onGranted("L", g, now)
@@ -139,6 +143,44 @@ func TestNeverAgainWhatMayHaveBegun(t *testing.T) {
 				t.Fatalf("%+v", tk)
 			}
 		})
+	}
+}
+
+// What came back before it began runs after a restart of this node, too.
+func TestRestartForgetsNotWhatCameBack(t *testing.T) {
+	spec := batch(2)
+	spec.Restart = restartNever
+	p, err := compile(spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(0, 0)
+	begin := func(rows []api.Task) (*sched, []action) {
+		s := newSched("job", p, func() api.LeaseID { return "L" }, now)
+		for _, r := range rows {
+			s.restore(r)
+		}
+		s.onPeers([]api.Peer{fakePeer("a")}, now)
+		s.next(now)
+		s.onGranted("L", lease.Grant{Share: lease.Share{Slots: 2, Credit: 2, State: api.LendOpen}, Memory: "m"}, now)
+		s.next(now)
+		return s, s.take()
+	}
+	s, _ := begin(nil)
+	if err := s.onPause("", now); err != nil {
+		t.Fatal(err)
+	}
+	s.take()
+	s.onGivenBack("L", []lease.Key{{Task: 0, Attempt: 1}, {Task: 1, Attempt: 1}}, api.CauseCanceled, "", now)
+	rows := []api.Task{{ID: 0, State: api.TaskRunning, Attempt: 1}, {ID: 1, State: api.TaskRunning, Attempt: 1}} // as they were given
+	for _, a := range s.take() {
+		if a.kind == actWaits && a.row.ID == 0 {
+			rows = append(rows, a.row)
+		}
+	}
+	s, acts := begin(append(rows[1:2:2], rows[2:]...))
+	if s.tasks[0].state != running || s.tasks[0].attempt != 2 || s.tasks[1].state != recording {
+		t.Fatalf("%+v, rows %+v, acts %+v", s.tasks, rows, acts)
 	}
 }
 

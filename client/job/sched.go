@@ -62,6 +62,7 @@ type task struct {
 type attempt struct {
 	state    attemptState
 	called   recall
+	unsent   bool // it waits for the journal before it is sent
 	suspect  bool // its task would be blamed for the next machine lost under it
 	assigned time.Time
 	started  time.Time
@@ -193,6 +194,7 @@ const (
 	actFetch                     // fetch the outputs of results, then onFetched
 	actRecord                    // journal row, then onRecorded
 	actLost                      // tell that an attempt (row) that ran is over and its task waits again
+	actWaits                     // journal row: what was given may be given again
 	actEnded                     // the job has ended
 	actChanged                   // the job's own state changed
 )
@@ -270,10 +272,15 @@ func (s *sched) valid(k lease.Key) bool {
 // requeue puts a task without attempts back, to be tried on another node if there is one.
 func (s *sched) requeue(id api.TaskID, avoid *node) {
 	s.set(id, waiting)
+	tk := &s.tasks[id]
+	row := api.Task{ID: id, State: api.TaskWaiting, Attempt: tk.attempt, Failures: int(tk.fails)}
 	if avoid != nil {
-		s.tasks[id].avoid = avoid.index + 1
+		tk.avoid, row.Peer = avoid.index+1, avoid.id
 	}
 	s.queue.push(id)
+	if s.never() {
+		s.act(action{kind: actWaits, row: row})
+	}
 }
 
 func (s *sched) node(id api.PeerID) *node {

@@ -174,7 +174,7 @@ func (s *sched) give(t *tenure, id api.TaskID, now time.Time) lease.Key {
 	tk.live++
 	s.set(id, running)
 	k := lease.Key{Task: id, Attempt: tk.attempt}
-	t.add(k, &attempt{state: attQueued, assigned: now, suspect: int(tk.kills) == len(tk.killed)})
+	t.add(k, &attempt{state: attQueued, unsent: s.never(), assigned: now, suspect: int(tk.kills) == len(tk.killed)})
 	t.idleSince = time.Time{}
 	return k
 }

@@ -104,7 +104,7 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 		if _, holds := named[k]; holds || a.state > attHeld {
 			continue
 		}
-		if s.never() && a.state == attQueued && (!remembers || ended[k]) {
+		if s.never() && a.state == attQueued && !a.unsent && (!remembers || ended[k]) {
 			t.move(a, attRunning) // it may have been
 		}
 		s.lose(t, k, a, api.CauseLost, "the lender does not hold it any more", now)
@@ -120,13 +120,13 @@ func (s *sched) reconcile(t *tenure, g lease.Grant, fromJournal bool, now time.T
 			case a.state < attHeld && st == attHeld:
 				t.move(a, attHeld)
 				a.assigned = now // the wait for its result begins here
+			case a.state <= attRunning && a.called == calledAnyhow:
+				cancel = append(cancel, k)
 			case a.state == attQueued && s.never() && g.Memory == "": // its Started may be lost
 				t.move(a, attRunning)
 				a.started = now
 			case a.state == attQueued && a.called == calledUnbegun: // the Cancel may be lost
 				again = append(again, k)
-			case a.state <= attRunning && a.called == calledAnyhow:
-				cancel = append(cancel, k)
 			}
 			continue
 		}
@@ -302,12 +302,20 @@ func (s *sched) hold(now time.Time) bool {
 	return false
 }
 
-// still is which keys are queued under a lease.
-func (s *sched) still(id api.LeaseID, keys []lease.Key) []lease.Key {
+// send is which keys are to be sent that waited for the journal: those that are
+// still out under the lease.
+func (s *sched) send(id api.LeaseID, keys []lease.Key) (out []lease.Key) {
 	t := s.leases[id]
-	return slices.DeleteFunc(slices.Clone(keys), func(k lease.Key) bool {
-		return t == nil || t.out[k] == nil || t.out[k].state != attQueued
-	})
+	if t == nil || t.phase != open {
+		return nil
+	}
+	for _, k := range keys {
+		if a := t.out[k]; a != nil && a.unsent {
+			a.unsent = false
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 func sortedKeys(m map[lease.Key]*attempt) []lease.Key {

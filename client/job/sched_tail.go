@@ -94,7 +94,7 @@ func (s *sched) rebalance(now time.Time) {
 	for _, t := range s.sorted() {
 		for _, k := range sortedKeys(t.out) {
 			a := t.out[k]
-			if tk := &s.tasks[k.Task]; tk.state != running || tk.live != 1 || a.state == attFetching {
+			if tk := &s.tasks[k.Task]; tk.state != running || tk.live != 1 || a.state >= attHeld {
 				continue
 			}
 			if moves, dup := s.late(t, k, a, usual, now); moves {
@@ -137,14 +137,18 @@ func (s *sched) late(t *tenure, k lease.Key, a *attempt, usual time.Duration, no
 	age := now.Sub(a.assigned)
 	full := t.active() > t.share.Slots
 	overdue := a.state == attQueued && age > stealAfter
-	if !full { // it is being prepared; longer on the next lender, which may need as long
-		overdue = a.state == attQueued && min(age, now.Sub(t.fullAt)) > beginWithin<<min(k.Attempt-1, 6)
+	if !full { // it is being prepared
+		wait := beginWithin
+		if s.never() { // the next lender may need as long, and then it is called back there
+			wait <<= min(k.Attempt-1, 6)
+		}
+		overdue = a.state == attQueued && min(age, now.Sub(t.fullAt)) > wait
 	}
 	switch {
 	case t.phase != open: // it comes back, or is lost, in a moment
 		return false, false
 	case s.never():
-		return overdue && !stuck && a.called == notCalled, false
+		return overdue && a.called == notCalled, false
 	case stuck:
 		return age > stuckAfter && now.Sub(t.since) > stuckAfter, true
 	case a.called == calledAnyhow, a.called == calledUnbegun && a.state == attQueued: // no answer yet
@@ -153,6 +157,6 @@ func (s *sched) late(t *tenure, k lease.Key, a *attempt, usual time.Duration, no
 		return overdue, !full
 	default:
 		ran, limit := now.Sub(a.started), time.Duration(s.plan.spec.Limits.Wall)
-		return usual > 0 && ran > max(s.slowFloor, slowFactor*usual) || limit > 0 && ran > limit+lease.TTL, true
+		return usual > 0 && ran > max(s.slowFloor, slowFactor*usual) || limit > 0 && ran-lease.TTL > limit, true
 	}
 }

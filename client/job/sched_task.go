@@ -300,7 +300,7 @@ func (s *sched) lose(t *tenure, k lease.Key, a *attempt, cause api.Cause, reason
 	case killed:
 		s.fail(k, t.node.id, api.CauseLost, fmt.Sprintf("%d machines were lost while they ran it, the last: %s", crashLimit, reason), now)
 	case tk.live > 0: // a copy goes on
-	case s.never() && (ran || (cause == api.CauseLost && t.phase != open)):
+	case s.never() && (ran || (cause == api.CauseLost && t.phase != open && !a.unsent)):
 		s.fail(k, t.node.id, cause, "not run again (restart: never): "+reason, now)
 	case tk.attempt >= maxAttempts:
 		s.fail(k, t.node.id, api.CauseLost, "it was lost too often", now)

@@ -165,6 +165,8 @@ func (m *sim) settle() {
 			}
 		case actFetch:
 			m.fetches = append(m.fetches, a)
+		case actWaits:
+			m.journal = append(m.journal, simStep{kind: actWaits, row: &a.row})
 		case actRecord:
 			st := simStep{kind: actRecord, row: &a.row, lease: a.lease}
 			if len(a.keys) > 0 {
@@ -231,12 +233,14 @@ func (m *sim) commit(n int) error {
 		case actRecord:
 			m.rows[st.row.ID] = append(m.rows[st.row.ID], *st.row)
 			m.s.onRecorded(st.lease, st.key, *st.row, m.now)
+		case actWaits:
+			m.rows[st.row.ID] = append(m.rows[st.row.ID], *st.row)
 		case actAssign: // restart: never
 			for _, k := range st.ack {
 				m.rows[k.Task] = append(m.rows[k.Task], api.Task{ID: k.Task, State: api.TaskRunning, Attempt: k.Attempt, Failures: int(m.s.tasks[k.Task].fails)})
 			}
-			if x != nil && x.connected {
-				x.queue = append(x.queue, m.s.still(st.lease, st.ack)...)
+			if keys := m.s.send(st.lease, st.ack); x != nil && x.connected {
+				x.queue = append(x.queue, keys...)
 			}
 		case actAck:
 			for _, k := range st.ack {
