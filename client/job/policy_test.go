@@ -99,6 +99,28 @@ func TestTaskThatIsNeverBegunGetsACopy(t *testing.T) {
 	}
 }
 
+// leased is the scheduler of a job of n tasks, all given out under lease L of one
+// lender, after what the journal says; and the lender's Grant.
+func leased(t *testing.T, n int, restart string, now time.Time, journal ...api.Task) (*sched, lease.Grant) {
+	t.Helper()
+	spec := batch(int64(n))
+	spec.Restart = restart
+	p, err := compile(spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSched("job", p, func() api.LeaseID { return "L" }, now)
+	for _, row := range journal {
+		s.restore(row)
+	}
+	s.onPeers([]api.Peer{fakePeer("a")}, now)
+	s.next(now)
+	g := lease.Grant{Share: lease.Share{Slots: n, Credit: n, State: api.LendOpen}, Memory: "m"}
+	s.onGranted("L", g, now)
+	s.next(now)
+	return s, g
+}
+
 // A task that a lender does not name after the stream broke runs elsewhere; under
 // restart: never only if the lender would know that it began.
 func TestNeverAgainWhatMayHaveBegun(t *testing.T) {
@@ -118,19 +140,8 @@ func TestNeverAgainWhatMayHaveBegun(t *testing.T) {
 		{name: "named by a lender that never remembers, and given back", restart: restartNever, running: began},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			spec := batch(1)
-			spec.Restart = c.restart
-			p, err := compile(spec, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
 			now := time.Unix(0, 0)
-			s := newSched("job", p, func() api.LeaseID { return "L" }, now)
-			s.onPeers([]api.Peer{fakePeer("a")}, now)
-			s.next(now)
-			g := lease.Grant{Share: lease.Share{Slots: 1, Credit: 1, State: api.LendOpen}, Memory: "m"}
-			s.onGranted("L", g, now)
-			s.next(now)
+			s, g := leased(t, 1, c.restart, now)
 			if !c.unsent {
 				s.send("L", began)
 			}
@@ -148,55 +159,30 @@ func TestNeverAgainWhatMayHaveBegun(t *testing.T) {
 
 // What came back before it began runs after a restart of this node, too.
 func TestRestartForgetsNotWhatCameBack(t *testing.T) {
-	spec := batch(2)
-	spec.Restart = restartNever
-	p, err := compile(spec, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	now := time.Unix(0, 0)
-	begin := func(rows []api.Task) (*sched, []action) {
-		s := newSched("job", p, func() api.LeaseID { return "L" }, now)
-		for _, r := range rows {
-			s.restore(r)
-		}
-		s.onPeers([]api.Peer{fakePeer("a")}, now)
-		s.next(now)
-		s.onGranted("L", lease.Grant{Share: lease.Share{Slots: 2, Credit: 2, State: api.LendOpen}, Memory: "m"}, now)
-		s.next(now)
-		return s, s.take()
-	}
-	s, _ := begin(nil)
+	s, _ := leased(t, 2, restartNever, now)
+	s.take()
 	if err := s.onPause("", now); err != nil {
 		t.Fatal(err)
 	}
 	s.take()
 	s.onGivenBack("L", []lease.Key{{Task: 0, Attempt: 1}, {Task: 1, Attempt: 1}}, api.CauseCanceled, "", now)
-	rows := []api.Task{{ID: 0, State: api.TaskRunning, Attempt: 1}, {ID: 1, State: api.TaskRunning, Attempt: 1}} // as they were given
+	rows := []api.Task{{ID: 1, State: api.TaskRunning, Attempt: 1}} // as it was given, and the other as it came back
 	for _, a := range s.take() {
 		if a.kind == actWaits && a.row.ID == 0 {
 			rows = append(rows, a.row)
 		}
 	}
-	s, acts := begin(append(rows[1:2:2], rows[2:]...))
+	s, _ = leased(t, 2, restartNever, now, rows...)
 	if s.tasks[0].state != running || s.tasks[0].attempt != 2 || s.tasks[1].state != recording {
-		t.Fatalf("%+v, rows %+v, acts %+v", s.tasks, rows, acts)
+		t.Fatalf("%+v, rows %+v", s.tasks, rows)
 	}
 }
 
 // A pause of the job whose Cancel was lost with the stream is said again.
 func TestCancelLostWithTheStream(t *testing.T) {
-	p, err := compile(batch(2), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	now := time.Unix(0, 0)
-	s := newSched("job", p, func() api.LeaseID { return "L" }, now)
-	s.onPeers([]api.Peer{fakePeer("a")}, now)
-	s.next(now)
-	g := lease.Grant{Share: lease.Share{Slots: 1, Credit: 2, State: api.LendOpen}, Memory: "m"}
-	s.onGranted("L", g, now)
-	s.next(now)
+	s, g := leased(t, 2, "", now)
 	if err := s.onPause("", now); err != nil {
 		t.Fatal(err)
 	}

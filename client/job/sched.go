@@ -272,15 +272,24 @@ func (s *sched) valid(k lease.Key) bool {
 // requeue puts a task without attempts back, to be tried on another node if there is one.
 func (s *sched) requeue(id api.TaskID, avoid *node) {
 	s.set(id, waiting)
-	tk := &s.tasks[id]
-	row := api.Task{ID: id, State: api.TaskWaiting, Attempt: tk.attempt, Failures: int(tk.fails)}
 	if avoid != nil {
-		tk.avoid, row.Peer = avoid.index+1, avoid.id
+		s.tasks[id].avoid = avoid.index + 1
 	}
 	s.queue.push(id)
-	if s.never() {
-		s.act(action{kind: actWaits, row: row})
+}
+
+// takeBack is requeue of a task that was given out and of which the journal, under
+// restart: never, says so.
+func (s *sched) takeBack(id api.TaskID, avoid *node) {
+	s.requeue(id, avoid)
+	if !s.never() {
+		return
 	}
+	row := api.Task{ID: id, State: api.TaskWaiting, Attempt: s.tasks[id].attempt, Failures: int(s.tasks[id].fails)}
+	if avoid != nil {
+		row.Peer = avoid.id
+	}
+	s.act(action{kind: actWaits, row: row})
 }
 
 func (s *sched) node(id api.PeerID) *node {

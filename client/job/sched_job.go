@@ -131,7 +131,7 @@ func (s *sched) onRetry(now time.Time) int64 {
 			n++
 		case canceled:
 			tk.kills = 0
-			s.requeue(task, nil)
+			s.takeBack(task, nil)
 			n++
 		}
 	}

@@ -72,7 +72,7 @@ func (s *sched) onGranted(id api.LeaseID, g lease.Grant, now time.Time) {
 		s.began = now
 	}
 	if len(g.Running)+len(g.Finished) > 2*maxCredit || len(g.Ended) > maxCredit || len(g.Memory) > maxMemory {
-		s.onBreach(id, "it claims to hold more tasks than it was ever given", now)
+		s.onBreach(id, "it claims more than any lender holds or remembers", now)
 		return
 	}
 	s.reconcile(t, g, fromJournal, now)

@@ -305,7 +305,7 @@ func (s *sched) lose(t *tenure, k lease.Key, a *attempt, cause api.Cause, reason
 	case tk.attempt >= maxAttempts:
 		s.fail(k, t.node.id, api.CauseLost, "it was lost too often", now)
 	default:
-		s.requeue(k.Task, t.node)
+		s.takeBack(k.Task, t.node)
 		if ran && cause != api.CauseCanceled {
 			s.act(action{kind: actLost, row: api.Task{ID: k.Task, State: api.TaskWaiting, Peer: t.node.id, Attempt: k.Attempt,
 				Failures: int(tk.fails), Cause: cause, Error: reason}})
